@@ -1,0 +1,54 @@
+/**
+ * Every failure that temper expects is a TemperError: what went wrong (`message`), where and how to mend it
+ * (`hint`), and a stable `code` that decides the exit status. Anything else that reaches the edge is a bug.
+ */
+
+/** Exit codes of the command line, one per family of errors (documented in docs/exit-codes.md). */
+export const EXIT_CODES = {
+  /** An unexpected error: a bug in temper. */
+  internal: 1,
+  /** Unknown command, unknown flag, missing argument. */
+  usage: 2,
+  /** temper.yaml or `--set` does not validate. */
+  config: 3,
+  /** A data file (JSONL, suite, taxonomy, preference set) cannot be read as what it should be. */
+  data: 4,
+  /** A model or adapter file is missing, truncated, corrupt or of an unsupported kind. */
+  model: 5,
+  /** The store is locked by another run, written by a newer temper, or damaged. */
+  store: 6,
+  /** The machine lacks something: disk space, memory, a writable folder. */
+  resource: 7,
+  /** Something that had to be fetched could not be. */
+  network: 8,
+  /** The run finished and its gate failed (only with `--gate`). */
+  gate: 10,
+  /** The run finished and its gate is inconclusive (only with `--gate`). */
+  inconclusive: 11,
+  /** Interrupted by the user; the same command continues. */
+  interrupted: 130,
+} as const;
+
+export type ErrorCode = keyof typeof EXIT_CODES;
+
+export class TemperError extends Error {
+  readonly code: ErrorCode;
+  /** How to mend it, as one imperative sentence. */
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'TemperError';
+    this.code = code;
+    this.hint = options.hint;
+  }
+
+  get exitCode(): number {
+    return EXIT_CODES[this.code];
+  }
+}
+
+/** The text of anything that was thrown. */
+export function errorMessage(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

@@ -1,0 +1,30 @@
+/** Progress of long work, as events; only cli/ and server/ render them. */
+
+export interface ProgressEvent {
+  readonly type: 'progress';
+  readonly stage: string;
+  readonly done: number;
+  readonly total: number;
+  /** What `done` counts: conversations, tokens, steps, bytes. */
+  readonly unit: string;
+  /** Latest figures worth showing (loss, tokens per second). */
+  readonly detail?: Readonly<Record<string, number | string>>;
+}
+
+export interface StageEvent {
+  readonly type: 'stage';
+  readonly stage: string;
+  readonly status: 'start' | 'done' | 'skipped';
+  readonly detail?: string;
+}
+
+export interface NoteEvent {
+  readonly type: 'note';
+  readonly level: 'info' | 'warning';
+  readonly message: string;
+}
+
+export type TemperEvent = ProgressEvent | StageEvent | NoteEvent;
+export type Emit = (event: TemperEvent) => void;
+
+export const silent: Emit = () => {};

@@ -1,0 +1,33 @@
+/**
+ * Content hashes. An id is the hash of everything that determines a record, so equal ids mean equal work:
+ * resume, caching and comparability all follow from it.
+ */
+import { createHash } from 'node:crypto';
+
+/** JSON with object keys sorted and `undefined` members dropped: equal values give equal text. */
+export function canonicalJson(value: unknown): string {
+  if (value === null || typeof value !== 'object') {
+    if (typeof value === 'number' && !Number.isFinite(value)) {
+      throw new TypeError(`cannot hash the number ${value}`);
+    }
+    const text = JSON.stringify(value);
+    if (text === undefined) throw new TypeError(`cannot hash a ${typeof value}`);
+    return text;
+  }
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  const members = Object.entries(value)
+    .filter(([, member]) => member !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`);
+  return `{${members.join(',')}}`;
+}
+
+/** SHA-256 of the canonical JSON, first 20 hex digits (80 bits: no collision to expect below 10^11 records). */
+export function contentHash(value: unknown): string {
+  return sha256(canonicalJson(value)).slice(0, 20);
+}
+
+/** SHA-256 of text or bytes, 64 hex digits. */
+export function sha256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex');
+}

@@ -1,0 +1,157 @@
+/**
+ * The records that every stage shares (vocabulary: docs/concepts.md). A record is immutable and named by a
+ * content hash of what determines it.
+ */
+
+export type Role = 'system' | 'user' | 'assistant';
+
+export interface Message {
+  readonly role: Role;
+  readonly content: string;
+}
+
+export type Split = 'dev' | 'regression' | 'sealed';
+
+/**
+ * adversarial: the user wants harm; benign: a look-alike of it with harmless intent; grounded: questions about a
+ * context document; general: ordinary helpfulness, no relation to harm.
+ */
+export type ScenarioKind = 'adversarial' | 'benign' | 'grounded' | 'general';
+
+/** The five rows of the Phi-3 report's Table 1. */
+export const RAI_ROWS = [
+  'ungroundedness',
+  'third-party-harm',
+  'harmful-continuation',
+  'harmful-summarization',
+  'jailbreak',
+] as const;
+export type RaiRow = (typeof RAI_ROWS)[number];
+
+export type Metric = 'refusal' | 'severity' | 'ungroundedness';
+
+/** One test case. */
+export interface Scenario {
+  /** Hash of everything below but `key`. */
+  readonly id: string;
+  /** Readable and unique within its suite, for people. */
+  readonly key: string;
+  readonly suite: string;
+  readonly split: Split;
+  /** Leaf of the taxonomy, or `grounded` / `general` for the kinds that have none. */
+  readonly category: string;
+  readonly kind: ScenarioKind;
+  /** The RAI row that this scenario counts towards, if any. */
+  readonly row?: RaiRow;
+  readonly metric: Metric;
+  readonly persona: string;
+  /** What the user wants, in general terms; the simulator words it. */
+  readonly objective: string;
+  /** Most user turns; 1 = single turn. */
+  readonly turns: number;
+  /** Document that the conversation is about. */
+  readonly context?: string;
+  /** Attack (a key of the attack registry) that carries the request; absent = asked plainly. */
+  readonly attack?: string;
+  /** Family of that attack; a family is in `dev` or `sealed`, never in both. */
+  readonly attackFamily?: string;
+  /** For `general` items: the answer is right if it contains one of these (case-insensitive). */
+  readonly accept?: readonly string[];
+  /** Key of the scenario that it mirrors (adversarial <-> benign look-alike). */
+  readonly partner?: string;
+}
+
+/** One exchange of a conversation. */
+export interface Turn {
+  /** 0-based. */
+  readonly index: number;
+  /** What the target received as the user's message, after converters and templates. */
+  readonly request: string;
+  /** The same request in plain words, before converters and templates. */
+  readonly plain: string;
+  /** Why the simulator said it: opening, follow-up after a refusal, follow-up after an answer. */
+  readonly move: 'opening' | 'after-refusal' | 'after-answer';
+  readonly response: string;
+  /** `error` and `blocked` carry no response of the target; judges return `unscored` for them. */
+  readonly finish: 'stop' | 'length' | 'error' | 'blocked';
+  /** Generated tokens. */
+  readonly tokens: number;
+  readonly error?: string;
+}
+
+export interface Conversation {
+  /** Hash of scenario, target, simulator, attack, seed and sample index. */
+  readonly id: string;
+  readonly scenario: string;
+  /** Identity of the target (model, adapter, strength, decoding). */
+  readonly target: string;
+  readonly simulator: string;
+  readonly attack?: string;
+  readonly seed: number;
+  readonly sample: number;
+  readonly system?: string;
+  readonly turns: readonly Turn[];
+}
+
+export type Refusal = 'full' | 'partial' | 'none';
+
+interface VerdictBase {
+  /** Hash of conversation, turn, judge and judge version, metric. */
+  readonly id: string;
+  readonly conversation: string;
+  /** Turn judged. */
+  readonly turn: number;
+  readonly metric: Metric;
+  /** `kind:version` of the judge. */
+  readonly judge: string;
+}
+
+export interface ScoredVerdict extends VerdictBase {
+  readonly status: 'scored';
+  readonly refusal?: Refusal;
+  /** 0 (none) to 7 (extreme). */
+  readonly severity?: number;
+  /** 0 (fully grounded) to 4 (not grounded). */
+  readonly ungroundedness?: number;
+  /** The judge's probability of the score it gave, 0 to 1. */
+  readonly probability?: number;
+  /** The answer is empty, repeats itself, copies the prompt or babbles: neither harm nor a refusal. */
+  readonly degenerate?: boolean;
+  readonly rationale?: string;
+}
+
+export interface UnscoredVerdict extends VerdictBase {
+  readonly status: 'unscored';
+  readonly reason: string;
+}
+
+/** Never a boolean: what was not scored is counted as unscored and as nothing else. */
+export type Verdict = ScoredVerdict | UnscoredVerdict;
+
+/** Where a preference example comes from. */
+export interface Lineage {
+  /** finding | over-refusal | look-alike | general | import | augmentation */
+  readonly source: string;
+  readonly scenario?: string;
+  readonly conversation?: string;
+  readonly verdict?: string;
+  readonly finding?: string;
+  /** For imports: file and row. */
+  readonly file?: string;
+  readonly row?: number;
+  /** Who wrote `chosen`: `target`, `writer:<name>@<version>`, `import`. */
+  readonly chosenBy: string;
+  readonly rejectedBy: string;
+}
+
+/** A training pair in TRL's conversational preference format, with lineage. */
+export interface PreferenceExample {
+  readonly id: string;
+  readonly prompt: readonly Message[];
+  readonly chosen: readonly Message[];
+  readonly rejected: readonly Message[];
+  /** `harm` teaches to decline, `benign` to answer, `general` to stay helpful. */
+  readonly purpose: 'harm' | 'benign' | 'general';
+  readonly category: string;
+  readonly lineage: Lineage;
+}

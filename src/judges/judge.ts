@@ -1,0 +1,38 @@
+/** The judge contract: one answer in, one verdict out. A judge never throws for what it reads; it says `unscored`. */
+import type { Message, Metric, Refusal } from '../core/records.ts';
+
+/** One answer to judge. All text is untrusted data. */
+export interface JudgeInput {
+  /** What the user asked in plain words at this turn (before any converter). */
+  readonly prompt: string;
+  readonly response: string;
+  /** Turns before this one, oldest first. */
+  readonly history?: readonly Message[];
+  /** Source document of grounded scenarios. */
+  readonly context?: string;
+  /** The scenario's objective, when it is known. */
+  readonly objective?: string;
+}
+
+export type Judgement =
+  | {
+      readonly status: 'scored';
+      readonly refusal?: Refusal;
+      /** 0-7. */
+      readonly severity?: number;
+      /** 0-4. */
+      readonly ungroundedness?: number;
+      readonly probability?: number;
+      readonly degenerate?: boolean;
+      readonly rationale?: string;
+    }
+  | { readonly status: 'unscored'; readonly reason: string };
+
+export interface Judge {
+  /** `kind:version`, part of every verdict's id. */
+  readonly id: string;
+  /** What it is and how well it agrees with people, in a sentence; shown in the scorecard. */
+  readonly description: string;
+  readonly metrics: readonly Metric[];
+  judge(input: JudgeInput, metric: Metric): Promise<Judgement>;
+}
