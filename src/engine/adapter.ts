@@ -1,0 +1,166 @@
+/** A LoRA adapter in memory and on disk in PEFT's format (`adapter_config.json`, `adapter_model.safetensors`). */
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { TemperError } from '../core/errors.ts';
+import { rng } from '../core/rng.ts';
+import type { LinearLayer, ModelConfig } from './architecture.ts';
+import { architecture } from './architectures/registry.ts';
+import { loraA, loraB, type LoraShape } from './build.ts';
+import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
+
+export interface Adapter {
+  readonly rank: number;
+  readonly alpha: number;
+  readonly shape: LoraShape;
+  /** `<layer>.lora_A` (rank, in) and `<layer>.lora_B` (out, rank). */
+  readonly matrices: Map<string, Float32Array>;
+}
+
+/** PEFT's names of the linear layers that an adapter may attach to; all of them by default. */
+export const ALL_TARGETS = [
+  'q_proj',
+  'k_proj',
+  'v_proj',
+  'o_proj',
+  'gate_proj',
+  'up_proj',
+  'down_proj',
+] as const;
+
+const projection = (layer: string): string => layer.slice(layer.lastIndexOf('.') + 1);
+
+function targetLayers(config: ModelConfig, targets: readonly string[]): LinearLayer[] {
+  return architecture(config.architecture)
+    .linearLayers(config)
+    .filter((layer) => targets.includes(projection(layer.name)));
+}
+
+/** A fresh adapter: A uniform in +-1 / sqrt(in) (Kaiming with a = sqrt(5), as PEFT), B zero, so it changes nothing. */
+export function freshAdapter(
+  config: ModelConfig,
+  options: { rank: number; alpha: number; targets: readonly string[]; seed: number },
+): Adapter {
+  const layers = targetLayers(config, options.targets);
+  const matrices = new Map<string, Float32Array>();
+  for (const layer of layers) {
+    const random = rng('lora', options.seed, layer.name);
+    const bound = 1 / Math.sqrt(layer.inputs);
+    const a = Float32Array.from(
+      { length: options.rank * layer.inputs },
+      () => (2 * random.next() - 1) * bound,
+    );
+    matrices.set(loraA(layer.name), a);
+    matrices.set(loraB(layer.name), new Float32Array(layer.outputs * options.rank));
+  }
+  const shape = { rank: options.rank, layers: new Set(layers.map((layer) => layer.name)) };
+  return { rank: options.rank, alpha: options.alpha, shape, matrices };
+}
+
+export function cloneAdapter(adapter: Adapter): Adapter {
+  return { ...adapter, matrices: new Map([...adapter.matrices].map(([name, data]) => [name, data.slice()])) };
+}
+
+/**
+ * Writes the adapter so that PEFT loads it. `strength` is folded into B. The folder appears whole or not at all.
+ */
+export function saveAdapter(
+  directory: string,
+  adapter: Adapter,
+  options: { base: string; strength?: number },
+): void {
+  const { strength = 1 } = options;
+  const targets = new Set([...adapter.shape.layers].map(projection));
+  const config = {
+    peft_type: 'LORA',
+    task_type: 'CAUSAL_LM',
+    base_model_name_or_path: options.base,
+    r: adapter.rank,
+    lora_alpha: adapter.alpha,
+    lora_dropout: 0,
+    target_modules: [...targets].sort(),
+    bias: 'none',
+    fan_in_fan_out: false,
+    use_rslora: false,
+    use_dora: false,
+    rank_pattern: {},
+    alpha_pattern: {},
+    modules_to_save: null,
+    layers_to_transform: null,
+    inference_mode: true,
+  };
+  const tensors = new Map<string, { shape: number[]; data: Float32Array }>();
+  for (const layer of adapter.shape.layers) {
+    const a = adapter.matrices.get(loraA(layer)) as Float32Array;
+    const b = adapter.matrices.get(loraB(layer)) as Float32Array;
+    const prefix = `base_model.model.${layer}`;
+    tensors.set(`${prefix}.lora_A.weight`, { shape: [adapter.rank, a.length / adapter.rank], data: a });
+    const scaled = strength === 1 ? b : b.map((x) => x * strength);
+    tensors.set(`${prefix}.lora_B.weight`, { shape: [b.length / adapter.rank, adapter.rank], data: scaled });
+  }
+  const temporary = `${directory}.${process.pid}.tmp`;
+  rmSync(temporary, { recursive: true, force: true });
+  mkdirSync(temporary, { recursive: true });
+  writeFileSync(join(temporary, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
+  writeFileSync(join(temporary, 'adapter_model.safetensors'), encodeSafetensors(tensors, { format: 'pt' }));
+  rmSync(directory, { recursive: true, force: true });
+  renameSync(temporary, directory);
+}
+
+/** Reads a PEFT LoRA adapter for a model of this configuration. Errors: `model`, naming the file and the problem. */
+export function loadAdapter(directory: string, config: ModelConfig): Adapter {
+  const fail = (what: string, hint = 'Point to a folder that PEFT or temper wrote.'): TemperError =>
+    new TemperError('model', `${directory}: ${what}`, { hint });
+  let settings: Record<string, unknown>;
+  let bytes: Uint8Array;
+  try {
+    settings = JSON.parse(readFileSync(join(directory, 'adapter_config.json'), 'utf8')) as Record<
+      string,
+      unknown
+    >;
+    bytes = readFileSync(join(directory, 'adapter_model.safetensors'));
+  } catch (cause) {
+    throw fail(`cannot read the adapter: ${(cause as Error).message}`);
+  }
+  const { r: rank, lora_alpha: alpha } = settings;
+  if (settings['peft_type'] !== 'LORA')
+    throw fail(`it is a ${String(settings['peft_type'])} adapter; only LORA is supported`);
+  if (typeof rank !== 'number' || !Number.isInteger(rank) || rank < 1 || typeof alpha !== 'number') {
+    throw fail('r and lora_alpha are not numbers');
+  }
+  for (const key of ['use_dora', 'modules_to_save', 'rank_pattern', 'alpha_pattern']) {
+    const value = settings[key];
+    const used = value && (typeof value !== 'object' || Object.keys(value).length > 0);
+    if (used) throw fail(`it uses ${key}, which is not supported yet`);
+  }
+  const tensors = decodeSafetensors(bytes, directory);
+  const layers = new Map(
+    architecture(config.architecture)
+      .linearLayers(config)
+      .map((layer) => [layer.name, layer]),
+  );
+  const matrices = new Map<string, Float32Array>();
+  const adapted = new Set<string>();
+  for (const [name, tensor] of tensors) {
+    const match = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/.exec(name);
+    const layer = match && layers.get(match[1] as string);
+    if (!match || !layer)
+      throw fail(
+        `tensor '${name}' fits no linear layer of this model`,
+        'The adapter belongs to another base model.',
+      );
+    const wanted = match[2] === 'A' ? [rank, layer.inputs] : [layer.outputs, rank];
+    if (tensor.shape.join() !== wanted.join())
+      throw fail(
+        `tensor '${name}' has the shape [${tensor.shape.join(', ')}], expected [${wanted.join(', ')}]`,
+      );
+    matrices.set(match[2] === 'A' ? loraA(layer.name) : loraB(layer.name), tensor.data);
+    adapted.add(layer.name);
+  }
+  for (const layer of adapted) {
+    if (!matrices.has(loraA(layer)) || !matrices.has(loraB(layer)))
+      throw fail(`layer '${layer}' has only one of its two matrices`);
+  }
+  if (adapted.size === 0) throw fail('it has no matrices');
+  const scaled = settings['use_rslora'] === true ? alpha * Math.sqrt(rank) : alpha;
+  return { rank, alpha: scaled, shape: { rank, layers: adapted }, matrices };
+}

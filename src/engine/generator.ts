@@ -1,0 +1,327 @@
+/**
+ * Generation with continuous batching: requests wait in a queue, a free place in the batch is filled as soon as a
+ * sequence ends, and all sequences advance by one token a step. What a request gets does not depend on which
+ * others run beside it (generator.test.ts).
+ */
+import { TemperError } from '../core/errors.ts';
+import { type Rng, rng } from '../core/rng.ts';
+import type { Adapter } from './adapter.ts';
+import { decodingGraph, promptGraph, ropeTables } from './build.ts';
+import { KeyValueCache } from './cache.ts';
+import type { LoadedModel } from './model.ts';
+import { type Sampling, sample } from './sampling.ts';
+import { adapterFeeds, float32, int64, strengthFeed } from './feeds.ts';
+import { Session, Tensor } from './session.ts';
+
+export interface GenerationRequest extends Partial<Sampling> {
+  readonly prompt: readonly number[];
+  readonly maxTokens: number;
+  /** Names the random stream of a sampled answer. */
+  readonly seed?: string | number;
+  readonly signal?: AbortSignal;
+}
+
+export interface GenerationResult {
+  /** Without the stop token. */
+  readonly tokens: number[];
+  readonly finish: 'stop' | 'length';
+}
+
+export interface GeneratorOptions {
+  /** Reserve the places of this adapter's matrices; `setAdapter` exchanges them. */
+  readonly adapter?: Adapter;
+  readonly strength?: number;
+  /** Most sequences at once. */
+  readonly batch?: number;
+  /** Most tokens in the cache, over all sequences. */
+  readonly cacheTokens?: number;
+  readonly threads?: number;
+}
+
+interface Sequence {
+  readonly request: GenerationRequest;
+  readonly sampling: Sampling;
+  readonly random: Rng;
+  readonly tokens: number[];
+  /** Tokens in the cache. */
+  length: number;
+  next: number;
+  resolve(result: GenerationResult): void;
+  reject(error: unknown): void;
+}
+
+const CAPACITY_STEP = 64;
+const PREFILL_TOKENS = 1024;
+
+export class Generator implements AsyncDisposable {
+  readonly model: LoadedModel;
+  readonly #prompts: Session;
+  readonly #decoding: Session;
+  readonly #batch: number;
+  readonly #cacheTokens: number;
+  readonly #cache: KeyValueCache;
+  readonly #queue: Sequence[] = [];
+  readonly #active: Sequence[] = [];
+  #fixed: Record<string, Tensor>;
+  #running: Promise<void> | null = null;
+  /** Tokens generated so far. */
+  generated = 0;
+
+  private constructor(
+    model: LoadedModel,
+    sessions: { prompts: Session; decoding: Session },
+    options: GeneratorOptions,
+  ) {
+    this.model = model;
+    this.#prompts = sessions.prompts;
+    this.#decoding = sessions.decoding;
+    const { contextLength: positions, headSize } = model.config;
+    const { cos, sin } = ropeTables(model.config, positions);
+    this.#fixed = {
+      rope_cos: float32(cos, [positions, headSize / 2]),
+      rope_sin: float32(sin, [positions, headSize / 2]),
+    };
+    this.#batch = Math.max(1, options.batch ?? 32);
+    this.#cacheTokens = options.cacheTokens ?? 16384;
+    this.#cache = new KeyValueCache(model.config);
+  }
+
+  static async create(model: LoadedModel, options: GeneratorOptions = {}): Promise<Generator> {
+    const lora = options.adapter?.shape ?? null;
+    const threads = options.threads ? { threads: options.threads } : {};
+    // Decoding multiplies few rows and gains from weights that are packed once; prompts share the model's own copy.
+    const prompts = await Session.create(promptGraph(model.config, lora), model.weights, {
+      placement: 'fed',
+      ...threads,
+    });
+    const decoding = await Session.create(decodingGraph(model.config, lora), model.weights, {
+      placement: 'stored',
+      ...threads,
+    });
+    const generator = new Generator(model, { prompts, decoding }, options);
+    if (options.adapter) generator.setAdapter(options.adapter, options.strength);
+    return generator;
+  }
+
+  /** Exchanges the adapter (of the shape given at creation) or its strength, between two batches of requests. */
+  setAdapter(adapter: Adapter, strength = 1): void {
+    if (this.#running)
+      throw new TemperError('internal', 'the adapter cannot change while sequences are generated');
+    this.#fixed = { ...this.#fixed, ...adapterFeeds(adapter), lora_scale: strengthFeed(adapter, strength) };
+  }
+
+  /** Generates one answer. Errors: `data` if the prompt does not fit into the model's context. */
+  generate(request: GenerationRequest): Promise<GenerationResult> {
+    const { contextLength } = this.model.config;
+    const longest = Math.min(contextLength, this.#cacheTokens);
+    if (request.prompt.length === 0 || request.prompt.length >= longest) {
+      const problem = `the prompt has ${request.prompt.length} tokens; this model takes 1 to ${longest - 1}`;
+      return Promise.reject(
+        new TemperError('data', problem, { hint: 'Shorten the conversation or the document.' }),
+      );
+    }
+    if (request.maxTokens < 1) return Promise.resolve({ tokens: [], finish: 'length' });
+    return new Promise((resolve, reject) => {
+      const sampling = { temperature: request.temperature ?? 0, topP: request.topP ?? 1 };
+      const random = rng('sampling', request.seed ?? 0);
+      this.#queue.push({ request, sampling, random, tokens: [], length: 0, next: 0, resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    // Let everything that is asked for in this tick join the first batch.
+    await new Promise((resolve) => setImmediate(resolve));
+    try {
+      while (this.#queue.length > 0 || this.#active.length > 0) {
+        this.#drop();
+        await this.#admit();
+        if (this.#active.length > 0) await this.#step();
+      }
+    } catch (error) {
+      for (const sequence of [...this.#queue.splice(0), ...this.#active.splice(0)]) sequence.reject(error);
+    } finally {
+      this.#running = null;
+    }
+  }
+
+  /** Removes sequences whose caller gave up. */
+  #drop(): void {
+    const aborted = (sequence: Sequence): boolean => sequence.request.signal?.aborted ?? false;
+    for (let i = this.#active.length - 1; i >= 0; i--) {
+      const sequence = this.#active[i] as Sequence;
+      if (!aborted(sequence)) continue;
+      this.#free(i);
+      sequence.reject(sequence.request.signal!.reason);
+    }
+    for (const sequence of this.#queue.filter(aborted)) {
+      this.#queue.splice(this.#queue.indexOf(sequence), 1);
+      sequence.reject(sequence.request.signal!.reason);
+    }
+  }
+
+  #needed({ request }: Sequence): number {
+    const wanted = Math.min(request.prompt.length + request.maxTokens, this.model.config.contextLength) + 1;
+    return Math.ceil(wanted / CAPACITY_STEP) * CAPACITY_STEP;
+  }
+
+  /** Fills free places from the queue, as far as the cache's budget goes. */
+  async #admit(): Promise<void> {
+    const admitted: Sequence[] = [];
+    // With no sequence in flight the cache may shrink to what is needed now.
+    let capacity = this.#active.length > 0 ? this.#cache.capacity : 0;
+    while (this.#queue.length > 0) {
+      const count = this.#active.length + admitted.length;
+      const wider = Math.max(capacity, this.#needed(this.#queue[0] as Sequence));
+      if (count >= this.#batch || (count > 0 && wider * (count + 1) > this.#cacheTokens)) break;
+      capacity = wider;
+      admitted.push(this.#queue.shift() as Sequence);
+    }
+    if (admitted.length === 0) return;
+    // Two rows at least: a batch of one would run other kernels, which round differently.
+    const rows = Math.max(2, this.#active.length + admitted.length);
+    if (capacity !== this.#cache.capacity || rows > this.#cache.rows) {
+      const most = Math.max(rows, Math.min(this.#batch, Math.floor(this.#cacheTokens / capacity)));
+      this.#cache.resize(most, capacity, this.#active.length);
+    }
+    admitted.sort((a, b) => a.request.prompt.length - b.request.prompt.length);
+    while (admitted.length > 0) {
+      const longest = admitted.at(-1)!.request.prompt.length;
+      await this.#prefillBatch(admitted.splice(-Math.max(1, Math.floor(PREFILL_TOKENS / longest))));
+    }
+  }
+
+  /** Runs prompts, padded on the right, and moves their keys and values into the cache. */
+  async #prefillBatch(sequences: readonly Sequence[]): Promise<void> {
+    const prompts = sequences.map((sequence) => sequence.request.prompt);
+    if (prompts.length === 1 && prompts[0]!.length === 1) prompts.push(prompts[0] as readonly number[]);
+    const width = Math.max(...prompts.map((prompt) => prompt.length));
+    const padding = this.model.tokenizer.paddingToken;
+    const ids = prompts.flatMap((prompt) => [
+      ...prompt,
+      ...new Array<number>(width - prompt.length).fill(padding),
+    ]);
+    const step = await this.#forward(
+      this.#prompts,
+      ids,
+      width,
+      prompts.map((prompt) => prompt.length),
+      {
+        lengths: new Tensor(
+          'int32',
+          Int32Array.from(prompts, (prompt) => prompt.length - 1),
+          [prompts.length],
+        ),
+        total: new Tensor('int32', Int32Array.of(width), [1]),
+      },
+    );
+    sequences.forEach((sequence, row) => {
+      const at = this.#active.length;
+      this.#active.push(sequence);
+      step.store(row, at, 0, sequence.request.prompt.length);
+      sequence.length = sequence.request.prompt.length;
+      this.#choose(sequence, step.logits(row));
+    });
+    this.#finish();
+  }
+
+  async #step(): Promise<void> {
+    const { capacity } = this.#cache;
+    const tokens = this.#active.map((sequence) => sequence.next);
+    const lengths = this.#active.map((sequence) => sequence.length + 1);
+    if (tokens.length === 1) {
+      tokens.push(this.model.tokenizer.paddingToken);
+      lengths.push(1);
+    }
+    const rows = tokens.length;
+    const mask = new Float32Array(rows * capacity).fill(-1e9);
+    lengths.forEach((length, row) => mask.fill(0, row * capacity, row * capacity + length - 1));
+    const step = await this.#forward(this.#decoding, tokens, 1, lengths, {
+      ...this.#cache.tensors(rows),
+      mask: float32(mask, [rows, 1, 1, capacity]),
+    });
+    this.#active.forEach((sequence, row) => {
+      step.store(row, row, sequence.length, 1);
+      sequence.length++;
+      this.#choose(sequence, step.logits(row));
+    });
+    this.#finish();
+  }
+
+  /** Runs a graph over `ids` (rows, width); `lengths` are the tokens of each sequence when that is done. */
+  async #forward(
+    session: Session,
+    ids: readonly number[],
+    width: number,
+    lengths: readonly number[],
+    feeds: Record<string, Tensor>,
+  ) {
+    const { vocabularySize, layers } = this.model.config;
+    const rows = lengths.length;
+    const positions = width === 1 ? lengths.map((length) => length - 1) : ids.map((_, i) => i % width);
+    const last =
+      width === 1 ? lengths.map((_, row) => row) : lengths.map((length, row) => row * width + length - 1);
+    const results = await session.run(
+      {
+        ...this.#fixed,
+        ...feeds,
+        ids: int64(ids, [rows, width]),
+        positions: int64(positions, [rows, width]),
+        last: int64(last, [rows]),
+      },
+      Object.fromEntries(session.outputNames.map((name) => [name, null])),
+    );
+    const data = (name: string): Float32Array => results[name]!.data as Float32Array;
+    const logits = data('logits');
+    return {
+      logits: (row: number) => logits.subarray(row * vocabularySize, (row + 1) * vocabularySize),
+      /** Puts the keys and values of a sequence of this run into a row of the cache. */
+      store: (source: number, row: number, position: number, count: number) => {
+        for (let layer = 0; layer < layers; layer++) {
+          const fresh = {
+            keys: data(`new_keys.${layer}`),
+            values: data(`new_values.${layer}`),
+            source,
+            width,
+          };
+          this.#cache.write(layer, row, position, count, fresh);
+        }
+      },
+    };
+  }
+
+  #choose(sequence: Sequence, logits: Float32Array): void {
+    sequence.next = sample(logits, sequence.sampling, sequence.random);
+    this.generated++;
+    if (!this.model.tokenizer.stopTokens.has(sequence.next)) sequence.tokens.push(sequence.next);
+  }
+
+  /** Gives back what has ended. */
+  #finish(): void {
+    for (let i = this.#active.length - 1; i >= 0; i--) {
+      const { next, tokens, request, resolve, length } = this.#active[i] as Sequence;
+      const stopped = this.model.tokenizer.stopTokens.has(next);
+      const full = tokens.length >= request.maxTokens || length + 1 >= this.model.config.contextLength;
+      if (!stopped && !full) continue;
+      this.#free(i);
+      resolve({ tokens, finish: stopped ? 'stop' : 'length' });
+    }
+  }
+
+  /** Frees a row; the last one takes its place. */
+  #free(row: number): void {
+    const last = this.#active.length - 1;
+    const moved = this.#active[last] as Sequence;
+    if (row !== last) {
+      this.#cache.move(last, row, moved.length);
+      this.#active[row] = moved;
+    }
+    this.#active.pop();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#running;
+    await this.#prompts[Symbol.asyncDispose]();
+    await this.#decoding[Symbol.asyncDispose]();
+  }
+}

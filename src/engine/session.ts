@@ -1,0 +1,78 @@
+/** A graph ready to run on ONNX Runtime. */
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { TemperError } from '../core/errors.ts';
+import type { Graph } from './graph.ts';
+import { lower, type WeightPlacement } from './lowering.ts';
+
+export { Tensor };
+
+/** Float32 arrays by name, in the layout that the graph declares. */
+export type WeightSource = ReadonlyMap<string, Float32Array>;
+
+export interface SessionOptions {
+  readonly placement: WeightPlacement;
+  /** Threads of one operator; default: what ONNX Runtime takes (the physical cores). */
+  readonly threads?: number;
+  /** Write ONNX Runtime's profile to this path prefix. */
+  readonly profile?: string;
+}
+
+export class Session {
+  readonly #session: InferenceSession;
+  readonly #fed: Readonly<Record<string, Tensor>>;
+
+  private constructor(session: InferenceSession, fed: Readonly<Record<string, Tensor>>) {
+    this.#session = session;
+    this.#fed = fed;
+  }
+
+  static async create(graph: Graph, weights: WeightSource, options: SessionOptions): Promise<Session> {
+    const lowered = lower(graph, options.placement);
+    const bytes = (name: string): Float32Array => {
+      const data = weights.get(name);
+      if (!data) throw new TemperError('model', `the model has no weight '${name}'`);
+      return data;
+    };
+    const externalData = lowered.weights.map((name) => {
+      const data = bytes(name);
+      return { path: name, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
+    });
+    const fed: Record<string, Tensor> = {};
+    if (options.placement === 'fed') {
+      for (const node of graph.nodes) {
+        if (node.operation !== 'weight') continue;
+        const { name } = node.attributes;
+        fed[name] = new Tensor('float32', bytes(name), node.outputs[0]!.shape as number[]);
+      }
+    }
+    const session = await InferenceSession.create(lowered.model, {
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+      ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
+      ...(externalData.length > 0 ? { externalData } : {}),
+      ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
+    });
+    return new Session(session, fed);
+  }
+
+  /** Runs the graph. `into` names outputs whose memory is given; they are written in place. */
+  async run(
+    feeds: Readonly<Record<string, Tensor>>,
+    into: Readonly<Record<string, Tensor | null>>,
+  ): Promise<Record<string, Tensor>> {
+    return this.#session.run({ ...this.#fed, ...feeds }, into) as Promise<Record<string, Tensor>>;
+  }
+
+  get outputNames(): readonly string[] {
+    return this.#session.outputNames;
+  }
+
+  /** Ends ONNX Runtime's profile, if one was asked for. */
+  endProfiling(): void {
+    this.#session.endProfiling();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session.release();
+  }
+}

@@ -1,0 +1,95 @@
+/** Examples as token sequences, and their order: by epoch, shuffled, of like length within a batch. */
+import type { Message, PreferenceExample } from '../core/records.ts';
+import { rng } from '../core/rng.ts';
+import type { ChatTokenizer } from '../engine/tokenizer.ts';
+
+export interface TokenizedExample {
+  readonly id: string;
+  readonly prompt: readonly number[];
+  readonly chosen: readonly number[];
+  readonly rejected: readonly number[];
+}
+
+export interface TokenizedDataset {
+  readonly examples: readonly TokenizedExample[];
+  /** Ids of examples whose prompt leaves no room for an answer. */
+  readonly dropped: readonly string[];
+}
+
+const textOf = (messages: readonly Message[]): string =>
+  messages.map((message) => message.content).join('\n');
+
+/** Completions end with the stop token; what exceeds `maxLength` is cut at the end (TRL's keep_start). */
+export function tokenize(
+  examples: readonly PreferenceExample[],
+  tokenizer: ChatTokenizer,
+  maxLength: number,
+): TokenizedDataset {
+  const kept: TokenizedExample[] = [];
+  const dropped: string[] = [];
+  for (const example of examples) {
+    const prompt = tokenizer.encodeChat(example.prompt);
+    const room = maxLength - prompt.length;
+    if (room < 1) {
+      dropped.push(example.id);
+      continue;
+    }
+    const completion = (messages: readonly Message[]): number[] =>
+      [...tokenizer.encode(textOf(messages)), tokenizer.endOfTurn].slice(0, room);
+    kept.push({
+      id: example.id,
+      prompt,
+      chosen: completion(example.chosen),
+      rejected: completion(example.rejected),
+    });
+  }
+  return { examples: kept, dropped };
+}
+
+/** Batches sorted by length within a window of this many, then shuffled. */
+const WINDOW = 16;
+
+/**
+ * The batches of a whole run, as indices. Determined by count, batch, epochs, seed and the lengths; a fraction of an
+ * epoch takes the first part of its shuffle.
+ */
+export function planBatches(
+  lengths: readonly number[],
+  options: { batch: number; epochs: number; seed: number },
+): number[][] {
+  const { batch, epochs, seed } = options;
+  const plan: number[][] = [];
+  for (let epoch = 0; epoch < Math.ceil(epochs); epoch++) {
+    const random = rng('batches', seed, epoch);
+    const all = random.shuffle(lengths.map((_, i) => i));
+    const share = Math.min(1, epochs - epoch);
+    const order = all.slice(0, Math.max(1, Math.round(all.length * share)));
+    const batches: number[][] = [];
+    for (let start = 0; start < order.length; start += batch * WINDOW) {
+      const window = order.slice(start, start + batch * WINDOW);
+      window.sort((a, b) => (lengths[a] as number) - (lengths[b] as number) || a - b);
+      for (let i = 0; i < window.length; i += batch) batches.push(window.slice(i, i + batch));
+    }
+    plan.push(...random.shuffle(batches));
+  }
+  return plan;
+}
+
+/** Splits a batch so that no part holds more than `tokens` with padding. Members are in ascending length. */
+export function microBatches(
+  members: readonly number[],
+  lengths: readonly number[],
+  tokens: number,
+): number[][] {
+  const parts: number[][] = [];
+  let part: number[] = [];
+  for (const member of [...members].sort((a, b) => (lengths[a] as number) - (lengths[b] as number))) {
+    if (part.length > 0 && (part.length + 1) * (lengths[member] as number) > tokens) {
+      parts.push(part);
+      part = [];
+    }
+    part.push(member);
+  }
+  if (part.length > 0) parts.push(part);
+  return parts;
+}

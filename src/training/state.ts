@@ -1,0 +1,68 @@
+/** The state of a training run on disk, so that a killed run continues and ends with the same adapter. */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Adapter } from '../engine/adapter.ts';
+import { decodeSafetensors, encodeSafetensors, type TensorData } from '../engine/safetensors.ts';
+import type { AdamW } from './adamw.ts';
+
+export interface TrainingState {
+  /** Puts the saved state into `adapter` and `optimiser`; null if there is none. */
+  restore(adapter: Adapter, optimiser: AdamW): { step: number; tokens: number } | null;
+  save(adapter: Adapter, optimiser: AdamW, progress: { step: number; tokens: number; last: boolean }): void;
+}
+
+/** Keeps the state in one file, written whole at most every `seconds`; the file goes when the run has ended. */
+export class FileTrainingState implements TrainingState {
+  readonly #path: string;
+  readonly #seconds: number;
+  #savedAt = performance.now();
+
+  constructor(path: string, seconds = 20) {
+    this.#path = path;
+    this.#seconds = seconds;
+  }
+
+  restore(adapter: Adapter, optimiser: AdamW): { step: number; tokens: number } | null {
+    if (!existsSync(this.#path)) return null;
+    const tensors = decodeSafetensors(readFileSync(this.#path), this.#path);
+    for (const [key, { data }] of tensors) {
+      const [group, name] = [key.slice(0, key.indexOf(':')), key.slice(key.indexOf(':') + 1)];
+      if (group === 'parameter') adapter.matrices.set(name, data);
+      if (group === 'first') optimiser.first.set(name, data);
+      if (group === 'second') optimiser.second.set(name, data);
+    }
+    const [step = 0, tokens = 0] = tensors.get('progress')?.data ?? [];
+    optimiser.steps = step;
+    return { step, tokens };
+  }
+
+  save(
+    adapter: Adapter,
+    optimiser: AdamW,
+    { step, tokens, last }: { step: number; tokens: number; last: boolean },
+  ): void {
+    if (last) {
+      this.clear();
+      return;
+    }
+    if (performance.now() - this.#savedAt < this.#seconds * 1000) return;
+    const tensors = new Map<string, TensorData>([
+      ['progress', { shape: [2], data: Float32Array.of(step, tokens) }],
+    ]);
+    const add = (group: string, arrays: ReadonlyMap<string, Float32Array>): void => {
+      for (const [name, data] of arrays) tensors.set(`${group}:${name}`, { shape: [data.length], data });
+    };
+    add('parameter', adapter.matrices);
+    add('first', optimiser.first);
+    add('second', optimiser.second);
+    mkdirSync(dirname(this.#path), { recursive: true });
+    const temporary = `${this.#path}.${process.pid}.tmp`;
+    writeFileSync(temporary, encodeSafetensors(tensors, {}));
+    renameSync(temporary, this.#path);
+    this.#savedAt = performance.now();
+  }
+
+  clear(): void {
+    rmSync(this.#path, { force: true });
+  }
+}
