@@ -1,0 +1,62 @@
+/** The model under test as dialogue needs it: messages in, text out, with an identity that covers all that shapes its answers. */
+import type { LanguageModelV4, LanguageModelV4Prompt } from '@ai-sdk/provider';
+import { contentHash } from '../core/ids.ts';
+import type { Message } from '../core/records.ts';
+
+export interface Decoding {
+  /** 0 = greedy. */
+  readonly temperature: number;
+  readonly topP: number;
+  readonly maxTokens: number;
+}
+
+/** Everything that determines a target's answers. */
+export interface TargetIdentity {
+  readonly model: string;
+  /** Id of the adapter, and its strength. */
+  readonly adapter?: string;
+  readonly strength?: number;
+  readonly system?: string;
+  readonly decoding: Decoding;
+}
+
+export const targetId = (identity: TargetIdentity): string => contentHash({ target: identity });
+
+export interface Reply {
+  readonly text: string;
+  readonly finish: 'stop' | 'length' | 'blocked';
+  readonly tokens: number;
+}
+
+export interface Target {
+  readonly id: string;
+  respond(messages: readonly Message[], options: { seed: number; maxTokens: number; signal?: AbortSignal }): Promise<Reply>;
+}
+
+function toPrompt(messages: readonly Message[]): LanguageModelV4Prompt {
+  return messages.map(({ role, content }) =>
+    role === 'system' ? { role, content } : { role, content: [{ type: 'text', text: content }] },
+  );
+}
+
+export function createTarget(model: LanguageModelV4, identity: TargetIdentity): Target {
+  const { temperature, topP } = identity.decoding;
+  return {
+    id: targetId(identity),
+    async respond(messages, { seed, maxTokens, signal }) {
+      const result = await model.doGenerate({
+        prompt: toPrompt(messages),
+        maxOutputTokens: maxTokens,
+        temperature,
+        topP,
+        seed,
+        ...(signal ? { abortSignal: signal } : {}),
+      });
+      const text = result.content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('');
+      const { unified } = result.finishReason;
+      if (unified === 'error') throw new Error(result.finishReason.raw ?? 'the model reports an error');
+      const finish = unified === 'content-filter' ? 'blocked' : unified === 'length' ? 'length' : 'stop';
+      return { text, finish, tokens: result.usage.outputTokens.total ?? 0 };
+    },
+  };
+}
