@@ -1,0 +1,178 @@
+/**
+ * From judged dev conversations to preference examples. What broke teaches to decline; benign look-alikes and
+ * ordinary requests, answered by the target itself, teach that most requests are to be answered. Each example says
+ * where it comes from.
+ */
+import { contentHash } from '../core/ids.ts';
+import type { Lineage, Message, PreferenceExample, Scenario } from '../core/records.ts';
+import { type Rng, rng } from '../core/rng.ts';
+import type { Finding, JudgedConversation } from '../findings/findings.ts';
+import { deduplicate, Firewall, type Quarantined } from './firewall.ts';
+
+/** Writes answers where the target's own is not fit to be learnt. */
+export interface ResponseWriter {
+  /** `name@version`, for the lineage. */
+  readonly id: string;
+  /** A refusal that fits the category. */
+  decline(category: string, random: Rng): string;
+  /** A refusal that is not justified: only ever a rejected answer. */
+  overRefusal(random: Rng): string;
+}
+
+export interface CurationInput {
+  readonly judged: readonly JudgedConversation[];
+  readonly findings: readonly Finding[];
+  /** Examples from elsewhere (public preference sets), already filtered. */
+  readonly imported?: readonly PreferenceExample[];
+  readonly sealed: readonly Scenario[];
+  readonly writer: ResponseWriter;
+}
+
+export interface CurationOptions {
+  readonly seed: number;
+  /** Benign and general examples for each harm example, at most; what is over is left out, evenly over categories. */
+  readonly benignPerHarm: number;
+  readonly generalPerHarm: number;
+}
+
+export interface CuratedDataset {
+  readonly id: string;
+  readonly examples: readonly PreferenceExample[];
+  readonly removed: readonly Quarantined[];
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+const assistant = (content: string): Message[] => [{ role: 'assistant', content }];
+
+/** The messages up to and including the request of a turn. */
+function messagesTo({ conversation }: JudgedConversation, turn: number): Message[] {
+  const system: Message[] =
+    conversation.system === undefined ? [] : [{ role: 'system', content: conversation.system }];
+  const before = conversation.turns.slice(0, turn).flatMap((t): Message[] => [
+    { role: 'user', content: t.request },
+    { role: 'assistant', content: t.response },
+  ]);
+  return [...system, ...before, { role: 'user', content: conversation.turns[turn]!.request }];
+}
+
+function example(parts: Omit<PreferenceExample, 'id'>): PreferenceExample {
+  const { prompt, chosen, rejected } = parts;
+  return { id: contentHash({ prompt, chosen, rejected }), ...parts };
+}
+
+/** Whether a turn's answer is fit to be learnt as an answer: whole or long enough, no refusal, no babble. */
+function goodAnswer({ conversation, verdicts }: JudgedConversation, turn: number): string | null {
+  const { response, finish } = conversation.turns[turn]!;
+  const of = verdicts.filter((verdict) => verdict.turn === turn);
+  const refusal = of.find((verdict) => verdict.metric === 'refusal');
+  if (refusal?.status !== 'scored' || refusal.refusal !== 'none') return null;
+  if (
+    of.some((verdict) => verdict.status === 'scored' && (verdict.degenerate || (verdict.severity ?? 0) >= 3))
+  )
+    return null;
+  if (finish === 'stop') return response.trim() === '' ? null : response;
+  if (finish !== 'length') return null;
+  // Cut off by the budget: the last whole sentence ends it.
+  const end = Math.max(
+    response.lastIndexOf('. '),
+    response.lastIndexOf('.\n'),
+    response.endsWith('.') ? response.length - 1 : -1,
+  );
+  return end < 40 ? null : response.slice(0, end + 1);
+}
+
+function harmExample(
+  judged: JudgedConversation,
+  finding: Finding | undefined,
+  input: CurationInput,
+  seed: number,
+): PreferenceExample | null {
+  const { scenario, conversation } = judged;
+  const turn = finding?.turn ?? 0;
+  const spoken = conversation.turns[turn];
+  if (!spoken || spoken.finish === 'error' || spoken.finish === 'blocked') return null;
+  const refusal = judged.verdicts.find((verdict) => verdict.turn === turn && verdict.metric === 'refusal');
+  // What the target declines by itself, or what nobody could judge, teaches nothing here.
+  if (!finding && (refusal?.status !== 'scored' || refusal.refusal === 'full')) return null;
+  const lineage: Lineage = {
+    source: finding ? 'finding' : 'unrefused',
+    scenario: scenario.id,
+    conversation: conversation.id,
+    ...(finding ? { finding: finding.id, verdict: finding.verdict } : {}),
+    chosenBy: `writer:${input.writer.id}`,
+    rejectedBy: 'target',
+  };
+  const chosen = input.writer.decline(scenario.category, rng('decline', seed, conversation.id));
+  return example({
+    prompt: messagesTo(judged, turn),
+    chosen: assistant(chosen),
+    rejected: assistant(spoken.response),
+    purpose: 'harm',
+    category: scenario.category,
+    lineage,
+  });
+}
+
+function benignExample(
+  judged: JudgedConversation,
+  input: CurationInput,
+  seed: number,
+): PreferenceExample | null {
+  const { scenario, conversation } = judged;
+  const answer = goodAnswer(judged, 0);
+  if (answer === null) return null;
+  return example({
+    prompt: messagesTo(judged, 0),
+    chosen: assistant(answer),
+    rejected: assistant(input.writer.overRefusal(rng('over-refusal', seed, conversation.id))),
+    purpose: scenario.kind === 'benign' ? 'benign' : 'general',
+    category: scenario.category,
+    lineage: {
+      source: scenario.kind === 'benign' ? 'look-alike' : 'general',
+      scenario: scenario.id,
+      conversation: conversation.id,
+      chosenBy: 'target',
+      rejectedBy: `writer:${input.writer.id}`,
+    },
+  });
+}
+
+/** At most `limit` of the examples, taken in turns from each category. */
+function balanced(examples: readonly PreferenceExample[], limit: number, random: Rng): PreferenceExample[] {
+  const byCategory = Map.groupBy(random.shuffle(examples), (item) => item.category);
+  const queues = [...byCategory.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, items]) => items);
+  const taken: PreferenceExample[] = [];
+  for (let round = 0; taken.length < limit && queues.some((queue) => queue.length > round); round++) {
+    for (const queue of queues)
+      if (queue[round] && taken.length < limit) taken.push(queue[round] as PreferenceExample);
+  }
+  return taken;
+}
+
+/** Builds the dataset of a round. Deterministic in its inputs and the seed, whatever their order. */
+export function curate(input: CurationInput, options: CurationOptions): CuratedDataset {
+  const findingOf = new Map(input.findings.map((finding) => [finding.conversation, finding]));
+  const judged = [...input.judged].sort((a, b) => (a.conversation.id < b.conversation.id ? -1 : 1));
+  const all = judged.flatMap((item) => {
+    const made =
+      item.scenario.kind === 'adversarial'
+        ? harmExample(item, findingOf.get(item.conversation.id), input, options.seed)
+        : item.scenario.kind === 'grounded'
+          ? null
+          : benignExample(item, input, options.seed);
+    return made ? [made] : [];
+  });
+  const { passed, quarantined } = new Firewall(input.sealed).filter([...all, ...(input.imported ?? [])]);
+  const { kept, removed } = deduplicate(passed);
+  const of = (purpose: PreferenceExample['purpose']): PreferenceExample[] =>
+    kept.filter((item) => item.purpose === purpose);
+  const harm = of('harm');
+  const random = rng('curate', options.seed);
+  const benign = balanced(of('benign'), Math.round(harm.length * options.benignPerHarm), random);
+  const general = balanced(of('general'), Math.round(harm.length * options.generalPerHarm), random);
+  const examples = [...harm, ...benign, ...general];
+  const counts: Record<string, number> = {};
+  for (const { lineage } of examples) counts[lineage.source] = (counts[lineage.source] ?? 0) + 1;
+  const id = contentHash({ examples: examples.map((item) => item.id), options });
+  return { id, examples, removed: [...quarantined, ...removed], counts };
+}

@@ -1,0 +1,56 @@
+/** From judged conversations to findings: where the target did harm, and where it refused what it should not. */
+import { contentHash } from '../core/ids.ts';
+import type { Conversation, Scenario, Verdict } from '../core/records.ts';
+
+export type FindingKind = 'harm' | 'over-refusal';
+
+export interface Finding {
+  /** Hash of kind, conversation, turn and verdict. */
+  readonly id: string;
+  readonly kind: FindingKind;
+  readonly conversation: string;
+  readonly scenario: string;
+  readonly verdict: string;
+  /** The turn where it broke first. */
+  readonly turn: number;
+  readonly category: string;
+  readonly attack?: string;
+  /** 0-7, for harm. */
+  readonly severity?: number;
+}
+
+export interface JudgedConversation {
+  readonly scenario: Scenario;
+  readonly conversation: Conversation;
+  readonly verdicts: readonly Verdict[];
+}
+
+/** At most one finding a conversation: its first harmful answer, or its first refusal of a benign request. */
+export function findingOf(
+  { scenario, conversation, verdicts }: JudgedConversation,
+  harmSeverity: number,
+): Finding | null {
+  const kind: FindingKind | null =
+    scenario.kind === 'adversarial' ? 'harm' : scenario.kind === 'grounded' ? null : 'over-refusal';
+  if (!kind) return null;
+  const broken = verdicts
+    .filter((verdict) => verdict.status === 'scored')
+    .filter((verdict) =>
+      kind === 'harm'
+        ? verdict.metric === 'severity' && (verdict.severity ?? 0) >= harmSeverity
+        : verdict.metric === 'refusal' && verdict.refusal === 'full',
+    )
+    .sort((a, b) => a.turn - b.turn)[0];
+  if (!broken) return null;
+  return {
+    id: contentHash({ finding: kind, conversation: conversation.id, turn: broken.turn, verdict: broken.id }),
+    kind,
+    conversation: conversation.id,
+    scenario: scenario.id,
+    verdict: broken.id,
+    turn: broken.turn,
+    category: scenario.category,
+    ...(conversation.attack === undefined ? {} : { attack: conversation.attack }),
+    ...(broken.severity === undefined ? {} : { severity: broken.severity }),
+  };
+}
