@@ -1,0 +1,205 @@
+/** Gradients against finite differences: each rule alone, then whole models. */
+import { describe, expect, test } from 'vitest';
+import { rng } from '../../src/core/rng.ts';
+import { preferenceLoss, sftLoss } from '../../src/training/losses.ts';
+import { freshAdapter } from '../../src/engine/adapter.ts';
+import type { ModelConfig } from '../../src/engine/architecture.ts';
+import { causalMask, ropeTables, trainingGraph } from '../../src/engine/build.ts';
+import { adapterFeeds, float32, int64 } from '../../src/engine/feeds.ts';
+import { addGradients } from '../../src/engine/gradients.ts';
+import { Graph, type Value } from '../../src/engine/graph.ts';
+import { expectedShapes } from '../../src/engine/model.ts';
+import { Session, type Tensor } from '../../src/engine/session.ts';
+
+const random = (seed: string, length: number, scale = 1): Float32Array => {
+  const stream = rng(seed);
+  return Float32Array.from({ length }, () => stream.normal() * scale);
+};
+
+/** Largest relative error of the gradients of `loss` over some entries of each parameter. */
+async function worstError(
+  session: Session,
+  feeds: Record<string, Tensor>,
+  parameters: Record<string, Float32Array>,
+  h: number,
+): Promise<number> {
+  const outputs = Object.fromEntries(session.outputNames.map((name) => [name, null]));
+  const loss = async (): Promise<number> =>
+    ((await session.run(feeds, { loss: null }))['loss']!.data as Float32Array)[0] as number;
+  const results = await session.run(feeds, outputs);
+  let worst = 0;
+  for (const [name, data] of Object.entries(parameters)) {
+    const gradient = results[`gradient:${name}`]!.data as Float32Array;
+    for (const i of [0, Math.floor(data.length / 2), data.length - 1]) {
+      const original = data[i] as number;
+      data[i] = original + h;
+      const up = await loss();
+      data[i] = original - h;
+      const down = await loss();
+      data[i] = original;
+      const numeric = (up - down) / (2 * h);
+      worst = Math.max(
+        worst,
+        Math.abs(numeric - gradient[i]!) / (Math.abs(numeric) + Math.abs(gradient[i]!) + 0.02),
+      );
+    }
+  }
+  return worst;
+}
+
+describe('each operation', () => {
+  const positive = (x: Float32Array): Float32Array => x.map((value) => Math.abs(value) + 0.5);
+  const cases: Record<
+    string,
+    { data?: (x: Float32Array) => Float32Array; build(g: Graph, x: Value): Value }
+  > = {
+    add: { build: (g, x) => g.add(x, g.scale(x, 2)) },
+    sub: { build: (g, x) => g.sub(g.scale(x, 3), x) },
+    mul: { build: (g, x) => g.mul(x, g.sigmoid(x)) },
+    'mul with a column': { build: (g, x) => g.mul(x, g.sumLast(x)) },
+    'sub of a column': { build: (g, x) => g.mul(x, g.sub(x, g.meanLast(x))) },
+    neg: { build: (g, x) => g.neg(x) },
+    exp: { build: (g, x) => g.exp(x) },
+    log: { data: positive, build: (g, x) => g.log(x) },
+    sigmoid: { build: (g, x) => g.sigmoid(x) },
+    softplus: { build: (g, x) => g.softplus(x) },
+    relu: { build: (g, x) => g.relu(x) },
+    silu: { build: (g, x) => g.silu(x) },
+    softmax: { build: (g, x) => g.softmax(x) },
+    'matmul left': { build: (g, x) => g.matmul(x, g.constant([1, 2, 3, -1, 0, 2, 1, 1], [4, 2])) },
+    'matmul right, transposed': {
+      build: (g, x) => g.matmul(g.constant([1, -2, 3, 1], [1, 4]), x, { transposeB: true }),
+    },
+    'matmul with itself': { build: (g, x) => g.matmul(x, x, { transposeA: true }) },
+    batchMatmul: {
+      build: (g, x) =>
+        g.batchMatmul(g.reshape(x, [1, 3, 4]), g.transpose(g.reshape(x, [1, 3, 4]), [0, 2, 1])),
+    },
+    expand: { build: (g, x) => g.expand(g.sumLast(x), [3, 4]) },
+    gather: { build: (g, x) => g.gather(x, g.constant([2, 0], [2], 'int64')) },
+    scatter: { build: (g, x) => g.scatter(x, g.constant([4, 0, 2], [3], 'int64'), [6, 4]) },
+    rmsNorm: { build: (g, x) => g.rmsNorm(x, g.constant([1, 2, 0.5, -1], [4]), 1e-5)[0] },
+    tokenLogprobs: {
+      build: (g, x) =>
+        g.tokenLogprobs(
+          x,
+          g.constant([1, 2, 3, 4, 0, 1, -1, 2, 2, 0, 1, 1], [3, 4]),
+          g.constant([2, 0, 1], [3], 'int64'),
+        )[0],
+    },
+  };
+  test.each(Object.entries(cases))('%s', async (_name, { data = (x) => x, build }) => {
+    const graph = new Graph();
+    const x = graph.parameter('x', [3, 4]);
+    const y = build(graph, x);
+    // A weighted sum, so that no gradient is constant by symmetry.
+    const rows = y.shape.length === 2 ? y : graph.reshape(y, [3, 3]);
+    const weights = graph.constant([...random('w', Number(rows.shape[1]))], [Number(rows.shape[1])]);
+    const loss = graph.sumAll(graph.mul(rows, weights));
+    graph.output('loss', loss);
+    for (const [name, gradient] of addGradients(graph, loss)) graph.output(`gradient:${name}`, gradient);
+    await using session = await Session.create(graph, new Map(), { placement: 'fed' });
+    const values = data(random('x', 12, 0.7));
+    expect(await worstError(session, { x: float32(values, [3, 4]) }, { x: values }, 1e-2)).toBeLessThan(5e-3);
+  });
+});
+
+const TINY: ModelConfig = {
+  architecture: 'llama',
+  vocabularySize: 31,
+  hiddenSize: 16,
+  layers: 2,
+  intermediateSize: 24,
+  heads: 4,
+  kvHeads: 2,
+  headSize: 4,
+  ropeBase: 10000,
+  normEpsilon: 1e-5,
+  contextLength: 64,
+  tied: true,
+};
+
+function tinyModel() {
+  const weights = new Map<string, Float32Array>();
+  for (const [name, shape] of expectedShapes(TINY)) {
+    const size = shape.reduce((a, b) => a * b, 1);
+    weights.set(name, name.includes('norm') ? new Float32Array(size).fill(1) : random(name, size, 0.3));
+  }
+  const adapter = freshAdapter(TINY, {
+    rank: 2,
+    alpha: 4,
+    targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
+    seed: 7,
+  });
+  const length = 5;
+  const { cos, sin } = ropeTables(TINY, length);
+  // Four sequences of five tokens; the last three tokens of each are its completion.
+  const feeds: Record<string, Tensor> = {
+    ids: int64(
+      random('ids', 20).map((x) => Math.floor(Math.abs(x * 9)) % 31),
+      [4, length],
+    ),
+    rows: int64([1, 2, 3, 6, 7, 8, 11, 12, 13, 16, 17, 18], [12]),
+    labels: int64([3, 5, 7, 1, 2, 9, 30, 4, 4, 8, 8, 0], [12]),
+    mask: float32(causalMask(length), [length, length]),
+    rope_cos: float32(cos, [length, 2]),
+    rope_sin: float32(sin, [length, 2]),
+  };
+  return { weights, adapter, feeds };
+}
+
+const blocks = (from: number): Float32Array =>
+  Float32Array.from({ length: 24 }, (_, i) => Number(Math.floor((i % 12) / 3) === from + Math.floor(i / 12)));
+
+describe('a whole model', () => {
+  const column = (...values: number[]): Tensor => float32(Float32Array.from(values), [2, 1]);
+  const dpoFeeds = {
+    chosen_tokens: float32(blocks(0), [2, 12]),
+    rejected_tokens: float32(blocks(2), [2, 12]),
+    reference_chosen: column(-9, -10),
+    reference_rejected: column(-10, -12),
+    weight: column(0.5, 0.5),
+  };
+  const tokenWeight = { token_weight: float32(new Float32Array(12).fill(1 / 12), [1, 12]) };
+
+  test.each([
+    ['sft', sftLoss, tokenWeight],
+    ['dpo', preferenceLoss({ loss: 'sigmoid', beta: 0.1, nll: 0 }), dpoFeeds],
+    [
+      'dpo with nll',
+      preferenceLoss({ loss: 'sigmoid', beta: 0.3, nll: 0.5 }),
+      { ...dpoFeeds, ...tokenWeight },
+    ],
+    ['hinge', preferenceLoss({ loss: 'hinge', beta: 0.1, nll: 0 }), dpoFeeds],
+  ])('%s: adapter gradients', async (_name, lossOf, lossFeeds) => {
+    const { weights, adapter, feeds } = tinyModel();
+    for (const [name, data] of adapter.matrices) data.set(random(`${name}!`, data.length, 0.3));
+    const graph = trainingGraph(TINY, adapter.shape, 2, lossOf);
+    await using session = await Session.create(graph, weights, { placement: 'fed' });
+    const all = { ...feeds, ...lossFeeds, ...adapterFeeds(adapter) };
+    expect(await worstError(session, all, Object.fromEntries(adapter.matrices), 2e-3)).toBeLessThan(2e-2);
+  });
+
+  test('a fresh adapter gives the DPO loss ln 2 against the base model', async () => {
+    const { weights, adapter, feeds } = tinyModel();
+    const graph = trainingGraph(
+      TINY,
+      adapter.shape,
+      2,
+      preferenceLoss({ loss: 'sigmoid', beta: 0.1, nll: 0 }),
+    );
+    await using session = await Session.create(graph, weights, { placement: 'fed' });
+    const first = await session.run({ ...feeds, ...dpoFeeds, ...adapterFeeds(adapter) }, { logp: null });
+    const sums = (from: number): number =>
+      (first['logp']!.data as Float32Array).slice(from * 3, from * 3 + 3).reduce((a, b) => a + b, 0);
+    const references = {
+      reference_chosen: column(sums(0), sums(1)),
+      reference_rejected: column(sums(2), sums(3)),
+    };
+    const { loss } = await session.run(
+      { ...feeds, ...dpoFeeds, ...references, ...adapterFeeds(adapter) },
+      { loss: null },
+    );
+    expect((loss!.data as Float32Array)[0]).toBeCloseTo(Math.LN2, 6);
+  });
+});
