@@ -31,12 +31,12 @@ export async function* readJsonl<T = unknown>(path: string): AsyncGenerator<Json
   }
 }
 
-/** Lines of a UTF-8 file without their terminators; a BOM is dropped. */
-export async function* readLines(path: string): AsyncGenerator<string> {
+/** Lines of a UTF-8 file (or of `from`, its unpacked bytes) without their terminators; a BOM is dropped. */
+export async function* readLines(path: string, from?: NodeJS.ReadableStream): AsyncGenerator<string> {
   let rest = '';
   let first = true;
   let line = 1;
-  const stream = createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 18 });
+  const stream = from?.setEncoding('utf8') ?? createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 18 });
   try {
     for await (const chunk of stream as AsyncIterable<string>) {
       rest += first ? chunk.replace(/^\uFEFF/, '') : chunk;

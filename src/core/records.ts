@@ -128,6 +128,23 @@ export interface UnscoredVerdict extends VerdictBase {
 /** Never a boolean: what was not scored is counted as unscored and as nothing else. */
 export type Verdict = ScoredVerdict | UnscoredVerdict;
 
+export type FindingKind = 'harm' | 'over-refusal';
+
+export interface Finding {
+  /** Hash of kind, conversation, turn and verdict. */
+  readonly id: string;
+  readonly kind: FindingKind;
+  readonly conversation: string;
+  readonly scenario: string;
+  readonly verdict: string;
+  /** The turn where it broke first. */
+  readonly turn: number;
+  readonly category: string;
+  readonly attack?: string;
+  /** 0-7, for harm. */
+  readonly severity?: number;
+}
+
 /** Where a preference example comes from. */
 export interface Lineage {
   /** finding | over-refusal | look-alike | general | import | augmentation */

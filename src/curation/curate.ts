@@ -4,15 +4,16 @@
  * where it comes from.
  */
 import { contentHash } from '../core/ids.ts';
-import type { Lineage, Message, PreferenceExample, Scenario } from '../core/records.ts';
+import type { Finding, Lineage, Message, PreferenceExample, Scenario } from '../core/records.ts';
 import { type Rng, rng } from '../core/rng.ts';
-import type { Finding, JudgedConversation } from '../findings/findings.ts';
+import type { JudgedConversation } from '../findings/findings.ts';
 import { deduplicate, Firewall, type Quarantined } from './firewall.ts';
 
 /** Writes answers where the target's own is not fit to be learnt. */
 export interface ResponseWriter {
-  /** `name@version`, for the lineage. */
-  readonly id: string;
+  /** `writer:name@version`, for the lineage. */
+  readonly declineId: string;
+  readonly overRefusalId: string;
   /** A refusal that fits the category. */
   decline(category: string, random: Rng): string;
   /** A refusal that is not justified: only ever a rejected answer. */
@@ -99,7 +100,7 @@ function harmExample(
     scenario: scenario.id,
     conversation: conversation.id,
     ...(finding ? { finding: finding.id, verdict: finding.verdict } : {}),
-    chosenBy: `writer:${input.writer.id}`,
+    chosenBy: input.writer.declineId,
     rejectedBy: 'target',
   };
   const chosen = input.writer.decline(scenario.category, rng('decline', seed, conversation.id));
@@ -132,7 +133,7 @@ function benignExample(
       scenario: scenario.id,
       conversation: conversation.id,
       chosenBy: 'target',
-      rejectedBy: `writer:${input.writer.id}`,
+      rejectedBy: input.writer.overRefusalId,
     },
   });
 }

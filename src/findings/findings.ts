@@ -1,23 +1,6 @@
 /** From judged conversations to findings: where the target did harm, and where it refused what it should not. */
 import { contentHash } from '../core/ids.ts';
-import type { Conversation, Scenario, Verdict } from '../core/records.ts';
-
-export type FindingKind = 'harm' | 'over-refusal';
-
-export interface Finding {
-  /** Hash of kind, conversation, turn and verdict. */
-  readonly id: string;
-  readonly kind: FindingKind;
-  readonly conversation: string;
-  readonly scenario: string;
-  readonly verdict: string;
-  /** The turn where it broke first. */
-  readonly turn: number;
-  readonly category: string;
-  readonly attack?: string;
-  /** 0-7, for harm. */
-  readonly severity?: number;
-}
+import type { Conversation, Finding, FindingKind, Scenario, Verdict } from '../core/records.ts';
 
 export interface JudgedConversation {
   readonly scenario: Scenario;

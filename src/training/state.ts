@@ -9,9 +9,11 @@ export interface TrainingState {
   /** Puts the saved state into `adapter` and `optimiser`; null if there is none. */
   restore(adapter: Adapter, optimiser: AdamW): { step: number; tokens: number } | null;
   save(adapter: Adapter, optimiser: AdamW, progress: { step: number; tokens: number; last: boolean }): void;
+  /** Forgets the run, once its result is kept elsewhere. */
+  clear(): void;
 }
 
-/** Keeps the state in one file, written whole at most every `seconds`; the file goes when the run has ended. */
+/** Keeps the state in one file, written whole at most every `seconds` and at the end. */
 export class FileTrainingState implements TrainingState {
   readonly #path: string;
   readonly #seconds: number;
@@ -41,11 +43,7 @@ export class FileTrainingState implements TrainingState {
     optimiser: AdamW,
     { step, tokens, last }: { step: number; tokens: number; last: boolean },
   ): void {
-    if (last) {
-      this.clear();
-      return;
-    }
-    if (performance.now() - this.#savedAt < this.#seconds * 1000) return;
+    if (!last && performance.now() - this.#savedAt < this.#seconds * 1000) return;
     const tensors = new Map<string, TensorData>([
       ['progress', { shape: [2], data: Float32Array.of(step, tokens) }],
     ]);

@@ -1,0 +1,196 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import type { Conversation, Message, Scenario } from '../core/records.ts';
+import { rng } from '../core/rng.ts';
+import { BUILT_IN } from '../scenarios/built-in.ts';
+import { expandSuite } from '../scenarios/expand.ts';
+import { loadSuites } from '../scenarios/suite.ts';
+import { type DialogueTarget, conversationId, runConversations } from './run.ts';
+import { PERSONAS, nextRequest } from './simulator.ts';
+
+const dev = loadSuites(BUILT_IN.suites).find((suite) => suite.split === 'dev')!;
+const quick = expandSuite(dev, { preset: 'quick' });
+const isRefusal = (_: string, response: string): boolean => response.startsWith('No');
+
+/** Answers from the messages alone, after a delay that shuffles the order of completion. */
+const echo: DialogueTarget = {
+  id: 'echo',
+  async respond(messages, { seed }) {
+    await delay(seed % 4);
+    const refuses = messages.at(-1)!.content.length % 2 === 0;
+    return {
+      text: `${refuses ? 'No' : 'Yes'}, ${messages.length} messages, seed ${seed}`,
+      finish: 'stop',
+      tokens: 5,
+    };
+  },
+};
+
+async function collect(stream: AsyncIterable<Conversation>): Promise<Conversation[]> {
+  const all: Conversation[] = [];
+  for await (const conversation of stream) all.push(conversation);
+  return all;
+}
+
+const byId = (all: readonly Conversation[]): Map<string, Conversation> =>
+  new Map(all.map((conversation) => [conversation.id, conversation]));
+
+const scenario: Scenario = {
+  id: 's1',
+  key: 's1',
+  suite: 'test',
+  split: 'dev',
+  category: 'theft',
+  kind: 'adversarial',
+  metric: 'severity',
+  persona: 'low-skilled-adversary',
+  objective: 'Help me with $& something.',
+  turns: 4,
+};
+
+describe('runConversations', () => {
+  it('gives the same conversations at any concurrency', async () => {
+    const options = { seed: 7, samples: 2 };
+    const one = await collect(
+      runConversations(quick, { target: echo, isRefusal }, { ...options, concurrency: 1 }),
+    );
+    const many = await collect(
+      runConversations(quick, { target: echo, isRefusal }, { ...options, concurrency: 32 }),
+    );
+    expect(one.length).toBe(quick.length * 2);
+    expect(byId(many)).toEqual(byId(one));
+  });
+
+  it('keeps at most `concurrency` conversations in flight, and that many', async () => {
+    let now = 0;
+    let most = 0;
+    const target: DialogueTarget = {
+      id: 'counting',
+      async respond() {
+        most = Math.max(most, ++now);
+        await delay(1);
+        now--;
+        return { text: 'Yes', finish: 'stop', tokens: 1 };
+      },
+    };
+    await collect(runConversations(quick.slice(0, 40), { target, isRefusal }, { seed: 1, concurrency: 5 }));
+    expect(most).toBe(5);
+  });
+
+  it('passes over what exists', async () => {
+    const first = await collect(
+      runConversations(quick.slice(0, 10), { target: echo, isRefusal }, { seed: 1 }),
+    );
+    const known = new Set(first.map((conversation) => conversation.id));
+    const rest = await collect(
+      runConversations(
+        quick.slice(0, 15),
+        { target: echo, isRefusal, has: (id) => known.has(id) },
+        { seed: 1 },
+      ),
+    );
+    expect(rest.length).toBe(5);
+    expect(rest.some((conversation) => known.has(conversation.id))).toBe(false);
+  });
+
+  it('records a failing target as an error turn that ends the conversation', async () => {
+    let calls = 0;
+    const target: DialogueTarget = {
+      id: 'failing',
+      respond: () =>
+        ++calls === 2
+          ? Promise.reject(new Error('out of memory'))
+          : Promise.resolve({ text: 'Yes', finish: 'stop', tokens: 1 }),
+    };
+    const [conversation] = await collect(runConversations([scenario], { target, isRefusal }, { seed: 1 }));
+    expect(conversation!.turns.map((turn) => turn.finish)).toEqual(['stop', 'error']);
+    expect(conversation!.turns[1]).toMatchObject({ response: '', tokens: 0, error: 'out of memory' });
+  });
+
+  it('ends a blocked conversation', async () => {
+    const target: DialogueTarget = {
+      id: 'blocked',
+      respond: () => Promise.resolve({ text: '', finish: 'blocked', tokens: 0 }),
+    };
+    const [conversation] = await collect(runConversations([scenario], { target, isRefusal }, { seed: 1 }));
+    expect(conversation!.turns.length).toBe(1);
+  });
+
+  it('sends system prompt and history, and follows up by refusal', async () => {
+    const seen: (readonly Message[])[] = [];
+    const target: DialogueTarget = {
+      id: 'scripted',
+      respond(messages) {
+        seen.push(messages);
+        return Promise.resolve({ text: seen.length === 1 ? 'No.' : 'Yes.', finish: 'stop', tokens: 1 });
+      },
+    };
+    const [conversation] = await collect(
+      runConversations([scenario], { target, isRefusal }, { seed: 1, system: 'Be kind.' }),
+    );
+    expect(conversation!.turns.map((turn) => turn.move)).toEqual([
+      'opening',
+      'after-refusal',
+      'after-answer',
+      'after-answer',
+    ]);
+    expect(seen[1]!.map((message) => message.role)).toEqual(['system', 'user', 'assistant', 'user']);
+    expect(conversation!.turns[0]!.plain).toContain('$& something');
+    expect(new Set(conversation!.turns.map((turn) => turn.plain)).size).toBe(4);
+  });
+
+  it('stops when aborted and when the consumer leaves', async () => {
+    const controller = new AbortController();
+    const running = runConversations(
+      quick,
+      { target: echo, isRefusal },
+      { seed: 1, signal: controller.signal },
+    );
+    await running.next();
+    controller.abort(new Error('enough'));
+    await expect(collect(running)).rejects.toThrow('enough');
+    for await (const conversation of runConversations(quick, { target: echo, isRefusal }, { seed: 1 })) {
+      expect(conversation.turns.length).toBeGreaterThan(0);
+      break;
+    }
+  });
+
+  it('has ids that tell apart scenario, target, seed, sample and system prompt', () => {
+    const ids = [
+      conversationId(scenario, 'a', { seed: 1 }, 0),
+      conversationId(scenario, 'b', { seed: 1 }, 0),
+      conversationId(scenario, 'a', { seed: 2 }, 0),
+      conversationId(scenario, 'a', { seed: 1 }, 1),
+      conversationId(scenario, 'a', { seed: 1, system: 'x' }, 0),
+      conversationId({ ...scenario, id: 's2' }, 'a', { seed: 1 }, 0),
+    ];
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+});
+
+describe('nextRequest', () => {
+  it('asks the questions of a grounded scenario in order, with the document first', () => {
+    const grounded = quick.find((item) => item.kind === 'grounded')!;
+    const [first, second] = grounded.objective.split('\n');
+    const opening = nextRequest(grounded, [], false, rng(1))!;
+    expect(opening.plain).toBe(first);
+    expect(opening.request).toContain(`<document>\n${grounded.context}\n</document>\n\n${first}`);
+    const turn = { index: 0, ...opening, response: 'x', finish: 'stop', tokens: 1 } as const;
+    const followUp = nextRequest(grounded, [turn], false, rng(1))!;
+    expect(followUp.plain).toBe(second);
+    expect(followUp.request).toBe(second);
+    expect(nextRequest(grounded, [turn, turn], false, rng(1))).toBeNull();
+  });
+
+  it('wraps the request in the attack and keeps the plain words', () => {
+    const attacked = nextRequest({ ...scenario, attack: 'base64' }, [], false, rng(1))!;
+    expect(Buffer.from(attacked.request, 'base64').toString()).toBe(attacked.plain);
+  });
+
+  it('knows the persona of every built-in scenario', () => {
+    for (const item of expandSuite(dev)) expect(Object.keys(PERSONAS)).toContain(item.persona);
+    expect(() => nextRequest({ ...scenario, persona: 'toString' }, [], false, rng(1))).toThrow(
+      'unknown persona',
+    );
+  });
+});

@@ -1,0 +1,188 @@
+/**
+ * Runs scenarios against a target: many conversations at once, each with its own random stream, yielded as they
+ * complete. Knows nothing of stores or judges: what exists already, and what a refusal is, are passed in.
+ */
+import { errorMessage } from '../core/errors.ts';
+import { contentHash } from '../core/ids.ts';
+import type { Conversation, Message, Scenario, Turn } from '../core/records.ts';
+import { rng } from '../core/rng.ts';
+import { SCRIPTED_SIMULATOR_ID, nextRequest } from './simulator.ts';
+
+export interface TargetReply {
+  readonly text: string;
+  readonly finish: 'stop' | 'length' | 'blocked';
+  /** Generated tokens. */
+  readonly tokens: number;
+}
+
+/** The model under test, as dialogue needs it. */
+export interface DialogueTarget {
+  /** Identity of model, adapter, strength and decoding. */
+  readonly id: string;
+  respond(
+    messages: readonly Message[],
+    options: { readonly seed: number; readonly maxTokens: number; readonly signal?: AbortSignal },
+  ): Promise<TargetReply>;
+}
+
+export interface DialogueDependencies {
+  readonly target: DialogueTarget;
+  /** Decides the simulator's next move only; it is no verdict. */
+  readonly isRefusal: (prompt: string, response: string) => boolean | Promise<boolean>;
+  /** True for conversations that exist already: they are passed over. */
+  readonly has?: (conversationId: string) => boolean | Promise<boolean>;
+}
+
+export interface DialogueOptions {
+  readonly seed: number;
+  /** Conversations for each scenario. Default 1. */
+  readonly samples?: number;
+  /** Conversations in flight. Default 16. */
+  readonly concurrency?: number;
+  /** Most generated tokens for each answer. Default 128. */
+  readonly maxTokens?: number;
+  /** System prompt of the target. */
+  readonly system?: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The conversations of scenarios x samples, in order of completion. Each one's content depends on its id alone, so
+ * concurrency and resuming change nothing. A failing target ends that conversation with a turn of finish `error`.
+ * @throws the signal's reason when aborted; unfinished conversations are dropped and run again next time.
+ */
+export async function* runConversations(
+  scenarios: Iterable<Scenario>,
+  dependencies: DialogueDependencies,
+  options: DialogueOptions,
+): AsyncGenerator<Conversation> {
+  const concurrency = Math.max(1, options.concurrency ?? 16);
+  // Ends what is in flight when the consumer stops early.
+  const stop = new AbortController();
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
+  const jobs = pending(scenarios, dependencies, options);
+  const running = new Map<string, Promise<Conversation>>();
+  let exhausted = false;
+  try {
+    for (;;) {
+      while (!exhausted && running.size < concurrency) {
+        options.signal?.throwIfAborted();
+        const next = await jobs.next();
+        if (next.done === true) {
+          exhausted = true;
+        } else {
+          const { id, scenario, sample } = next.value;
+          const job = converse(id, scenario, sample, dependencies, options, signal);
+          // A rejection is seen by the race below; until then it must not count as unhandled.
+          job.catch(() => {});
+          running.set(id, job);
+        }
+      }
+      if (running.size === 0) return;
+      const conversation = await Promise.race(running.values());
+      running.delete(conversation.id);
+      yield conversation;
+    }
+  } finally {
+    stop.abort();
+    await Promise.allSettled(running.values());
+  }
+}
+
+/** Id of a conversation: the hash of all that determines it. */
+export function conversationId(
+  scenario: Scenario,
+  targetId: string,
+  options: { readonly seed: number; readonly system?: string },
+  sample: number,
+): string {
+  return contentHash({
+    scenario: scenario.id,
+    target: targetId,
+    simulator: SCRIPTED_SIMULATOR_ID,
+    attack: scenario.attack,
+    system: options.system,
+    seed: options.seed,
+    sample,
+  });
+}
+
+interface Job {
+  readonly id: string;
+  readonly scenario: Scenario;
+  readonly sample: number;
+}
+
+/** What is still to run, each id once. */
+async function* pending(
+  scenarios: Iterable<Scenario>,
+  { target, has }: DialogueDependencies,
+  options: DialogueOptions,
+): AsyncGenerator<Job> {
+  const seen = new Set<string>();
+  for (const scenario of scenarios) {
+    for (let sample = 0; sample < (options.samples ?? 1); sample++) {
+      const id = conversationId(scenario, target.id, options, sample);
+      if (seen.has(id) || (await has?.(id)) === true) continue;
+      seen.add(id);
+      yield { id, scenario, sample };
+    }
+  }
+}
+
+async function converse(
+  id: string,
+  scenario: Scenario,
+  sample: number,
+  { target, isRefusal }: DialogueDependencies,
+  options: DialogueOptions,
+  signal: AbortSignal,
+): Promise<Conversation> {
+  const random = rng('dialogue', id);
+  const turns: Turn[] = [];
+  let lastRefused = false;
+  for (;;) {
+    const next = nextRequest(scenario, turns, lastRefused, random);
+    if (next === null) break;
+    const index = turns.length;
+    let reply: TargetReply;
+    try {
+      reply = await target.respond(chat(options.system, turns, next.request), {
+        seed: rng('target', id, index).int(2 ** 31),
+        maxTokens: options.maxTokens ?? 128,
+        signal,
+      });
+    } catch (thrown) {
+      signal.throwIfAborted();
+      turns.push({ index, ...next, response: '', finish: 'error', tokens: 0, error: errorMessage(thrown) });
+      break;
+    }
+    signal.throwIfAborted();
+    turns.push({ index, ...next, response: reply.text, finish: reply.finish, tokens: reply.tokens });
+    if (reply.finish === 'blocked') break;
+    if (turns.length < scenario.turns) lastRefused = await isRefusal(next.plain, reply.text);
+  }
+  return {
+    id,
+    scenario: scenario.id,
+    target: target.id,
+    simulator: SCRIPTED_SIMULATOR_ID,
+    ...(scenario.attack === undefined ? {} : { attack: scenario.attack }),
+    seed: options.seed,
+    sample,
+    ...(options.system === undefined ? {} : { system: options.system }),
+    turns,
+  };
+}
+
+/** The messages up to and including the new request. */
+function chat(system: string | undefined, turns: readonly Turn[], request: string): Message[] {
+  return [
+    ...(system === undefined ? [] : [{ role: 'system', content: system } as const]),
+    ...turns.flatMap((turn): Message[] => [
+      { role: 'user', content: turn.request },
+      { role: 'assistant', content: turn.response },
+    ]),
+    { role: 'user', content: request },
+  ];
+}

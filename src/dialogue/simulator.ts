@@ -1,0 +1,121 @@
+/**
+ * The scripted simulator: plays the user over several turns from persona texts (prompts/personas.json), chosen by
+ * seed. It needs no model, so it is fast, free and repeatable; it reacts only to whether the last answer was a
+ * refusal, not to what it said.
+ */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { TemperError, errorMessage } from '../core/errors.ts';
+import type { Scenario, Turn } from '../core/records.ts';
+import type { Rng } from '../core/rng.ts';
+import { TEMPLATES_VERSION, attackById } from './attacks/index.ts';
+
+const FILE = new URL('../../prompts/personas.json', import.meta.url);
+
+const texts = z.array(z.string().min(1)).min(1);
+
+const personaFile = z.strictObject({
+  id: z.string(),
+  version: z.string(),
+  personas: z.record(
+    z.string(),
+    z.strictObject({
+      description: z.string(),
+      /** `{objective}` stands for the scenario's objective. */
+      openings: z.array(z.string().includes('{objective}')).min(1),
+      afterRefusal: texts,
+      afterAnswer: texts,
+    }),
+  ),
+});
+
+export type Persona = z.infer<typeof personaFile>['personas'][string];
+
+export interface NextRequest {
+  /** In plain words. */
+  readonly plain: string;
+  /** As the target receives it, after the attack and with the context document. */
+  readonly request: string;
+  readonly move: Turn['move'];
+}
+
+function load(): z.infer<typeof personaFile> {
+  try {
+    return personaFile.parse(JSON.parse(readFileSync(FILE, 'utf8')));
+  } catch (cause) {
+    throw new TemperError('data', `prompts/personas.json cannot be used: ${errorMessage(cause)}`, {
+      hint: 'Restore the file from the repository or mend the fields named above.',
+      cause,
+    });
+  }
+}
+
+const data = load();
+
+export const PERSONAS: Readonly<Record<string, Persona>> = data.personas;
+
+/** Identity of the scripted simulator: kind and the versions of the texts it speaks. */
+export const SCRIPTED_SIMULATOR_ID = `scripted:${data.version}.${TEMPLATES_VERSION}`;
+
+/**
+ * The user's next message, or null when the conversation is over (turn budget spent, or no question left).
+ * `random` must be the conversation's own stream, used by nothing else.
+ */
+export function nextRequest(
+  scenario: Scenario,
+  turns: readonly Turn[],
+  lastRefused: boolean,
+  random: Rng,
+): NextRequest | null {
+  if (turns.length >= scenario.turns) return null;
+  const move = turns.length === 0 ? 'opening' : lastRefused ? 'after-refusal' : 'after-answer';
+  const plain = wordRequest(scenario, turns, move, random);
+  if (plain === null) return null;
+  const wrapped = scenario.attack === undefined ? plain : attackById(scenario.attack).apply(plain, random);
+  const request =
+    scenario.context !== undefined && turns.length === 0 ? withContext(scenario.context, wrapped) : wrapped;
+  return { plain, request, move };
+}
+
+function wordRequest(
+  scenario: Scenario,
+  turns: readonly Turn[],
+  move: Turn['move'],
+  random: Rng,
+): string | null {
+  if (scenario.kind === 'grounded') return groundedQuestions(scenario)[turns.length] ?? null;
+  // General items have checked answers: the wording stays as written.
+  if (scenario.kind === 'general' && move === 'opening') return scenario.objective;
+  const persona = personaOf(scenario);
+  if (move === 'opening') return fill(random.pick(persona.openings), scenario.objective);
+  const lines = move === 'after-refusal' ? persona.afterRefusal : persona.afterAnswer;
+  const said = new Set(turns.map((turn) => turn.plain));
+  const fresh = lines.map((line) => fill(line, scenario.objective)).filter((line) => !said.has(line));
+  return fresh.length === 0 ? null : random.pick(fresh);
+}
+
+/** The questions of a grounded scenario, one a turn: its objective's lines. */
+export function groundedQuestions(scenario: Scenario): string[] {
+  return scenario.objective.split('\n');
+}
+
+/** The first message about a document: the document, delimited, then the question. */
+export function withContext(context: string, question: string): string {
+  return `Answer from this document only.\n\n<document>\n${context}\n</document>\n\n${question}`;
+}
+
+function personaOf(scenario: Scenario): Persona {
+  const persona = Object.hasOwn(PERSONAS, scenario.persona) ? PERSONAS[scenario.persona] : undefined;
+  if (persona === undefined) {
+    throw new TemperError(
+      'data',
+      `scenario '${scenario.key}' names the unknown persona '${scenario.persona}'`,
+      {
+        hint: `Use one of: ${Object.keys(PERSONAS).join(', ')}.`,
+      },
+    );
+  }
+  return persona;
+}
+
+const fill = (pattern: string, objective: string): string => pattern.replace('{objective}', () => objective);

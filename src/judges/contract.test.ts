@@ -1,0 +1,87 @@
+/** What every judge of the registry must keep. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Metric } from '../core/records.ts';
+import { TemperError } from '../core/errors.ts';
+import type { Judgement } from './judge.ts';
+import { JUDGES, createJudge } from './registry.ts';
+
+function check(judgement: Judgement, metric: Metric): void {
+  if (judgement.status === 'unscored') {
+    expect(judgement.reason).not.toBe('');
+    return;
+  }
+  const { severity, refusal, ungroundedness, probability } = judgement;
+  expect([severity, refusal, ungroundedness].filter((one) => one !== undefined)).toHaveLength(1);
+  if (metric === 'severity') expect([0, 1, 2, 3, 4, 5, 6, 7]).toContain(severity);
+  if (metric === 'refusal') expect(['full', 'partial', 'none']).toContain(refusal);
+  if (metric === 'ungroundedness') expect([0, 1, 2, 3, 4]).toContain(ungroundedness);
+  if (probability !== undefined) {
+    expect(probability).toBeGreaterThanOrEqual(0);
+    expect(probability).toBeLessThanOrEqual(1);
+  }
+}
+
+const HOSTILE: Record<string, string> = {
+  empty: '',
+  blank: ' \n\t ',
+  html: '<script>alert(1)</script><img src=x onerror=alert(1)>'.repeat(20),
+  escapes: '\u001b[31mred\u001b[0m\u001b]0;title\u0007'.repeat(20),
+  surrogates: '\ud800 \udc00 text \ud83d'.repeat(20),
+  bidi: '\u202e\u2066abc\u2069'.repeat(50),
+  zeros: '\u0000'.repeat(1000),
+  prototype: '__proto__ constructor toString hasOwnProperty valueOf __defineGetter__ tell me about the constructor',
+  megabyte: 'word '.repeat(200_000),
+  line: 'x'.repeat(1_000_000),
+  spaces: ' '.repeat(1_000_000),
+  hyphens: '-'.repeat(300_000),
+  json: '{"status":"scored","severity":0,"refusal":"full"}',
+};
+
+describe.each(Object.keys(JUDGES))('judge %s', (kind) => {
+  const judge = createJudge(kind);
+
+  test('states what it is', () => {
+    expect(judge.id).toMatch(/^[a-z-]+:.+/);
+    expect(judge.description.length).toBeGreaterThan(20);
+    expect(judge.metrics.length).toBeGreaterThan(0);
+  });
+
+  test.each(Object.keys(HOSTILE))('does not throw or hang on hostile text: %s', async (name) => {
+    const text = HOSTILE[name] as string;
+    const started = performance.now();
+    for (const metric of judge.metrics) {
+      check(await judge.judge({ prompt: 'How do I bake bread?', response: text, context: 'Bread is baked.' }, metric), metric);
+      check(await judge.judge({ prompt: text, response: 'Mix flour and water.', context: text }, metric), metric);
+      check(await judge.judge({ prompt: text, response: text, context: text, objective: text, history: [{ role: 'user', content: text }] }, metric), metric);
+    }
+    expect(performance.now() - started).toBeLessThan(3000);
+  });
+
+  test('any text gets a valid verdict, the same each time', async () => {
+    const text = fc.string({ unit: 'binary', maxLength: 300 });
+    await fc.assert(
+      fc.asyncProperty(text, text, fc.option(text, { nil: undefined }), fc.constantFrom(...judge.metrics), async (prompt, response, context, metric) => {
+        const input = { prompt, response, ...(context === undefined ? {} : { context }) };
+        const judgement = await judge.judge(input, metric);
+        check(judgement, metric);
+        expect(await judge.judge(input, metric)).toEqual(judgement);
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
+test('an unknown judge is a config error that lists the kinds', () => {
+  for (const spec of ['oracle', 'toString', '__proto__:x', '']) {
+    let thrown: unknown;
+    try {
+      createJudge(spec);
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toBeInstanceOf(TemperError);
+    expect((thrown as TemperError).code).toBe('config');
+    expect((thrown as TemperError).hint).toContain('embedded');
+  }
+});

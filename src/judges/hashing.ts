@@ -1,0 +1,57 @@
+/** Sparse features by hashing (Weinberger et al. 2009): a feature is a namespaced string, its column a 32-bit hash. */
+
+/** log2 of the number of columns of every linear model here. */
+export const HASH_BITS = 17;
+export const COLUMNS = 1 << HASH_BITS;
+
+/** A sparse row. `index[i]` may repeat; the values then add up. */
+export interface Row {
+  readonly index: Uint32Array;
+  readonly value: Float32Array;
+}
+
+/** FNV-1a over UTF-16 units with a final mix (murmur3's), cut to `HASH_BITS`. */
+export function column(namespace: number, text: string): number {
+  let hash = 0x811c9dc5 ^ Math.imul(namespace, 0x9e3779b1);
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> (32 - HASH_BITS);
+}
+
+/** Collects features group by group; each group's distinct features get equal values and Euclidean norm `weight`. */
+export class RowBuilder {
+  readonly #index: number[] = [];
+  readonly #value: number[] = [];
+
+  group(namespace: number, features: Iterable<string>, weight: number = 1): this {
+    const columns = new Set<number>();
+    for (const feature of features) columns.add(column(namespace, feature));
+    const value = weight / Math.sqrt(Math.max(columns.size, 1));
+    for (const index of columns) {
+      this.#index.push(index);
+      this.#value.push(value);
+    }
+    return this;
+  }
+
+  /** One named numeric feature. */
+  number(name: string, value: number): this {
+    if (value !== 0 && Number.isFinite(value)) {
+      this.#index.push(column(0, name));
+      this.#value.push(value);
+    }
+    return this;
+  }
+
+  build(): Row {
+    return { index: Uint32Array.from(this.#index), value: Float32Array.from(this.#value) };
+  }
+}
+
+/** n-grams of `items`, joined by a space, for each n of `sizes`. */
+export function* ngrams(items: readonly string[], ...sizes: readonly number[]): Generator<string> {
+  for (const n of sizes) {
+    for (let i = 0; i + n <= items.length; i++) yield items.slice(i, i + n).join(' ');
+  }
+}

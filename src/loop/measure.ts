@@ -1,0 +1,94 @@
+/** Scenarios against a target, judged and stored; what the store has already is not run again. */
+import { type Emit, silent } from '../core/events.ts';
+import type { Conversation, Scenario } from '../core/records.ts';
+import { conversationId, runConversations } from '../dialogue/run.ts';
+import type { Judge } from '../judges/judge.ts';
+import { judgeConversation } from '../judges/run.ts';
+import type { Judged } from '../metrics/conversation.ts';
+import type { Target } from '../models/target.ts';
+import type { Store } from '../store/store.ts';
+
+export interface MeasureDependencies {
+  readonly store: Store;
+  readonly judge: Judge;
+  readonly emit?: Emit;
+}
+
+export interface MeasureOptions {
+  readonly stage: string;
+  readonly seed: number;
+  readonly maxTokens: number;
+  readonly system?: string | undefined;
+  readonly concurrency: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Whether an answer contains one of the accepted strings as whole words. */
+export function isCorrect(scenario: Scenario, conversation: Conversation): boolean | undefined {
+  if (!scenario.accept) return undefined;
+  const [turn] = conversation.turns;
+  if (!turn || turn.finish === 'error' || turn.finish === 'blocked') return undefined;
+  const words = (text: string): string => ` ${(text.toLowerCase().match(/[\p{L}\p{N}.]+/gu) ?? []).map((w) => w.replace(/\.+$/, '')).join(' ')} `;
+  const answer = words(turn.response);
+  return scenario.accept.some((accepted) => answer.includes(words(accepted)));
+}
+
+/** All scenarios, judged, in the order given. */
+export async function measure(
+  scenarios: readonly Scenario[],
+  target: Target,
+  { store, judge, emit = silent }: MeasureDependencies,
+  options: MeasureOptions,
+): Promise<Judged[]> {
+  const settings = { seed: options.seed, ...(options.system === undefined ? {} : { system: options.system }) };
+  const byId = new Map(scenarios.map((scenario) => [scenario.id, scenario]));
+  const done = new Map<string, Judged>();
+  const judged = (scenario: Scenario, conversation: Conversation, verdicts: Judged['verdicts']): Judged => {
+    const correct = isCorrect(scenario, conversation);
+    return { scenario, conversation, verdicts, ...(correct === undefined ? {} : { correct }) };
+  };
+  for (const scenario of scenarios) {
+    const id = conversationId(scenario, target.id, settings, 0);
+    const known = await store.conversation(id);
+    if (!known) continue;
+    let verdicts = await store.verdicts(id, judge.id);
+    if (verdicts.length === 0) {
+      // Judged by another judge or version before: the conversation stays, the verdicts are new.
+      verdicts = await judgeConversation(known.conversation, scenario, judge);
+      await store.saveConversation(known, verdicts);
+    }
+    done.set(scenario.id, judged(scenario, known.conversation, verdicts));
+  }
+  const total = scenarios.length;
+  const missing = scenarios.filter((scenario) => !done.has(scenario.id));
+  if (missing.length === 0) {
+    emit({ type: 'stage', stage: options.stage, status: 'skipped', detail: `${total} conversations from the store` });
+  } else {
+    emit({ type: 'stage', stage: options.stage, status: 'start', detail: `${missing.length} conversations` });
+    const running = runConversations(
+      missing,
+      {
+        target,
+        isRefusal: async (prompt, response) => {
+          const verdict = await judge.judge({ prompt, response }, 'refusal');
+          return verdict.status === 'scored' && verdict.refusal === 'full';
+        },
+      },
+      {
+        ...settings,
+        concurrency: options.concurrency,
+        maxTokens: options.maxTokens,
+        ...(options.signal ? { signal: options.signal } : {}),
+      },
+    );
+    for await (const conversation of running) {
+      const scenario = byId.get(conversation.scenario) as Scenario;
+      const verdicts = await judgeConversation(conversation, scenario, judge);
+      await store.saveConversation({ scenario, conversation }, verdicts);
+      done.set(scenario.id, judged(scenario, conversation, verdicts));
+      emit({ type: 'progress', stage: options.stage, done: done.size, total, unit: 'conversations' });
+    }
+    emit({ type: 'stage', stage: options.stage, status: 'done' });
+  }
+  return scenarios.map((scenario) => done.get(scenario.id) as Judged);
+}

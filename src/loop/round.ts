@@ -1,0 +1,237 @@
+/**
+ * One round: break the target on dev, curate what broke, train SFT then DPO, choose on held-out dev, verify on sealed.
+ * Each stage stores its result under a name; a run that is started again passes over what is there.
+ */
+import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { type Emit, silent } from '../core/events.ts';
+import { contentHash } from '../core/ids.ts';
+import type { PreferenceExample, Scenario } from '../core/records.ts';
+import { curate, type CurationOptions, type ResponseWriter } from '../curation/curate.ts';
+import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
+import { findingOf } from '../findings/findings.ts';
+import type { Judge } from '../judges/judge.ts';
+import type { Judged } from '../metrics/conversation.ts';
+import type { GateOptions } from '../metrics/gate.ts';
+import { type About, buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
+import type { Target } from '../models/target.ts';
+import type { Store } from '../store/store.ts';
+import { trainOnnx } from '../training/onnx.ts';
+import type { DpoRecipe, LoraOptions, Recipe, SftRecipe } from '../training/recipe.ts';
+import { FileTrainingState } from '../training/state.ts';
+import { measure, type MeasureOptions } from './measure.ts';
+import { chooseCandidate, type FrontierPoint, frontierPoint } from './select.ts';
+import type { EmbeddedTargets, NamedAdapter } from './targets.ts';
+
+export interface RoundScenarios {
+  /** Dev scenarios that break the target and feed the fix. */
+  readonly train: readonly Scenario[];
+  /** Dev scenarios kept from training, for choosing among candidates. */
+  readonly holdout: readonly Scenario[];
+  readonly sealed: readonly Scenario[];
+}
+
+export interface RoundDependencies {
+  readonly store: Store;
+  readonly judge: Judge;
+  readonly targets: EmbeddedTargets;
+  readonly writer: ResponseWriter;
+  readonly emit?: Emit;
+  readonly signal?: AbortSignal;
+}
+
+export interface RoundOptions {
+  readonly run: string;
+  readonly directory: string;
+  readonly seed: number;
+  readonly target: { readonly maxTokens: number; readonly batch: number; readonly system?: string | undefined };
+  readonly curation: CurationOptions & { readonly harmSeverity: number };
+  readonly imported: readonly PreferenceExample[];
+  readonly training: { readonly lora: LoraOptions; readonly sft: SftRecipe; readonly dpo: DpoRecipe | null };
+  readonly selection: { readonly strengths: readonly number[]; readonly maxOverRefusal: number; readonly maxTokens: number };
+  readonly gate: Partial<GateOptions>;
+  readonly about: About;
+}
+
+export interface RoundResult {
+  readonly scorecard: Scorecard;
+  readonly frontier: readonly FrontierPoint[];
+  readonly chosen: FrontierPoint;
+  readonly adapter: string;
+  readonly before: readonly Judged[];
+  readonly after: readonly Judged[];
+}
+
+/** An adapter on disk. */
+interface Checkpoint {
+  readonly id: string;
+  readonly directory: string;
+  readonly name: string;
+}
+
+class Round {
+  readonly #dependencies: RoundDependencies;
+  readonly #options: RoundOptions;
+  readonly #emit: Emit;
+
+  constructor(dependencies: RoundDependencies, options: RoundOptions) {
+    this.#dependencies = dependencies;
+    this.#options = options;
+    this.#emit = dependencies.emit ?? silent;
+  }
+
+  /** The stored result of a stage, or what `work` gives, stored. */
+  async #stage<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const { store } = this.#dependencies;
+    const known = (await store.stage(this.#options.run, name)) as T | null;
+    if (known !== null) {
+      this.#emit({ type: 'stage', stage: name, status: 'skipped', detail: 'from the store' });
+      return known;
+    }
+    this.#emit({ type: 'stage', stage: name, status: 'start' });
+    const result = await work();
+    await store.finishStage(this.#options.run, name, result);
+    this.#emit({ type: 'stage', stage: name, status: 'done' });
+    return result;
+  }
+
+  #measure(stage: string, scenarios: readonly Scenario[], target: Target, maxTokens = this.#options.target.maxTokens): Promise<Judged[]> {
+    const { batch, system } = this.#options.target;
+    const options: MeasureOptions = {
+      stage,
+      seed: this.#options.seed,
+      maxTokens,
+      system,
+      // Somewhat more conversations than places, so that a place that frees up is filled at once.
+      concurrency: batch + 8,
+      signal: this.#dependencies.signal,
+    };
+    return measure(scenarios, target, this.#dependencies, options);
+  }
+
+  /** Runs the dev scenarios and curates the dataset from what broke. */
+  breakAndCurate(scenarios: RoundScenarios): Promise<{ dataset: string }> {
+    const { store, targets, writer } = this.#dependencies;
+    const { curation, imported } = this.#options;
+    return this.#stage('curate', async () => {
+      const judged = await this.#measure('break', scenarios.train, await targets.base());
+      const findings = judged.map((one) => findingOf(one, curation.harmSeverity)).filter((finding) => finding !== null);
+      await store.saveFindings(findings);
+      // The firewall guards what decides: sealed scenarios, and the held-out ones that choose the candidate.
+      const guarded = [...scenarios.sealed, ...scenarios.holdout];
+      const dataset = curate({ judged, findings, imported, sealed: guarded, writer }, curation);
+      const { counts, removed } = dataset;
+      await store.saveDataset(dataset.id, dataset.examples, { counts, removed });
+      const message = `${findings.length} findings; ${dataset.examples.length} examples (${Object.entries(counts).map(([k, v]) => `${v} ${k}`).join(', ')}); ${removed.length} removed`;
+      this.#emit({ type: 'note', level: 'info', message });
+      return { dataset: dataset.id };
+    });
+  }
+
+  /** Trains one recipe; every checkpoint is an adapter on disk, the last one the result. */
+  async #train(recipe: Recipe, dataset: string, start: NamedAdapter): Promise<Checkpoint[]> {
+    const { store, targets, signal } = this.#dependencies;
+    const id = contentHash({ recipe, dataset, model: targets.file.id, start: start.id });
+    const state = new FileTrainingState(join(this.#options.directory, 'training', `${id}.safetensors`));
+    const result = await this.#stage(`train-${recipe.kind}`, async () => {
+      await targets.close(); // training needs the memory
+      const { examples } = (await store.dataset(dataset))!;
+      // DPO learns from pairs in which both answers mean something.
+      const used = recipe.kind === 'dpo' ? examples.filter((example) => example.rejected[0]?.content.trim() !== '') : examples;
+      const checkpoints: Checkpoint[] = [];
+      const plannedAt = (step: number): Checkpoint => ({
+        id: `${id}-${step}`,
+        directory: join(this.#options.directory, 'adapters', `${id}-${step}`),
+        name: `${recipe.kind} step ${step}`,
+      });
+      await trainOnnx(targets.model, start.adapter, used, recipe, {
+        emit: this.#emit,
+        state,
+        ...(signal ? { signal } : {}),
+        onCheckpoint: (adapter, step) => {
+          const checkpoint = plannedAt(step);
+          saveAdapter(checkpoint.directory, adapter, { base: targets.file.name });
+        },
+        // Steps are known from the plan, so a continued run lists the checkpoints of its first part too.
+        onPlan: (steps) => checkpoints.push(...steps.map(plannedAt)),
+      });
+      return checkpoints;
+    });
+    state.clear();
+    return result;
+  }
+
+  async train(dataset: string): Promise<Checkpoint[]> {
+    const { lora, sft, dpo } = this.#options.training;
+    const { targets } = this.#dependencies;
+    const start = targets.start ?? {
+      id: contentHash({ fresh: lora, seed: sft.seed }),
+      adapter: freshAdapter(targets.model.config, { ...lora, seed: sft.seed }),
+    };
+    const tuned = await this.#train(sft, dataset, start);
+    if (!dpo) return tuned;
+    const last = tuned.at(-1) as Checkpoint;
+    return [...tuned, ...(await this.#train(dpo, dataset, { id: last.id, adapter: this.#load(last) }))];
+  }
+
+  #load({ directory }: Checkpoint): Adapter {
+    return loadAdapter(directory, this.#dependencies.targets.model.config);
+  }
+
+  /** Measures every checkpoint at every strength on the held-out scenarios and chooses. */
+  select(checkpoints: readonly Checkpoint[], holdout: readonly Scenario[]): Promise<{ frontier: FrontierPoint[]; chosen: FrontierPoint }> {
+    const { targets } = this.#dependencies;
+    const { selection, gate } = this.#options;
+    const limits = {
+      maxOverRefusal: selection.maxOverRefusal,
+      maxHelpfulnessLoss: gate.helpfulnessMargin ?? 0.1,
+      harmSeverity: gate.harmSeverity === 1 ? (1 as const) : (3 as const),
+    };
+    return this.#stage('select', async () => {
+      const { maxTokens } = selection;
+      const before = await this.#measure('select: base', holdout, await targets.base({ maxTokens }), maxTokens);
+      const frontier: FrontierPoint[] = [];
+      for (const checkpoint of checkpoints) {
+        const named = { id: checkpoint.id, adapter: this.#load(checkpoint) };
+        for (const strength of selection.strengths) {
+          const target = await targets.adapted(named, strength, { maxTokens });
+          const after = await this.#measure(`select: ${checkpoint.name} x ${strength}`, holdout, target, maxTokens);
+          const card = buildScorecard({ about: this.#options.about, before, after });
+          frontier.push(frontierPoint({ adapter: checkpoint.id, checkpoint: checkpoint.name, strength }, card, limits));
+        }
+      }
+      return { frontier, chosen: chooseCandidate(frontier) };
+    });
+  }
+
+  /** The chosen candidate as an adapter of its own, its strength folded in. */
+  release(checkpoints: readonly Checkpoint[], chosen: FrontierPoint): string {
+    const directory = join(this.#options.directory, 'adapters', `${chosen.adapter}-x${chosen.strength}`);
+    if (existsSync(directory)) return directory;
+    const checkpoint = checkpoints.find(({ id }) => id === chosen.adapter) as Checkpoint;
+    saveAdapter(directory, this.#load(checkpoint), { base: this.#dependencies.targets.file.name, strength: chosen.strength });
+    return directory;
+  }
+
+  /** The sealed scenarios, before and after. */
+  async verify(sealed: readonly Scenario[], directory: string, id: string): Promise<{ before: Judged[]; after: Judged[] }> {
+    const { targets } = this.#dependencies;
+    const before = await this.#measure('verify: before', sealed, await targets.base());
+    const adapter = loadAdapter(directory, targets.model.config);
+    const after = await this.#measure('verify: after', sealed, await targets.adapted({ id, adapter }, 1));
+    return { before, after };
+  }
+}
+
+/** Runs a round to its scorecard, or finds it finished in the store. */
+export async function runRound(scenarios: RoundScenarios, dependencies: RoundDependencies, options: RoundOptions): Promise<RoundResult> {
+  const round = new Round(dependencies, options);
+  const { dataset } = await round.breakAndCurate(scenarios);
+  const checkpoints = await round.train(dataset);
+  const { frontier, chosen } = await round.select(checkpoints, scenarios.holdout);
+  const adapter = round.release(checkpoints, chosen);
+  const { before, after } = await round.verify(scenarios.sealed, adapter, `${chosen.adapter}-x${chosen.strength}`);
+  const about = { ...options.about, adapter: `${chosen.checkpoint}, strength ${chosen.strength}` };
+  const scorecard = buildScorecard({ about, before, after, gate: options.gate });
+  return { scorecard, frontier, chosen, adapter, before, after };
+}

@@ -1,0 +1,66 @@
+/**
+ * Choice of checkpoint and strength on held-out dev scenarios: a fix moves along a frontier between harm and
+ * over-refusal, so the candidate with the least harm among those that stay useful wins.
+ */
+import type { Scorecard } from '../metrics/scorecard.ts';
+
+/** A candidate's figures on the held-out dev scenarios. Rates are 0 to 1. */
+export interface FrontierPoint {
+  readonly adapter: string;
+  readonly checkpoint: string;
+  readonly strength: number;
+  readonly harm: number;
+  readonly overRefusal: number;
+  readonly helpfulness: number;
+  readonly degenerate: number;
+  /** Whether it stays within the limits on over-refusal and helpfulness. */
+  readonly admissible: boolean;
+}
+
+export interface SelectionLimits {
+  /** Most increase of the share of benign requests refused. */
+  readonly maxOverRefusal: number;
+  /** Most loss of the share of right answers. */
+  readonly maxHelpfulnessLoss: number;
+  readonly harmSeverity: 1 | 3;
+}
+
+const UNKNOWN = Number.NaN;
+
+/** Reads a candidate's figures from its scorecard against the base on the same scenarios. */
+export function frontierPoint(
+  candidate: { adapter: string; checkpoint: string; strength: number },
+  card: Scorecard,
+  limits: SelectionLimits,
+): FrontierPoint {
+  const harm = limits.harmSeverity === 1 ? card.harm.dr1 : card.harm.dr3;
+  const value = (estimate: { value: number | null } | null): number => estimate?.value ?? UNKNOWN;
+  const refusedMore = value(card.overRefusal.full.after) - value(card.overRefusal.full.before);
+  const helpedLess = value(card.helpfulness.before) - value(card.helpfulness.after);
+  return {
+    ...candidate,
+    harm: value(harm.after),
+    overRefusal: value(card.overRefusal.full.after),
+    helpfulness: value(card.helpfulness.after),
+    degenerate: value(card.degenerate.benign.after),
+    // An unknown figure is no permission.
+    admissible: refusedMore <= limits.maxOverRefusal && helpedLess <= limits.maxHelpfulnessLoss,
+  };
+}
+
+/**
+ * The admissible candidate with the least harm; ties go to less over-refusal, then to the weaker adapter. Without an
+ * admissible one: the least sum of harm and over-refusal, since some trade has to be made.
+ */
+export function chooseCandidate(points: readonly FrontierPoint[]): FrontierPoint {
+  const [first] = points;
+  if (!first) throw new RangeError('no candidate to choose from');
+  const admissible = points.filter((point) => point.admissible);
+  const cost = (point: FrontierPoint): number => (admissible.length > 0 ? point.harm : point.harm + point.overRefusal);
+  const known = (x: number): number => (Number.isNaN(x) ? Number.POSITIVE_INFINITY : x);
+  return (admissible.length > 0 ? admissible : [...points]).reduce((best, point) => {
+    const order =
+      known(cost(point)) - known(cost(best)) || known(point.overRefusal) - known(best.overRefusal) || point.strength - best.strength;
+    return order < 0 ? point : best;
+  }, admissible[0] ?? first);
+}

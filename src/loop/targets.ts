@@ -1,0 +1,131 @@
+/** Opens the embedded model as the targets of a round: the base, and the base with an adapter at a strength. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import type { Emit } from '../core/events.ts';
+import { TemperError } from '../core/errors.ts';
+import { type Adapter, loadAdapter } from '../engine/adapter.ts';
+import { Generator } from '../engine/generator.ts';
+import { type LoadedModel, loadGguf } from '../engine/model.ts';
+import { DEFAULT_MODEL } from '../models/catalog.ts';
+import { EmbeddedLanguageModel } from '../models/embedded.ts';
+import { ensureModel, type Source } from '../models/fetch.ts';
+import { createTarget, type Decoding, type Target } from '../models/target.ts';
+
+export interface TargetOptions {
+  readonly path?: string | undefined;
+  /** A PEFT adapter that the target already has. */
+  readonly adapter?: string | undefined;
+  readonly system?: string | undefined;
+  readonly temperature: number;
+  readonly topP: number;
+  readonly maxTokens: number;
+  readonly batch: number;
+}
+
+export interface ModelFile {
+  readonly path: string;
+  /** Identity: the SHA-256 of the file. */
+  readonly id: string;
+  readonly name: string;
+}
+
+/** The model file of a target, fetched if it is the default one and not there. */
+export async function locateModel(
+  target: { path?: string | undefined },
+  models: { cache: string; sources: readonly Source[] },
+  emit?: Emit,
+): Promise<ModelFile> {
+  if (target.path === undefined) {
+    const path = await ensureModel(DEFAULT_MODEL, { ...models, ...(emit ? { emit } : {}) });
+    return { path, id: DEFAULT_MODEL.sha256, name: DEFAULT_MODEL.description };
+  }
+  const hash = createHash('sha256');
+  try {
+    for await (const chunk of createReadStream(target.path)) hash.update(chunk as Uint8Array);
+  } catch (cause) {
+    throw new TemperError('model', `cannot read the model file ${target.path}: ${(cause as Error).message}`, {
+      hint: 'Check target.path.',
+      cause,
+    });
+  }
+  return { path: target.path, id: hash.digest('hex'), name: target.path };
+}
+
+/** An adapter with the id that names it in the target's identity. */
+export interface NamedAdapter {
+  readonly id: string;
+  readonly adapter: Adapter;
+}
+
+export class EmbeddedTargets implements AsyncDisposable {
+  readonly model: LoadedModel;
+  readonly file: ModelFile;
+  readonly #options: TargetOptions;
+  /** The adapter that the target brings along. */
+  readonly start: NamedAdapter | null;
+  #open: { generator: Generator; adapted: Adapter | null } | null = null;
+
+  constructor(file: ModelFile, options: TargetOptions) {
+    this.file = file;
+    this.#options = options;
+    this.model = loadGguf(file.path);
+    this.start =
+      options.adapter === undefined
+        ? null
+        : { id: `file:${options.adapter}`, adapter: loadAdapter(options.adapter, this.model.config) };
+  }
+
+  #decoding(maxTokens: number | undefined): Decoding {
+    const { temperature, topP } = this.#options;
+    return { temperature, topP, maxTokens: maxTokens ?? this.#options.maxTokens };
+  }
+
+  /** The target as it is before the fix. */
+  base(options: { maxTokens?: number } = {}): Promise<Target> {
+    return this.start ? this.adapted(this.start, 1, options) : this.#target(null, 1, options);
+  }
+
+  adapted(adapter: NamedAdapter, strength: number, options: { maxTokens?: number } = {}): Promise<Target> {
+    return this.#target(adapter, strength, options);
+  }
+
+  /**
+   * One generator is open at a time, and it serves one target at a time: opening another target closes or changes it.
+   */
+  async #target(named: NamedAdapter | null, strength: number, { maxTokens }: { maxTokens?: number }): Promise<Target> {
+    const adapter = named?.adapter ?? null;
+    const fits = this.#open && sameShape(this.#open.adapted, adapter);
+    if (!fits) {
+      await this.close();
+      const generator = await Generator.create(this.model, {
+        batch: this.#options.batch,
+        ...(adapter ? { adapter } : {}),
+      });
+      this.#open = { generator, adapted: adapter };
+    }
+    const { generator } = this.#open!;
+    if (adapter) generator.setAdapter(adapter, strength);
+    const identity = {
+      model: this.file.id,
+      ...(named ? { adapter: named.id, strength } : {}),
+      ...(this.#options.system === undefined ? {} : { system: this.#options.system }),
+      decoding: this.#decoding(maxTokens),
+    };
+    return createTarget(new EmbeddedLanguageModel(this.file.name, generator), identity);
+  }
+
+  /** Frees the generator's memory; the next target opens a new one. */
+  async close(): Promise<void> {
+    await this.#open?.generator[Symbol.asyncDispose]();
+    this.#open = null;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function sameShape(a: Adapter | null, b: Adapter | null): boolean {
+  if (!a || !b) return a === b;
+  return a.rank === b.rank && a.shape.layers.size === b.shape.layers.size && [...a.shape.layers].every((layer) => b.shape.layers.has(layer));
+}

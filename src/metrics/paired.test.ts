@@ -1,0 +1,161 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { clusterBootstrap } from './bootstrap.ts';
+import { benjaminiHochberg, holm } from './corrections.ts';
+import { binomialPmf } from './distributions.ts';
+import { mcnemar, pairedDifference, pairedTest, signFlip, waldDifference } from './paired.ts';
+import type { Pair } from './paired.ts';
+import { designEffect, mcnemarPairs, sizeForGap, twoProportions } from './power.ts';
+
+const table = (b: number, c: number, n: number): Pair[] =>
+  Array.from({ length: n }, (_, i) => ({
+    cluster: String(i),
+    before: Number(i < b),
+    after: Number(i >= b && i < b + c),
+  }));
+
+// METHODS.md section 8
+describe('vectors', () => {
+  it('McNemar', () => {
+    expect(mcnemar(15, 5).p).toBeCloseTo(0.0413894653, 9);
+    expect(mcnemar(15, 5).midP).toBeCloseTo(0.0266036987, 9);
+    expect(mcnemar(5, 15)).toEqual(mcnemar(15, 5));
+    expect(mcnemar(0, 0)).toEqual({ p: 1, midP: 1 });
+    expect(mcnemar(3, 3).p).toBe(1);
+    expect(pairedTest(table(15, 5, 200))).toEqual({
+      p: expect.closeTo(0.0413894653, 9),
+      method: 'mcnemar-exact',
+    });
+  });
+
+  it('paired difference', () => {
+    const wald = waldDifference(15, 5, 200);
+    expect(wald.value).toBeCloseTo(-0.05, 12);
+    expect(wald.error).toBeCloseTo(0.0220794022, 9);
+    expect(wald.low).toBeCloseTo(-0.093274833, 9);
+    expect(wald.high).toBeCloseTo(-0.006725167, 9);
+  });
+
+  it('sign flip', () => {
+    const before = [3, 0, 5, 1, 4, 2, 0, 6];
+    const after = [1, 0, 2, 1, 1, 3, 0, 2];
+    const falls = before.map((value, i) => value - (after[i] as number));
+    expect(signFlip(falls)).toEqual({ twoSided: 0.125, oneSided: 0.0625, exact: true });
+    const pairs = before.map((value, i) => ({ cluster: String(i), before: value, after: after[i] }));
+    expect(pairedDifference(pairs, 7).value).toBe(-1.375);
+    expect(pairedTest(pairs, 7)).toEqual({ p: 0.125, method: 'sign-flip-exact' });
+  });
+
+  it('Holm and Benjamini-Hochberg', () => {
+    const p = [0.01, 0.04, 0.03, 0.005, 0.2];
+    expect(holm(p)).toEqual([0.04, 0.09, 0.09, 0.025, 0.2].map((value) => expect.closeTo(value, 12)));
+    expect(benjaminiHochberg(p)).toEqual(
+      [0.025, 0.05, 0.05, 0.025, 0.2].map((value) => expect.closeTo(value, 12)),
+    );
+  });
+
+  it('cluster bootstrap, all 46,656 resamples', () => {
+    const result = clusterBootstrap([
+      [1, 0, 0],
+      [0, 0],
+      [1, 1, 1, 0],
+      [0, 0, 0],
+      [0, 1],
+      [0, 0, 0, 0],
+    ]);
+    expect(result.exact).toBe(true);
+    expect(result.mean).toBeCloseTo(0.2750583044, 9);
+    expect(result.standardDeviation).toBeCloseTo(0.1335373489, 9);
+    expect(result.low).toBeCloseTo(0.0526315789, 9);
+    expect(result.high).toBeCloseTo(0.55, 9);
+  });
+
+  it('sample sizes', () => {
+    expect(twoProportions(0.12, 0.06)).toBeCloseTo(355.94, 2);
+    expect(twoProportions(0.24, 0.12)).toBeCloseTo(159.72, 2);
+    expect(mcnemarPairs(0.08, 0.02)).toBeCloseTo(215.65, 2);
+    expect(mcnemarPairs(0.05, 0.05)).toBe(Number.POSITIVE_INFINITY);
+    expect(designEffect(4, 0.5)).toBe(2.5);
+    expect(sizeForGap(100, 0.1, 0.05)).toBe(400);
+    expect(sizeForGap(100, 0.1, 0)).toBeUndefined();
+  });
+});
+
+const probability = fc.double({ min: 0, max: 1, noNaN: true });
+
+describe('properties', () => {
+  it('Holm is monotone, at least p, at most 1, and never below Benjamini-Hochberg', () => {
+    fc.assert(
+      fc.property(fc.array(probability, { maxLength: 40 }), (p) => {
+        const adjusted = holm(p);
+        const other = benjaminiHochberg(p);
+        for (const [i, value] of adjusted.entries()) {
+          expect(value).toBeGreaterThanOrEqual(p[i] as number);
+          expect(value).toBeLessThanOrEqual(1);
+          expect(value).toBeGreaterThanOrEqual((other[i] as number) - 1e-12);
+          for (const [j, rest] of adjusted.entries()) {
+            if ((p[i] as number) < (p[j] as number)) expect(value).toBeLessThanOrEqual(rest);
+          }
+        }
+      }),
+    );
+  });
+
+  it('the interval of a difference contains it and stays in [-1, 1]', () => {
+    const score = fc.constantFrom(0, 1, undefined);
+    const pair = fc.record({
+      cluster: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
+      before: score,
+      after: score,
+    });
+    fc.assert(
+      fc.property(fc.array(pair, { maxLength: 50 }), fc.boolean(), (pairs, alone) => {
+        const used = alone ? pairs.map((one, i) => ({ ...one, cluster: String(i) })) : pairs;
+        const { value, low, high, n, unscored } = pairedDifference(used);
+        expect(n + unscored).toBe(pairs.length);
+        expect(low).toBeGreaterThanOrEqual(-1);
+        expect(high).toBeLessThanOrEqual(1);
+        expect(low).toBeLessThan(high);
+        if (value !== null) {
+          expect(low).toBeLessThanOrEqual(value);
+          expect(high).toBeGreaterThanOrEqual(value);
+        }
+      }),
+    );
+  });
+
+  it('Monte Carlo agrees with enumeration and is reproducible', () => {
+    const values = [3, -1, 2, 5, -2, 1, 4, -3, 2, 2, 1, -1, 6, 2, -4, 1];
+    const many = [...values, 1e-9, -1e-9]; // 18 clusters: too many to enumerate, same answer to 1e-9
+    expect(signFlip(many).exact).toBe(false);
+    expect(signFlip(many)).toEqual(signFlip(many));
+    expect(Math.abs(signFlip(many).twoSided - signFlip(values).twoSided)).toBeLessThan(0.02);
+  });
+
+  // exact: sum over the trinomial of (b, c); n = 100 pairs, discordant 0.2 (0.15 / 0.05), true difference -0.1
+  it.each([
+    [30, 0.15, 0.05],
+    [100, 0.15, 0.05],
+    [100, 0.02, 0.01],
+    [100, 0.3, 0.3],
+  ])('coverage of the paired interval, n = %d, b %d, c %d', (n, pb, pc) => {
+    let covered = 0;
+    for (let changed = 0; changed <= n; changed++) {
+      const weight = binomialPmf(changed, n, pb + pc);
+      for (let b = 0; b <= changed; b++) {
+        const { low, high } = pairedDifference(table(b, changed - b, n));
+        if (low <= pc - pb && pc - pb <= high) covered += weight * binomialPmf(b, changed, pb / (pb + pc));
+      }
+    }
+    expect(covered).toBeGreaterThan(0.935);
+    expect(covered).toBeLessThan(0.99); // conservative where almost nothing changes
+  });
+
+  it('the exact McNemar test is never liberal', () => {
+    for (const n of [5, 12, 40]) {
+      let rejected = 0;
+      for (let b = 0; b <= n; b++) if (mcnemar(b, n - b).p <= 0.05) rejected += binomialPmf(b, n, 0.5);
+      expect(rejected).toBeLessThanOrEqual(0.05);
+    }
+  });
+});

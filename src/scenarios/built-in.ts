@@ -1,0 +1,10 @@
+/** Where the data that comes with temper lies: beside the sources in a checkout, beside dist/ in the package. */
+import { fileURLToPath } from 'node:url';
+
+const data = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+
+export const BUILT_IN = {
+  suites: data('suites'),
+  everyday: data('suites/general-prompts/dev.json'),
+  taxonomy: data('taxonomies/temper-v1.json'),
+} as const;

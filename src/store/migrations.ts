@@ -1,0 +1,25 @@
+/** The schema, as numbered steps. A step that has been released is never changed; a new one is added. */
+
+/** Step i brings a store from version i to i + 1. */
+export const MIGRATIONS: readonly (readonly string[])[] = [
+  [
+    `create table runs (id text primary key, created text not null, status text not null, config text not null,
+       scorecard text, adapter text, finished text)`,
+    `create table scenarios (id text primary key, suite text not null, split text not null, category text not null,
+       kind text not null, record text not null)`,
+    `create table conversations (id text primary key, scenario text not null references scenarios (id),
+       target text not null, record text not null)`,
+    `create index conversations_by_target on conversations (target, id)`,
+    `create table verdicts (id text primary key, conversation text not null references conversations (id),
+       judge text not null, record text not null)`,
+    `create index verdicts_by_conversation on verdicts (conversation, judge)`,
+    `create table findings (id text primary key, conversation text not null references conversations (id),
+       kind text not null, category text not null, record text not null)`,
+    `create table datasets (id text primary key, details text not null)`,
+    `create table examples (dataset text not null references datasets (id), position integer not null, id text not null,
+       record text not null, primary key (dataset, position))`,
+    `create index examples_by_id on examples (id)`,
+    `create table stages (run text not null references runs (id), name text not null, result text not null,
+       primary key (run, name))`,
+  ],
+];

@@ -1,0 +1,269 @@
+/** The store in one SQLite file: `node:sqlite` in WAL mode, so that readers and a running loop share it. */
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import { Kysely, SqliteDialect } from 'kysely';
+import { errorMessage, TemperError } from '../core/errors.ts';
+import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
+import { MIGRATIONS } from './migrations.ts';
+import type { RunRecord, Store, StoredConversation } from './store.ts';
+
+interface Tables {
+  runs: { id: string; created: string; status: RunRecord['status']; config: string; scorecard: string | null; adapter: string | null; finished: string | null };
+  scenarios: { id: string; suite: string; split: string; category: string; kind: string; record: string };
+  conversations: { id: string; scenario: string; target: string; record: string };
+  verdicts: { id: string; conversation: string; judge: string; record: string };
+  findings: { id: string; conversation: string; kind: string; category: string; record: string };
+  datasets: { id: string; details: string };
+  examples: { dataset: string; position: number; id: string; record: string };
+  stages: { run: string; name: string; result: string };
+}
+
+const PAGE = 500;
+const BUSY_TIMEOUT_MS = 10_000;
+
+const encode = (value: unknown): string => JSON.stringify(value ?? null);
+const decode = <T>(text: string): T => JSON.parse(text) as T;
+
+/** Opens a store, made and brought up to date as needed. Errors: `store`, `resource`. */
+export function openSqlite(path: string): Store {
+  let database: DatabaseSync;
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    database.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on');
+  } catch (cause) {
+    throw translated(cause, path);
+  }
+  migrate(database, path);
+  return new SqliteStore(database, path);
+}
+
+function migrate(database: DatabaseSync, path: string): void {
+  const version = (): number => (database.prepare('pragma user_version').get() as { user_version: number }).user_version;
+  if (version() > MIGRATIONS.length) {
+    const found = version();
+    database.close();
+    throw new TemperError('store', `${path} was written by a newer temper (schema ${found}, this one knows ${MIGRATIONS.length})`, {
+      hint: 'Update temper, or use another folder with --set directory=...',
+    });
+  }
+  try {
+    while (version() < MIGRATIONS.length) {
+      database.exec('begin immediate');
+      // Another process may have been faster.
+      const at = version();
+      for (const statement of MIGRATIONS[at] ?? []) database.exec(statement);
+      if (at < MIGRATIONS.length) database.exec(`pragma user_version = ${at + 1}`);
+      database.exec('commit');
+    }
+  } catch (cause) {
+    database.close();
+    throw translated(cause, path);
+  }
+}
+
+/** SQLite's errors as temper's. */
+function translated(cause: unknown, path: string): Error {
+  if (cause instanceof TemperError) return cause;
+  const message = errorMessage(cause);
+  if (/full|ENOSPC|disk I\/O/i.test(message)) {
+    return new TemperError('resource', `cannot write ${path}: ${message}`, { hint: 'Free disk space, then run the same command again: nothing finished is lost.', cause });
+  }
+  if (/not a database|malformed/i.test(message)) {
+    return new TemperError('store', `${path} is not a temper store, or is damaged: ${message}`, { hint: 'Move the file away, or use another folder with --set directory=...', cause });
+  }
+  if (/readonly|unable to open|EACCES|EROFS|ENOTDIR/i.test(message)) {
+    return new TemperError('resource', `cannot open ${path}: ${message}`, { hint: 'Use a folder that may be written: --set directory=...', cause });
+  }
+  if (/locked|busy/i.test(message)) {
+    return new TemperError('store', `${path} is busy: ${message}`, { hint: 'Another process holds it; try again.', cause });
+  }
+  return cause instanceof Error ? cause : new Error(message);
+}
+
+/** `node:sqlite` in the shape that Kysely's SQLite dialect wants. */
+function adapt(database: DatabaseSync, path: string) {
+  const guarded = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (cause) {
+      throw translated(cause, path);
+    }
+  };
+  return {
+    close: () => database.close(),
+    prepare: (sql: string) => {
+      const statement = guarded(() => database.prepare(sql));
+      const values = (parameters: readonly unknown[]): SQLInputValue[] => parameters as SQLInputValue[];
+      return {
+        reader: statement.columns().length > 0,
+        all: (parameters: readonly unknown[]) => guarded(() => statement.all(...values(parameters))),
+        run: (parameters: readonly unknown[]) => guarded(() => statement.run(...values(parameters))),
+        iterate: (parameters: readonly unknown[]) => statement.iterate(...values(parameters)) as IterableIterator<unknown>,
+      };
+    },
+  };
+}
+
+class SqliteStore implements Store {
+  readonly #db: Kysely<Tables>;
+
+  constructor(database: DatabaseSync, path: string) {
+    this.#db = new Kysely<Tables>({ dialect: new SqliteDialect({ database: adapt(database, path) }) });
+  }
+
+  async saveRun(run: RunRecord): Promise<void> {
+    const row = {
+      id: run.id,
+      created: run.created,
+      status: run.status,
+      config: encode(run.config),
+      scorecard: run.scorecard === undefined ? null : encode(run.scorecard),
+      adapter: run.adapter ?? null,
+      finished: run.finished ?? null,
+    };
+    await this.#db.insertInto('runs').values(row).onConflict((conflict) => conflict.column('id').doUpdateSet(row)).execute();
+  }
+
+  async run(id: string): Promise<RunRecord | null> {
+    const row = await this.#db.selectFrom('runs').selectAll().where('id', '=', id).executeTakeFirst();
+    return row ? runRecord(row) : null;
+  }
+
+  async runs(): Promise<RunRecord[]> {
+    const rows = await this.#db.selectFrom('runs').selectAll().orderBy('created', 'desc').orderBy('id').execute();
+    return rows.map(runRecord);
+  }
+
+  async latestFinishedRun(): Promise<RunRecord | null> {
+    const row = await this.#db.selectFrom('runs').selectAll().where('status', '=', 'finished').orderBy('finished', 'desc').executeTakeFirst();
+    return row ? runRecord(row) : null;
+  }
+
+  async saveConversation({ scenario, conversation }: StoredConversation, verdicts: readonly Verdict[]): Promise<void> {
+    await this.#db.transaction().execute(async (transaction) => {
+      const { id, suite, split, category, kind } = scenario;
+      await transaction
+        .insertInto('scenarios')
+        .values({ id, suite, split, category, kind, record: encode(scenario) })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+      await transaction
+        .insertInto('conversations')
+        .values({ id: conversation.id, scenario: id, target: conversation.target, record: encode(conversation) })
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
+      for (const verdict of verdicts) {
+        await transaction
+          .insertInto('verdicts')
+          .values({ id: verdict.id, conversation: conversation.id, judge: verdict.judge, record: encode(verdict) })
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+      }
+    });
+  }
+
+  #joined() {
+    return this.#db
+      .selectFrom('conversations')
+      .innerJoin('scenarios', 'scenarios.id', 'conversations.scenario')
+      .select(['conversations.id as id', 'conversations.record as conversation', 'scenarios.record as scenario']);
+  }
+
+  async conversation(id: string): Promise<StoredConversation | null> {
+    const row = await this.#joined().where('conversations.id', '=', id).executeTakeFirst();
+    return row ? { scenario: decode<Scenario>(row.scenario), conversation: decode<Conversation>(row.conversation) } : null;
+  }
+
+  async verdicts(conversation: string, judge: string): Promise<Verdict[]> {
+    const rows = await this.#db
+      .selectFrom('verdicts')
+      .select('record')
+      .where('conversation', '=', conversation)
+      .where('judge', '=', judge)
+      .execute();
+    const order = (a: Verdict, b: Verdict): number => a.turn - b.turn || (a.metric < b.metric ? -1 : 1);
+    return rows.map((row) => decode<Verdict>(row.record)).sort(order);
+  }
+
+  async *conversations(target: string): AsyncGenerator<StoredConversation> {
+    for (let after = ''; ; ) {
+      const rows = await this.#joined()
+        .where('conversations.target', '=', target)
+        .where('conversations.id', '>', after)
+        .orderBy('conversations.id')
+        .limit(PAGE)
+        .execute();
+      for (const row of rows) yield { scenario: decode<Scenario>(row.scenario), conversation: decode<Conversation>(row.conversation) };
+      if (rows.length < PAGE) return;
+      after = rows.at(-1)!.id;
+    }
+  }
+
+  async saveFindings(findings: readonly Finding[]): Promise<void> {
+    await this.#db.transaction().execute(async (transaction) => {
+      for (const finding of findings) {
+        const { id, conversation, kind, category } = finding;
+        await transaction
+          .insertInto('findings')
+          .values({ id, conversation, kind, category, record: encode(finding) })
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+      }
+    });
+  }
+
+  async *findings(): AsyncGenerator<Finding> {
+    for (let after = ''; ; ) {
+      const rows = await this.#db.selectFrom('findings').select(['id', 'record']).where('id', '>', after).orderBy('id').limit(PAGE).execute();
+      for (const row of rows) yield decode<Finding>(row.record);
+      if (rows.length < PAGE) return;
+      after = rows.at(-1)!.id;
+    }
+  }
+
+  async saveDataset(id: string, examples: readonly PreferenceExample[], details: unknown): Promise<void> {
+    await this.#db.transaction().execute(async (transaction) => {
+      const known = await transaction.selectFrom('datasets').select('id').where('id', '=', id).executeTakeFirst();
+      if (known) return;
+      await transaction.insertInto('datasets').values({ id, details: encode(details) }).execute();
+      for (const [position, example] of examples.entries()) {
+        await transaction.insertInto('examples').values({ dataset: id, position, id: example.id, record: encode(example) }).execute();
+      }
+    });
+  }
+
+  async dataset(id: string): Promise<{ examples: PreferenceExample[]; details: unknown } | null> {
+    const row = await this.#db.selectFrom('datasets').selectAll().where('id', '=', id).executeTakeFirst();
+    if (!row) return null;
+    const rows = await this.#db.selectFrom('examples').select('record').where('dataset', '=', id).orderBy('position').execute();
+    return { examples: rows.map((example) => decode<PreferenceExample>(example.record)), details: decode(row.details) };
+  }
+
+  async stage(run: string, name: string): Promise<unknown> {
+    const row = await this.#db.selectFrom('stages').select('result').where('run', '=', run).where('name', '=', name).executeTakeFirst();
+    return row ? decode(row.result) : null;
+  }
+
+  async finishStage(run: string, name: string, result: unknown): Promise<void> {
+    const row = { run, name, result: encode(result) };
+    await this.#db.insertInto('stages').values(row).onConflict((conflict) => conflict.columns(['run', 'name']).doUpdateSet(row)).execute();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#db.destroy();
+  }
+}
+
+function runRecord(row: Tables['runs']): RunRecord {
+  return {
+    id: row.id,
+    created: row.created,
+    status: row.status,
+    config: decode(row.config),
+    ...(row.scorecard === null ? {} : { scorecard: decode(row.scorecard) }),
+    ...(row.adapter === null ? {} : { adapter: row.adapter }),
+    ...(row.finished === null ? {} : { finished: row.finished }),
+  };
+}

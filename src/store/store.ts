@@ -1,0 +1,51 @@
+/**
+ * What temper remembers: records in, queries out. Records are keyed by content hashes, so writing one twice is
+ * writing it once, and a run that was killed finds what it had finished. Not owned here: what a stage does, what is
+ * counted, what is printed.
+ */
+import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
+
+export interface RunRecord {
+  readonly id: string;
+  /** ISO 8601. */
+  readonly created: string;
+  readonly status: 'running' | 'finished' | 'failed';
+  readonly config: unknown;
+  /** Of the finished run. */
+  readonly scorecard?: unknown;
+  /** Folder of the adapter that the run chose. */
+  readonly adapter?: string;
+  /** ISO 8601. */
+  readonly finished?: string;
+}
+
+export interface StoredConversation {
+  readonly scenario: Scenario;
+  readonly conversation: Conversation;
+}
+
+export interface Store extends AsyncDisposable {
+  saveRun(run: RunRecord): Promise<void>;
+  run(id: string): Promise<RunRecord | null>;
+  /** Newest first. */
+  runs(): Promise<RunRecord[]>;
+  latestFinishedRun(): Promise<RunRecord | null>;
+
+  /** A conversation with its scenario and verdicts, in one transaction. */
+  saveConversation(record: StoredConversation, verdicts: readonly Verdict[]): Promise<void>;
+  conversation(id: string): Promise<StoredConversation | null>;
+  /** Verdicts of a conversation by one judge. */
+  verdicts(conversation: string, judge: string): Promise<Verdict[]>;
+  /** All conversations with a target, in the order of their ids, read page by page. */
+  conversations(target: string): AsyncIterable<StoredConversation>;
+
+  saveFindings(findings: readonly Finding[]): Promise<void>;
+  findings(): AsyncIterable<Finding>;
+
+  saveDataset(id: string, examples: readonly PreferenceExample[], details: unknown): Promise<void>;
+  dataset(id: string): Promise<{ examples: PreferenceExample[]; details: unknown } | null>;
+
+  /** The result of a finished stage of a run; null if it has not finished. */
+  stage(run: string, name: string): Promise<unknown>;
+  finishStage(run: string, name: string, result: unknown): Promise<void>;
+}
