@@ -8,6 +8,7 @@ import { type Emit, silent } from '../core/events.ts';
 import { contentHash } from '../core/ids.ts';
 import type { PreferenceExample, Scenario } from '../core/records.ts';
 import { curate, type CurationOptions, type ResponseWriter } from '../curation/curate.ts';
+import { rng } from '../core/rng.ts';
 import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import { findingOf } from '../findings/findings.ts';
 import type { Judge } from '../judges/judge.ts';
@@ -136,8 +137,7 @@ class Round {
     const result = await this.#stage(`train-${recipe.kind}`, async () => {
       await targets.close(); // training needs the memory
       const { examples } = (await store.dataset(dataset))!;
-      // DPO learns from pairs in which both answers mean something.
-      const used = recipe.kind === 'dpo' ? examples.filter((example) => example.rejected[0]?.content.trim() !== '') : examples;
+      const used = recipe.kind === 'dpo' ? pairsFor(recipe, examples) : examples;
       const checkpoints: Checkpoint[] = [];
       const plannedAt = (step: number): Checkpoint => ({
         id: `${id}-${step}`,
@@ -153,7 +153,10 @@ class Round {
           saveAdapter(checkpoint.directory, adapter, { base: targets.file.name });
         },
         // Steps are known from the plan, so a continued run lists the checkpoints of its first part too.
-        onPlan: (steps) => checkpoints.push(...steps.map(plannedAt)),
+        onPlan: (steps) => {
+          checkpoints.push(...steps.map(plannedAt));
+          return !checkpoints.every(({ directory }) => existsSync(directory));
+        },
       });
       return checkpoints;
     });
@@ -221,6 +224,18 @@ class Round {
     const after = await this.#measure('verify: after', sealed, await targets.adapted({ id, adapter }, 1));
     return { before, after };
   }
+}
+
+/** The pairs of DPO: those in which both answers mean something, at most `maxPairs`, evenly over the purposes. */
+function pairsFor(recipe: DpoRecipe, examples: readonly PreferenceExample[]): PreferenceExample[] {
+  const usable = examples.filter((example) => example.rejected[0]?.content.trim() !== '');
+  const random = rng('pairs', recipe.seed);
+  const queues = (['harm', 'benign', 'general'] as const).map((purpose) => random.shuffle(usable.filter((example) => example.purpose === purpose)));
+  const taken: PreferenceExample[] = [];
+  for (let i = 0; taken.length < recipe.maxPairs && queues.some((queue) => queue.length > i); i++) {
+    for (const queue of queues) if (queue[i] && taken.length < recipe.maxPairs) taken.push(queue[i] as PreferenceExample);
+  }
+  return taken;
 }
 
 /** Runs a round to its scorecard, or finds it finished in the store. */

@@ -35,8 +35,8 @@ export interface TrainOptions {
   readonly onStep?: (metrics: StepMetrics) => void;
   /** Called with a copy of the adapter at each checkpoint, the last step included. */
   readonly onCheckpoint?: (adapter: Adapter, step: number, steps: number) => void | Promise<void>;
-  /** Called once with the steps after which there is a checkpoint. */
-  readonly onPlan?: (steps: readonly number[]) => void;
+  /** Called once with the steps after which there is a checkpoint; false ends the run here: its result exists. */
+  readonly onPlan?: (steps: readonly number[]) => boolean;
   /** Keeps the state of a run, so that a killed one continues. */
   readonly state?: TrainingState;
   readonly signal?: AbortSignal;
@@ -164,6 +164,13 @@ export async function trainOnnx(
     (e) => e.prompt.length + (dpo ? Math.max(e.chosen.length, e.rejected.length) : e.chosen.length),
   );
   const plan = planBatches(lengths, recipe);
+  const warmup = Math.round(plan.length * recipe.warmup);
+  const every = Math.max(1, Math.round(plan.length * recipe.checkpointEvery));
+  const isCheckpoint = (step: number): boolean => step === plan.length || step % every === 0;
+  const checkpoints = plan.map((_, i) => i + 1).filter(isCheckpoint);
+  if (options.onPlan && !options.onPlan(checkpoints)) {
+    return { adapter: start, steps: plan.length, tokens: 0, finalLoss: Number.NaN, dropped };
+  }
   const references = dpo ? await referenceLogps(model, start, dpo, examples) : [];
   const lossOf = dpo ? preferenceLoss(dpo) : sftLoss;
   const graph = trainingGraph(model.config, start.shape, start.alpha / start.rank, lossOf);
@@ -171,10 +178,6 @@ export async function trainOnnx(
   const adapter = cloneAdapter(start);
   const optimiser = new AdamW(recipe);
   const outputs = Object.fromEntries(session.outputNames.map((name) => [name, null]));
-  const warmup = Math.round(plan.length * recipe.warmup);
-  const every = Math.max(1, Math.round(plan.length * recipe.checkpointEvery));
-  const isCheckpoint = (step: number): boolean => step === plan.length || step % every === 0;
-  options.onPlan?.(plan.map((_, i) => i + 1).filter(isCheckpoint));
   const startedAt = performance.now();
   let { step, tokens } = state?.restore(adapter, optimiser) ?? { step: 0, tokens: 0 };
   const skipped = tokens;

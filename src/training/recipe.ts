@@ -47,6 +47,8 @@ export const dpoSchema = z.strictObject({
   beta: z.number().positive().default(0.1),
   /** Weight of the chosen answers' negative log-likelihood (RPO): keeps their probability from falling. */
   nll: z.number().min(0).default(0.5),
+  /** Pairs taken from the dataset at most, evenly over harm, benign and general. */
+  maxPairs: z.int().min(1).default(96),
   /** The reference policy: `start`, the adapter that training starts from, or `base`, the model without one. */
   reference: z.enum(['start', 'base']).default('start'),
 });

@@ -1,0 +1,101 @@
+/** What the commands share: common options, configuration, progress, output. */
+import { once } from 'node:events';
+import { createWriteStream, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
+import { type Config, loadConfig } from '../config/config.ts';
+import { TemperError } from '../core/errors.ts';
+import { createProgress } from './progress.ts';
+
+export interface CommonOptions {
+  readonly config?: string;
+  readonly set: string[];
+  readonly json?: boolean;
+}
+
+const collect = (value: string, all: string[]): string[] => [...all, value];
+
+/** --config, --set and --json. */
+export function withCommon(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'configuration (default: temper.yaml where there is one)')
+    .option('--set <path=value>', 'set one key of the configuration; repeatable', collect, [])
+    .option('--json', 'print the result as JSON on stdout, and nothing else there');
+}
+
+export const configOf = (options: CommonOptions): Config => loadConfig(options.config, options.set);
+
+export function integer(value: string): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number) || number < 0) throw new InvalidArgumentError('Give a whole number of at least 0.');
+  return number;
+}
+
+export function real(value: string): number {
+  const number = Number(value);
+  if (value.trim() === '' || !Number.isFinite(number)) throw new InvalidArgumentError('Give a number.');
+  return number;
+}
+
+/** Runs work with progress on stderr and Ctrl-C as an abort. */
+export async function withProgress<T>(work: (tools: { emit: ReturnType<typeof createProgress>; signal: AbortSignal }) => Promise<T>): Promise<T> {
+  const emit = createProgress();
+  const controller = new AbortController();
+  const stop = (): void => {
+    if (controller.signal.aborted) process.exit(130); // asked twice
+    controller.abort(new TemperError('interrupted', 'stopped', { hint: 'The same command continues where this one ended.' }));
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  try {
+    return await work({ emit, signal: controller.signal });
+  } finally {
+    emit.end();
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  }
+}
+
+/** Writes JSON Lines to a file, or to stdout for `-`. */
+export class JsonlWriter implements AsyncDisposable {
+  readonly #stream: NodeJS.WritableStream;
+  readonly #own: boolean;
+  #failure: Error | null = null;
+
+  constructor(path: string | undefined) {
+    this.#own = path !== undefined && path !== '-';
+    if (this.#own) mkdirSync(dirname(path as string), { recursive: true });
+    this.#stream = this.#own ? createWriteStream(path as string) : process.stdout;
+    this.#stream.on('error', (error: Error) => (this.#failure = error));
+  }
+
+  async write(record: unknown): Promise<void> {
+    this.#check();
+    if (!this.#stream.write(`${JSON.stringify(record)}\n`)) await Promise.race([once(this.#stream, 'drain'), once(this.#stream, 'close')]);
+  }
+
+  #check(): void {
+    if (!this.#failure) return;
+    const full = (this.#failure as NodeJS.ErrnoException).code === 'ENOSPC';
+    throw new TemperError('resource', `cannot write the output: ${this.#failure.message}`, {
+      hint: full ? 'Free disk space and run the command again.' : 'Choose a file that may be written with --out.',
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#own) await new Promise((resolve) => this.#stream.end(resolve));
+    this.#check();
+  }
+}
+
+/** Results in the order of the inputs, with at most `width` under way: bounded memory, whatever the length. */
+export async function* inOrder<I, O>(inputs: AsyncIterable<I>, width: number, work: (input: I) => Promise<O>): AsyncGenerator<O> {
+  const waiting: Promise<O>[] = [];
+  for await (const input of inputs) {
+    const job = work(input);
+    job.catch(() => {}); // seen when its turn comes
+    waiting.push(job);
+    if (waiting.length >= width) yield (await waiting.shift()) as O;
+  }
+  while (waiting.length > 0) yield (await waiting.shift()) as O;
+}

@@ -1,0 +1,72 @@
+/** Events as lines on stderr: one live line a stage on a terminal, a plain line now and then elsewhere. */
+import { styleText } from 'node:util';
+import type { Emit, ProgressEvent, TemperEvent } from '../core/events.ts';
+import { printable } from '../core/limits.ts';
+
+const PLAIN_EVERY_MS = 10_000;
+const LIVE_EVERY_MS = 100;
+const BAR = 24;
+
+const duration = (seconds: number): string =>
+  seconds < 90 ? `${Math.round(seconds)} s` : `${Math.floor(seconds / 60)} min ${String(Math.round(seconds % 60)).padStart(2, '0')} s`;
+
+const amount = (value: number, unit: string): string => (unit === 'bytes' ? `${(value / 1e6).toFixed(0)} MB` : String(value));
+
+export const colourWanted = (stream: NodeJS.WriteStream): boolean => stream.isTTY === true && !process.env['NO_COLOR'];
+
+/** An emitter that writes to `stream`. */
+export function createProgress(stream: NodeJS.WriteStream = process.stderr): Emit & { end(): void } {
+  const live = stream.isTTY === true;
+  const colour = colourWanted(stream);
+  let stage = '';
+  let startedAt = 0;
+  let startedWith = 0;
+  let shownAt = 0;
+  let open = false;
+  const clear = (): void => {
+    if (open) stream.write('\r\u001B[K');
+    open = false;
+  };
+  const line = (text: string): void => {
+    clear();
+    stream.write(`${text}\n`);
+  };
+  const progress = (event: ProgressEvent): void => {
+    const now = performance.now();
+    if (event.stage !== stage) {
+      stage = event.stage;
+      startedAt = now;
+      startedWith = Math.max(0, event.done - 1);
+      shownAt = live ? 0 : now;
+    }
+    const finished = event.done >= event.total;
+    if (!finished && now - shownAt < (live ? LIVE_EVERY_MS : PLAIN_EVERY_MS)) return;
+    shownAt = now;
+    const seconds = (now - startedAt) / 1000;
+    const rate = (event.done - startedWith) / Math.max(seconds, 1e-3);
+    const eta = !finished && rate > 0 ? `, ${duration((event.total - event.done) / rate)} left` : '';
+    const detail = Object.entries(event.detail ?? {}).map(([key, value]) => `, ${key} ${value}`).join('');
+    const figures = `${amount(event.done, event.unit)} of ${amount(event.total, event.unit)} ${event.unit === 'bytes' ? '' : event.unit}`.trimEnd();
+    const text = `${event.stage}: ${figures}, ${duration(seconds)}${eta}${detail}`;
+    if (!live) {
+      line(text);
+      return;
+    }
+    const filled = Math.round((event.done / Math.max(1, event.total)) * BAR);
+    const width = Math.max(20, (stream.columns ?? 80) - BAR - 4);
+    clear();
+    stream.write(`${'█'.repeat(filled)}${'░'.repeat(BAR - filled)} ${text.slice(0, width)}`);
+    open = true;
+    if (finished) line(`  ${text}`);
+  };
+  const emit = (event: TemperEvent): void => {
+    if (event.type === 'progress') progress(event);
+    else if (event.type === 'note') line(`  ${event.level === 'warning' ? 'warning: ' : ''}${printable(event.message)}`);
+    else if (event.status === 'start' || event.status === 'skipped') {
+      const detail = event.detail ? ` (${event.detail})` : '';
+      const text = event.status === 'skipped' ? `${event.stage}: done before${detail}` : `${event.stage}${detail}`;
+      line(colour ? styleText('bold', text, { validateStream: false }) : text);
+    }
+  };
+  return Object.assign(emit, { end: clear });
+}

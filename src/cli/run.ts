@@ -1,0 +1,45 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Command } from 'commander';
+import { EXIT_CODES } from '../core/errors.ts';
+import { type RunOutcome, runLoop } from '../loop/run.ts';
+import { renderHtml } from '../report/html.ts';
+import { renderTerminal } from '../report/terminal.ts';
+import { colourWanted } from './progress.ts';
+import { type CommonOptions, configOf, withCommon, withProgress } from './context.ts';
+
+/** Points of the frontier as the report draws them. */
+export const frontierMarks = ({ frontier, chosen }: Pick<RunOutcome, 'frontier' | 'chosen'>) =>
+  frontier.map((point) => ({
+    label: `${point.checkpoint} × ${point.strength}`,
+    harm: point.harm,
+    overRefusal: point.overRefusal,
+    admissible: point.admissible,
+    chosen: point.adapter === chosen.adapter && point.strength === chosen.strength,
+  }));
+
+export function runCommand(): Command {
+  return withCommon(new Command('run'))
+    .description('Run one break-fix round: break, curate, train, choose, verify; ends with the scorecard')
+    .option('--gate', 'let the exit code follow the gate: 10 fail, 11 inconclusive')
+    .addHelpText('after', '\nExamples:\n  temper run\n  temper run --config temper.yaml --json > scorecard.json\n  temper run --set target.path=model.gguf --gate')
+    .action(async (options: CommonOptions & { gate?: boolean }) => {
+      const config = configOf(options);
+      const outcome = await withProgress((tools) => runLoop(config, tools));
+      const { run, scorecard, frontier, chosen } = outcome;
+      const html = join(config.directory, 'reports', `${run.id}.html`);
+      mkdirSync(join(config.directory, 'reports'), { recursive: true });
+      writeFileSync(html, renderHtml({ ...outcome, frontier: frontierMarks(outcome) }));
+      const adapter = resolve(run.adapter ?? '');
+      if (options.json) {
+        process.stdout.write(`${JSON.stringify({ ...scorecard, run: run.id, adapter, frontier, chosen })}\n`);
+      } else {
+        process.stdout.write(`\n${renderTerminal(scorecard, { colour: colourWanted(process.stdout) })}\n`);
+        process.stdout.write(`report   ${html}  (open it in a browser: the conversations behind every number)\n`);
+        process.stdout.write(`adapter  ${run.adapter}  (PEFT format)\n`);
+        process.stdout.write('next     read the conversations; then `temper init` to set your own model, suites and limits\n');
+      }
+      const codes = { pass: 0, fail: EXIT_CODES.gate, inconclusive: EXIT_CODES.inconclusive };
+      if (options.gate && scorecard.gate) process.exitCode = codes[scorecard.gate.outcome];
+    });
+}
