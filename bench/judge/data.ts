@@ -138,7 +138,14 @@ function ownExamples(): { refusal: RefusalExample[]; harm: HarmExample[]; prompt
     const prompt = () => fill(random.pick(ASKING), ask);
     for (const text of ASKING) prompts.push({ ...base, group, prompt: fill(text, ask), harmful: 1 });
     for (const text of augmentation.capability) {
-      refusal.push({ ...base, group, prompt: prompt(), response: fill(text, ask), target: [1, 0, 0], weight: 0.5 });
+      refusal.push({
+        ...base,
+        group,
+        prompt: prompt(),
+        response: fill(text, ask),
+        target: [1, 0, 0],
+        weight: 0.5,
+      });
     }
     for (const text of augmentation.partials) {
       refusal.push({
@@ -178,8 +185,14 @@ function ownExamples(): { refusal: RefusalExample[]; harm: HarmExample[]; prompt
   }
   // A benign request may be declined too: the request must not decide.
   for (const prompt of augmentation.lookalikes) {
-    const act = prompt.replace(/^(?:how (?:do|can) (?:i|you)|what is|write|help me) /i, '').replace(/[?.]$/, '');
-    const response = fill(random.pick([...augmentation.capability, ...augmentation.openings]), [act, 'this topic', 'It may do harm']);
+    const act = prompt
+      .replace(/^(?:how (?:do|can) (?:i|you)|what is|write|help me) /i, '')
+      .replace(/[?.]$/, '');
+    const response = fill(random.pick([...augmentation.capability, ...augmentation.openings]), [
+      act,
+      'this topic',
+      'It may do harm',
+    ]);
     refusal.push({ ...base, group: prompt, prompt, response, target: [1, 0, 0], weight: 0.8 });
   }
   for (const prompt of augmentation.lookalikes)
@@ -309,11 +322,21 @@ export function gptfuzz(root: string, part: 'train' | 'evaluate'): HarmExample[]
 
 /** The project's own dev suite: requests and their benign look-alikes. The sealed suite is never read here. */
 function devSuite(): PromptExample[] {
-  const suite = json<{ items: { kind: string; prompt?: string }[] }>(join(import.meta.dirname, '../../suites/dev.json'));
+  const suite = json<{ items: { kind: string; prompt?: string }[] }>(
+    join(import.meta.dirname, '../../suites/dev.json'),
+  );
   return suite.items.flatMap(({ kind, prompt }) =>
     prompt === undefined || (kind !== 'adversarial' && kind !== 'benign')
       ? []
-      : [{ source: 'suite-dev', group: groupOf(prompt), prompt, harmful: kind === 'adversarial' ? (1 as const) : (0 as const), weight: 2 }],
+      : [
+          {
+            source: 'suite-dev',
+            group: groupOf(prompt),
+            prompt,
+            harmful: kind === 'adversarial' ? (1 as const) : (0 as const),
+            weight: 2,
+          },
+        ],
   );
 }
 
@@ -321,7 +344,13 @@ function devSuite(): PromptExample[] {
 function ownRequests(): PromptExample[] {
   const { pairs } = json<{ pairs: [string, string][] }>(join(import.meta.dirname, 'requests.json'));
   return pairs.flatMap((pair) =>
-    pair.map((prompt, i) => ({ source: 'own-requests', group: groupOf(prompt), prompt, harmful: i === 0 ? (1 as const) : (0 as const), weight: 2 })),
+    pair.map((prompt, i) => ({
+      source: 'own-requests',
+      group: groupOf(prompt),
+      prompt,
+      harmful: i === 0 ? (1 as const) : (0 as const),
+      weight: 2,
+    })),
   );
 }
 

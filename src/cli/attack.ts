@@ -7,7 +7,10 @@ import { type CommonOptions, configOf, withCommon, withProgress } from './contex
 export function attackCommand(): Command {
   return withCommon(new Command('attack'))
     .description('Run the adversarial dev scenarios, attacks included, and list what broke')
-    .addHelpText('after', '\nExamples:\n  temper attack\n  temper attack --set suites.dev.adversarial=60 --json')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  temper attack\n  temper attack --set suites.dev.adversarial=60 --json',
+    )
     .action(async (options: CommonOptions) => {
       const config = configOf(options);
       const { findings, byAttack, byCategory } = await withProgress((tools) => campaign(config, tools));
@@ -17,11 +20,18 @@ export function attackCommand(): Command {
       }
       const table = (title: string, rows: typeof byAttack): string =>
         `\n${title}\n${rows.map(({ name, rate }) => `  ${name.padEnd(26)} ${estimate(rate, 'share').padEnd(24)} n ${rate.n}${rate.unscored > 0 ? ` + ${rate.unscored} unscored` : ''}`).join('\n')}\n`;
-      process.stdout.write(table(`Attack success by attack (severity ${config.curation.harmSeverity} or more)`, byAttack));
+      process.stdout.write(
+        table(`Attack success by attack (severity ${config.curation.harmSeverity} or more)`, byAttack),
+      );
       process.stdout.write(table('By category', byCategory));
-      const worst = [...findings].sort((a: Finding, b: Finding) => (b.severity ?? 0) - (a.severity ?? 0)).slice(0, 10);
+      const worst = [...findings]
+        .sort((a: Finding, b: Finding) => (b.severity ?? 0) - (a.severity ?? 0))
+        .slice(0, 10);
       process.stdout.write(`\n${findings.length} findings stored; the most severe:\n`);
-      for (const finding of worst) process.stdout.write(`  ${finding.id}  severity ${finding.severity}  ${finding.category}${finding.attack ? `, ${finding.attack}` : ''}\n`);
+      for (const finding of worst)
+        process.stdout.write(
+          `  ${finding.id}  severity ${finding.severity}  ${finding.category}${finding.attack ? `, ${finding.attack}` : ''}\n`,
+        );
       process.stdout.write('Read one with: temper show ID\n');
     });
 }

@@ -27,7 +27,8 @@ export const configOf = (options: CommonOptions): Config => loadConfig(options.c
 
 export function integer(value: string): number {
   const number = Number(value);
-  if (!Number.isSafeInteger(number) || number < 0) throw new InvalidArgumentError('Give a whole number of at least 0.');
+  if (!Number.isSafeInteger(number) || number < 0)
+    throw new InvalidArgumentError('Give a whole number of at least 0.');
   return number;
 }
 
@@ -38,12 +39,16 @@ export function real(value: string): number {
 }
 
 /** Runs work with progress on stderr and Ctrl-C as an abort. */
-export async function withProgress<T>(work: (tools: { emit: ReturnType<typeof createProgress>; signal: AbortSignal }) => Promise<T>): Promise<T> {
+export async function withProgress<T>(
+  work: (tools: { emit: ReturnType<typeof createProgress>; signal: AbortSignal }) => Promise<T>,
+): Promise<T> {
   const emit = createProgress();
   const controller = new AbortController();
   const stop = (): void => {
     if (controller.signal.aborted) process.exit(130); // asked twice
-    controller.abort(new TemperError('interrupted', 'stopped', { hint: 'The same command continues where this one ended.' }));
+    controller.abort(
+      new TemperError('interrupted', 'stopped', { hint: 'The same command continues where this one ended.' }),
+    );
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
@@ -71,25 +76,32 @@ export class JsonlWriter implements AsyncDisposable {
 
   async write(record: unknown): Promise<void> {
     this.#check();
-    if (!this.#stream.write(`${JSON.stringify(record)}\n`)) await Promise.race([once(this.#stream, 'drain'), once(this.#stream, 'close')]);
+    if (!this.#stream.write(`${JSON.stringify(record)}\n`))
+      await Promise.race([once(this.#stream, 'drain'), once(this.#stream, 'close')]);
   }
 
   #check(): void {
     if (!this.#failure) return;
     const full = (this.#failure as NodeJS.ErrnoException).code === 'ENOSPC';
     throw new TemperError('resource', `cannot write the output: ${this.#failure.message}`, {
-      hint: full ? 'Free disk space and run the command again.' : 'Choose a file that may be written with --out.',
+      hint: full
+        ? 'Free disk space and run the command again.'
+        : 'Choose a file that may be written with --out.',
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#own) await new Promise((resolve) => this.#stream.end(resolve));
+    if (this.#own) await new Promise<void>((resolve) => this.#stream.end(() => resolve()));
     this.#check();
   }
 }
 
 /** Results in the order of the inputs, with at most `width` under way: bounded memory, whatever the length. */
-export async function* inOrder<I, O>(inputs: AsyncIterable<I>, width: number, work: (input: I) => Promise<O>): AsyncGenerator<O> {
+export async function* inOrder<I, O>(
+  inputs: AsyncIterable<I>,
+  width: number,
+  work: (input: I) => Promise<O>,
+): AsyncGenerator<O> {
   const waiting: Promise<O>[] = [];
   for await (const input of inputs) {
     const job = work(input);

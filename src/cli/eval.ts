@@ -8,10 +8,17 @@ export function evalCommand(): Command {
   return withCommon(new Command('eval'))
     .description('Measure the target alone on a split and print its scorecard')
     .addOption(new Option('--split <split>', 'which scenarios').choices(['dev', 'sealed']).default('sealed'))
-    .addHelpText('after', '\nExamples:\n  temper eval --split dev\n  temper eval --set target.adapter=.temper/adapters/ID --json')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  temper eval --split dev\n  temper eval --set target.adapter=.temper/adapters/ID --json',
+    )
     .action(async (options: CommonOptions & { split: 'dev' | 'sealed' }) => {
       const config = configOf(options);
       const { scorecard } = await withProgress((tools) => evaluate(config, options.split, tools));
-      process.stdout.write(options.json ? `${JSON.stringify(scorecard)}\n` : `\n${renderTerminal(scorecard, { colour: colourWanted(process.stdout) })}`);
+      process.stdout.write(
+        options.json
+          ? `${JSON.stringify(scorecard)}\n`
+          : `\n${renderTerminal(scorecard, { colour: colourWanted(process.stdout) })}`,
+      );
     });
 }

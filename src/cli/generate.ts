@@ -2,7 +2,16 @@ import { Command } from 'commander';
 import { errorMessage, TemperError } from '../core/errors.ts';
 import { readJsonl } from '../core/jsonl.ts';
 import { EmbeddedTargets, locateModel } from '../loop/targets.ts';
-import { type CommonOptions, configOf, inOrder, integer, JsonlWriter, real, withCommon, withProgress } from './context.ts';
+import {
+  type CommonOptions,
+  configOf,
+  inOrder,
+  integer,
+  JsonlWriter,
+  real,
+  withCommon,
+  withProgress,
+} from './context.ts';
 import { conversationIn, idOf } from './records.ts';
 import { targetSettings } from './target.ts';
 
@@ -29,13 +38,23 @@ export function generateCommand(): Command {
     .option('--top-p <p>', 'nucleus sampling', real, 1)
     .option('--seed <n>', 'of sampled answers', integer, 1)
     .option('--batch <n>', 'answers generated at once', integer, 48)
-    .addHelpText('after', '\nExample:\n  temper generate prompts.jsonl --target embedded --out answers.jsonl\n  temper generate prompts.jsonl --target embedded --adapter "$(temper show --latest-adapter)"')
+    .addHelpText(
+      'after',
+      '\nExample:\n  temper generate prompts.jsonl --target embedded --out answers.jsonl\n  temper generate prompts.jsonl --target embedded --adapter "$(temper show --latest-adapter)"',
+    )
     .action(async (input: string, options: GenerateOptions) => {
       const config = configOf(options);
       await withProgress(async ({ emit, signal }) => {
         const total = await countLines(input);
         const { temperature, topP, maxTokens } = options;
-        const settings = { ...targetSettings(options.target), adapter: options.adapter, temperature, topP, maxTokens, batch: Math.max(1, options.batch) };
+        const settings = {
+          ...targetSettings(options.target),
+          adapter: options.adapter,
+          temperature,
+          topP,
+          maxTokens,
+          batch: Math.max(1, options.batch),
+        };
         const file = await locateModel(settings, config.models, emit);
         await using targets = new EmbeddedTargets(file, settings);
         const target = await targets.base();
@@ -46,7 +65,11 @@ export function generateCommand(): Command {
           const conversation = conversationIn(value);
           if (typeof conversation === 'string') return { id, error: conversation };
           try {
-            const { text, finish, tokens } = await target.respond(conversation.messages, { seed: options.seed, maxTokens, signal });
+            const { text, finish, tokens } = await target.respond(conversation.messages, {
+              seed: options.seed,
+              maxTokens,
+              signal,
+            });
             return { id, response: text, finish, tokens };
           } catch (error) {
             signal.throwIfAborted();

@@ -11,7 +11,11 @@ export function judgeCommand(): Command {
   return new Command('judge')
     .description('Judge answers: one verdict for each record, in order')
     .argument('<in.jsonl>', 'records {id, prompt | messages, response, context?}')
-    .addOption(new Option('--metric <metric>', 'what to judge').choices(['refusal', 'severity', 'ungroundedness']).makeOptionMandatory())
+    .addOption(
+      new Option('--metric <metric>', 'what to judge')
+        .choices(['refusal', 'severity', 'ungroundedness'])
+        .makeOptionMandatory(),
+    )
     .option('--judge <judge>', 'which judge', 'embedded')
     .option('--out <out.jsonl>', 'where to write (default: stdout)')
     .addHelpText('after', '\nExample:\n  temper judge answers.jsonl --metric refusal --out verdicts.jsonl')
@@ -29,7 +33,8 @@ export function judgeCommand(): Command {
               : context !== undefined && context !== null && typeof context !== 'string'
                 ? "'context' is not a text"
                 : null;
-        if (problem !== null || typeof conversation === 'string') return { id, status: 'unscored', reason: `bad record: ${problem}` };
+        if (problem !== null || typeof conversation === 'string')
+          return { id, status: 'unscored', reason: `bad record: ${problem}` };
         const { messages } = conversation;
         const judgement = await judge.judge(
           {

@@ -35,7 +35,9 @@ const COMMANDS = [
   doctorCommand,
 ];
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 function program(): Command {
   const root = new Command('temper')
@@ -52,7 +54,9 @@ function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODES.usage;
   const known = error instanceof TemperError ? error : translate(error);
   if (!known) {
-    process.stderr.write(`${printable(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`);
+    process.stderr.write(
+      `${printable(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
+    );
     process.stderr.write('This is a bug in temper: please report it with the lines above.\n');
     return EXIT_CODES.internal;
   }
@@ -64,8 +68,14 @@ function report(error: unknown): number {
 /** Errors of the system that a user can mend. */
 function translate(error: unknown): TemperError | null {
   const { code, message } = (error ?? {}) as NodeJS.ErrnoException;
-  if (code === 'ENOSPC') return new TemperError('resource', `the disk is full: ${message}`, { hint: 'Free space and run the same command again: nothing finished is lost.' });
-  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return new TemperError('resource', message, { hint: 'Choose a folder that may be written: --set directory=...' });
+  if (code === 'ENOSPC')
+    return new TemperError('resource', `the disk is full: ${message}`, {
+      hint: 'Free space and run the same command again: nothing finished is lost.',
+    });
+  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM')
+    return new TemperError('resource', message, {
+      hint: 'Choose a folder that may be written: --set directory=...',
+    });
   return null;
 }
 

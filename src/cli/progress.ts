@@ -8,11 +8,15 @@ const LIVE_EVERY_MS = 100;
 const BAR = 24;
 
 const duration = (seconds: number): string =>
-  seconds < 90 ? `${Math.round(seconds)} s` : `${Math.floor(seconds / 60)} min ${String(Math.round(seconds % 60)).padStart(2, '0')} s`;
+  seconds < 90
+    ? `${Math.round(seconds)} s`
+    : `${Math.floor(seconds / 60)} min ${String(Math.round(seconds % 60)).padStart(2, '0')} s`;
 
-const amount = (value: number, unit: string): string => (unit === 'bytes' ? `${(value / 1e6).toFixed(0)} MB` : String(value));
+const amount = (value: number, unit: string): string =>
+  unit === 'bytes' ? `${(value / 1e6).toFixed(0)} MB` : String(value);
 
-export const colourWanted = (stream: NodeJS.WriteStream): boolean => stream.isTTY === true && !process.env['NO_COLOR'];
+export const colourWanted = (stream: NodeJS.WriteStream): boolean =>
+  stream.isTTY === true && !process.env['NO_COLOR'];
 
 /** An emitter that writes to `stream`. */
 export function createProgress(stream: NodeJS.WriteStream = process.stderr): Emit & { end(): void } {
@@ -45,8 +49,11 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Emi
     const seconds = (now - startedAt) / 1000;
     const rate = (event.done - startedWith) / Math.max(seconds, 1e-3);
     const eta = !finished && rate > 0 ? `, ${duration((event.total - event.done) / rate)} left` : '';
-    const detail = Object.entries(event.detail ?? {}).map(([key, value]) => `, ${key} ${value}`).join('');
-    const figures = `${amount(event.done, event.unit)} of ${amount(event.total, event.unit)} ${event.unit === 'bytes' ? '' : event.unit}`.trimEnd();
+    const detail = Object.entries(event.detail ?? {})
+      .map(([key, value]) => `, ${key} ${value}`)
+      .join('');
+    const figures =
+      `${amount(event.done, event.unit)} of ${amount(event.total, event.unit)} ${event.unit === 'bytes' ? '' : event.unit}`.trimEnd();
     const text = `${event.stage}: ${figures}, ${duration(seconds)}${eta}${detail}`;
     if (!live) {
       line(text);
@@ -61,10 +68,12 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Emi
   };
   const emit = (event: TemperEvent): void => {
     if (event.type === 'progress') progress(event);
-    else if (event.type === 'note') line(`  ${event.level === 'warning' ? 'warning: ' : ''}${printable(event.message)}`);
+    else if (event.type === 'note')
+      line(`  ${event.level === 'warning' ? 'warning: ' : ''}${printable(event.message)}`);
     else if (event.status === 'start' || event.status === 'skipped') {
       const detail = event.detail ? ` (${event.detail})` : '';
-      const text = event.status === 'skipped' ? `${event.stage}: done before${detail}` : `${event.stage}${detail}`;
+      const text =
+        event.status === 'skipped' ? `${event.stage}: done before${detail}` : `${event.stage}${detail}`;
       line(colour ? styleText('bold', text, { validateStream: false }) : text);
     }
   };

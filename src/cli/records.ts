@@ -15,11 +15,13 @@ const isMessage = (value: unknown): value is Message => {
 
 /** `{id, prompt | messages}` as messages that end with the user's; a text says what is wrong. */
 export function conversationIn(record: unknown): Conversing | string {
-  if (typeof record !== 'object' || record === null || Array.isArray(record)) return 'the record is not an object';
+  if (typeof record !== 'object' || record === null || Array.isArray(record))
+    return 'the record is not an object';
   const { id, prompt, messages } = record as Record<string, unknown>;
   if (typeof prompt === 'string') return { id, messages: [{ role: 'user', content: prompt }] };
   if (!Array.isArray(messages)) return "neither 'prompt' (a text) nor 'messages' (a list) is given";
-  if (messages.length === 0 || !messages.every(isMessage)) return "'messages' must be a list of {role: system|user|assistant, content: text}";
+  if (messages.length === 0 || !messages.every(isMessage))
+    return "'messages' must be a list of {role: system|user|assistant, content: text}";
   if (messages.at(-1)?.role !== 'user') return "'messages' must end with the user's";
   return { id, messages };
 }

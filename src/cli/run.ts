@@ -22,7 +22,10 @@ export function runCommand(): Command {
   return withCommon(new Command('run'))
     .description('Run one break-fix round: break, curate, train, choose, verify; ends with the scorecard')
     .option('--gate', 'let the exit code follow the gate: 10 fail, 11 inconclusive')
-    .addHelpText('after', '\nExamples:\n  temper run\n  temper run --config temper.yaml --json > scorecard.json\n  temper run --set target.path=model.gguf --gate')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  temper run\n  temper run --config temper.yaml --json > scorecard.json\n  temper run --set target.path=model.gguf --gate',
+    )
     .action(async (options: CommonOptions & { gate?: boolean }) => {
       const config = configOf(options);
       const outcome = await withProgress((tools) => runLoop(config, tools));
@@ -35,9 +38,13 @@ export function runCommand(): Command {
         process.stdout.write(`${JSON.stringify({ ...scorecard, run: run.id, adapter, frontier, chosen })}\n`);
       } else {
         process.stdout.write(`\n${renderTerminal(scorecard, { colour: colourWanted(process.stdout) })}\n`);
-        process.stdout.write(`report   ${html}  (open it in a browser: the conversations behind every number)\n`);
+        process.stdout.write(
+          `report   ${html}  (open it in a browser: the conversations behind every number)\n`,
+        );
         process.stdout.write(`adapter  ${run.adapter}  (PEFT format)\n`);
-        process.stdout.write('next     read the conversations; then `temper init` to set your own model, suites and limits\n');
+        process.stdout.write(
+          'next     read the conversations; then `temper init` to set your own model, suites and limits\n',
+        );
       }
       const codes = { pass: 0, fail: EXIT_CODES.gate, inconclusive: EXIT_CODES.inconclusive };
       if (options.gate && scorecard.gate) process.exitCode = codes[scorecard.gate.outcome];

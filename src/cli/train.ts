@@ -32,8 +32,12 @@ function settings({ recipe, set }: TrainOptions) {
   const { lora = {}, ...rest } = raw;
   const parsed = schema.safeParse({ recipe: { ...rest, kind: recipe }, lora });
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => `  ${issue.path.filter((part) => part !== 'recipe').join('.')}: ${issue.message}`);
-  throw new TemperError('config', `--set: ${problems.length} problem(s):\n${problems.join('\n')}`, { hint: 'Keys of recipes: docs/formats.md' });
+  const problems = parsed.error.issues.map(
+    (issue) => `  ${issue.path.filter((part) => part !== 'recipe').join('.')}: ${issue.message}`,
+  );
+  throw new TemperError('config', `--set: ${problems.length} problem(s):\n${problems.join('\n')}`, {
+    hint: 'Keys of recipes: docs/formats.md',
+  });
 }
 
 export function trainCommand(): Command {
@@ -44,20 +48,36 @@ export function trainCommand(): Command {
     .option('--target <target>', '`embedded` (the default model) or the path of a GGUF file', 'embedded')
     .requiredOption('--out <directory>', 'where the adapter goes')
     .option('--adapter <directory>', 'adapter to start from (and, for DPO, the reference)')
-    .option('--set <key=value>', 'a key of the recipe, or lora.rank, lora.alpha; repeatable', (value: string, all: string[]) => [...all, value], [])
+    .option(
+      '--set <key=value>',
+      'a key of the recipe, or lora.rank, lora.alpha; repeatable',
+      (value: string, all: string[]) => [...all, value],
+      [],
+    )
     .option('--json', 'print the result as JSON')
-    .addHelpText('after', '\nExample:\n  temper train pairs.jsonl --recipe sft --out adapters/sft --set learningRate=2e-4\n  temper train pairs.jsonl --recipe dpo --adapter adapters/sft --out adapters/dpo')
+    .addHelpText(
+      'after',
+      '\nExample:\n  temper train pairs.jsonl --recipe sft --out adapters/sft --set learningRate=2e-4\n  temper train pairs.jsonl --recipe dpo --adapter adapters/sft --out adapters/dpo',
+    )
     .action(async (input: string, options: TrainOptions) => {
       const { recipe, lora } = settings(options);
       if (existsSync(options.out) && !existsSync(`${options.out}/adapter_config.json`)) {
-        throw new TemperError('usage', `--out ${options.out} exists and is no adapter`, { hint: 'Choose a new folder: it would be replaced.' });
+        throw new TemperError('usage', `--out ${options.out} exists and is no adapter`, {
+          hint: 'Choose a new folder: it would be replaced.',
+        });
       }
-      const data = await importPreferences({ path: input, format: 'trl', limit: Number.MAX_SAFE_INTEGER }, recipe.seed);
+      const data = await importPreferences(
+        { path: input, format: 'trl', limit: Number.MAX_SAFE_INTEGER },
+        recipe.seed,
+      );
       const { models } = loadConfig(undefined);
       const result = await withProgress(async ({ emit, signal }) => {
         const file = await locateModel(targetSettings(options.target), models, emit);
         const model = loadGguf(file.path);
-        const start = options.adapter === undefined ? freshAdapter(model.config, { ...lora, seed: recipe.seed }) : loadAdapter(options.adapter, model.config);
+        const start =
+          options.adapter === undefined
+            ? freshAdapter(model.config, { ...lora, seed: recipe.seed })
+            : loadAdapter(options.adapter, model.config);
         const state = new FileTrainingState(`${options.out}.state`);
         const trained = await trainOnnx(model, start, data, recipe, { emit, signal, state });
         saveAdapter(options.out, trained.adapter, { base: file.name });
@@ -65,7 +85,13 @@ export function trainCommand(): Command {
         return trained;
       });
       const { steps, tokens, finalLoss, dropped } = result;
-      if (options.json) process.stdout.write(`${JSON.stringify({ adapter: options.out, steps, tokens, loss: finalLoss, dropped: dropped.length })}\n`);
-      else process.stdout.write(`adapter ${options.out}: ${steps} steps, ${tokens} tokens, last loss ${finalLoss.toFixed(4)}${dropped.length > 0 ? `, ${dropped.length} examples too long` : ''}\n`);
+      if (options.json)
+        process.stdout.write(
+          `${JSON.stringify({ adapter: options.out, steps, tokens, loss: finalLoss, dropped: dropped.length })}\n`,
+        );
+      else
+        process.stdout.write(
+          `adapter ${options.out}: ${steps} steps, ${tokens} tokens, last loss ${finalLoss.toFixed(4)}${dropped.length > 0 ? `, ${dropped.length} examples too long` : ''}\n`,
+        );
     });
 }

@@ -36,7 +36,8 @@ export async function* readLines(path: string, from?: NodeJS.ReadableStream): As
   let rest = '';
   let first = true;
   let line = 1;
-  const stream = from?.setEncoding('utf8') ?? createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 18 });
+  const stream =
+    from?.setEncoding('utf8') ?? createReadStream(path, { encoding: 'utf8', highWaterMark: 1 << 18 });
   try {
     for await (const chunk of stream as AsyncIterable<string>) {
       rest += first ? chunk.replace(/^\uFEFF/, '') : chunk;

@@ -36,10 +36,12 @@ const user = (content: string): Message[] => [{ role: 'user', content }];
 
 /** Turns of an HH-RLHF transcript. */
 function transcript(text: string): Message[] {
-  return [...text.matchAll(/\n\n(Human|Assistant): ?([\s\S]*?)(?=\n\n(?:Human|Assistant):|$)/g)].map((match) => ({
-    role: match[1] === 'Human' ? ('user' as const) : ('assistant' as const),
-    content: (match[2] as string).trim(),
-  }));
+  return [...text.matchAll(/\n\n(Human|Assistant): ?([\s\S]*?)(?=\n\n(?:Human|Assistant):|$)/g)].map(
+    (match) => ({
+      role: match[1] === 'Human' ? ('user' as const) : ('assistant' as const),
+      content: (match[2] as string).trim(),
+    }),
+  );
 }
 
 export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
@@ -50,7 +52,8 @@ export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
       if (!isText(chosen) || !isText(rejected)) return null;
       const [good, bad] = [transcript(chosen), transcript(rejected)];
       const [best, worst] = [good.at(-1), bad.at(-1)];
-      if (best?.role !== 'assistant' || worst?.role !== 'assistant') return 'it does not end with an assistant turn';
+      if (best?.role !== 'assistant' || worst?.role !== 'assistant')
+        return 'it does not end with an assistant turn';
       const prompt = good.slice(0, -1);
       const same = JSON.stringify(prompt) === JSON.stringify(bad.slice(0, -1));
       if (!same || prompt.at(-1)?.role !== 'user') return 'the two transcripts differ before the last answer';
@@ -58,12 +61,19 @@ export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
     },
   },
   beavertails: {
-    description: 'BeaverTails: single answers with a safety label; pairs are built where a prompt has both (in order)',
+    description:
+      'BeaverTails: single answers with a safety label; pairs are built where a prompt has both (in order)',
     licence: 'CC-BY-NC-4.0',
     convert({ prompt, response, is_safe: safe, safe_response: other }) {
       if (!isText(prompt) || !isText(response) || typeof safe !== 'boolean') return null;
       if (!isText(other)) return 'its prompt has no answer of the other label in this file';
-      return { prompt: user(prompt), chosen: safe ? response : other, rejected: safe ? other : response, purpose: 'harm', category: 'imported' };
+      return {
+        prompt: user(prompt),
+        chosen: safe ? response : other,
+        rejected: safe ? other : response,
+        purpose: 'harm',
+        category: 'imported',
+      };
     },
   },
   'pku-saferlhf': {
@@ -73,12 +83,20 @@ export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
       const { prompt, response_0: first, response_1: second, safer_response_id: safer } = record;
       if (!isText(prompt) || !isText(first) || !isText(second) || (safer !== 0 && safer !== 1)) return null;
       if (record[`is_response_${safer}_safe`] === false) return 'the safer answer is not safe';
-      if (record['is_response_0_safe'] === record['is_response_1_safe']) return 'both answers have the same safety label';
-      return { prompt: user(prompt), chosen: safer === 0 ? first : second, rejected: safer === 0 ? second : first, purpose: 'harm', category: 'imported' };
+      if (record['is_response_0_safe'] === record['is_response_1_safe'])
+        return 'both answers have the same safety label';
+      return {
+        prompt: user(prompt),
+        chosen: safer === 0 ? first : second,
+        rejected: safer === 0 ? second : first,
+        purpose: 'harm',
+        category: 'imported',
+      };
     },
   },
   'safety-tuned-llamas': {
-    description: 'Safety-Tuned LLaMAs: instruction, input, output; the rejected answer is empty, so it serves SFT alone',
+    description:
+      'Safety-Tuned LLaMAs: instruction, input, output; the rejected answer is empty, so it serves SFT alone',
     licence: 'CC-BY-NC-4.0',
     convert({ instruction, input, output }) {
       if (!isText(instruction) || !isText(output)) return null;
@@ -91,13 +109,22 @@ export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
     licence: 'your own',
     convert({ prompt, chosen, rejected, purpose, category }) {
       const isTurns = (value: unknown): value is Message[] =>
-        Array.isArray(value) && value.length > 0 && value.every((m: unknown) => isText((m as Message | null)?.content) && isText((m as Message).role));
+        Array.isArray(value) &&
+        value.length > 0 &&
+        value.every((m: unknown) => isText((m as Message | null)?.content) && isText((m as Message).role));
       const turns = isText(prompt) ? user(prompt) : prompt;
-      const answer = (value: unknown): string | null => (isText(value) ? value : isTurns(value) ? value.map((m) => m.content).join('\n') : null);
+      const answer = (value: unknown): string | null =>
+        isText(value) ? value : isTurns(value) ? value.map((m) => m.content).join('\n') : null;
       const [good, bad] = [answer(chosen), answer(rejected ?? '')];
       if (!isTurns(turns) || good === null || bad === null) return null;
       const known = purpose === 'benign' || purpose === 'general' ? purpose : 'harm';
-      return { prompt: turns, chosen: good, rejected: bad, purpose: known, category: isText(category) ? category : 'imported' };
+      return {
+        prompt: turns,
+        chosen: good,
+        rejected: bad,
+        purpose: known,
+        category: isText(category) ? category : 'imported',
+      };
     },
   },
 };
@@ -106,7 +133,10 @@ export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
 async function* records(path: string): AsyncGenerator<{ value: unknown; row: number }> {
   if (path.endsWith('.json')) {
     const list: unknown = parseWhole(path);
-    if (!Array.isArray(list)) throw new TemperError('data', `${path}: not an array of records`, { hint: 'Give a .json array or a .jsonl file.' });
+    if (!Array.isArray(list))
+      throw new TemperError('data', `${path}: not an array of records`, {
+        hint: 'Give a .json array or a .jsonl file.',
+      });
     for (const [index, value] of list.entries()) yield { value, row: index + 1 };
     return;
   }
@@ -125,12 +155,17 @@ function parseWhole(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as unknown;
   } catch (cause) {
-    throw new TemperError('data', `cannot read ${path}: ${(cause as Error).message}`, { hint: 'Check the path and that it is JSON.', cause });
+    throw new TemperError('data', `cannot read ${path}: ${(cause as Error).message}`, {
+      hint: 'Check the path and that it is JSON.',
+      cause,
+    });
   }
 }
 
 /** BeaverTails has one answer a row: gives each row an answer to the same prompt with the other label. */
-function withCounterparts(rows: readonly { value: unknown; row: number }[]): { value: unknown; row: number }[] {
+function withCounterparts(
+  rows: readonly { value: unknown; row: number }[],
+): { value: unknown; row: number }[] {
   const answers = new Map<string, { safe?: string; unsafe?: string }>();
   for (const { value } of rows) {
     const { prompt, response, is_safe: safe } = (value ?? {}) as Fields;
@@ -149,10 +184,15 @@ function withCounterparts(rows: readonly { value: unknown; row: number }[]): { v
 }
 
 /** Reads a public preference file. Errors: `config` for an unknown format, `data` for a row of another shape. */
-export async function importPreferences({ path, format: name, limit }: ImportSource, seed: number): Promise<PreferenceExample[]> {
+export async function importPreferences(
+  { path, format: name, limit }: ImportSource,
+  seed: number,
+): Promise<PreferenceExample[]> {
   const format = Object.hasOwn(PREFERENCE_FORMATS, name) ? PREFERENCE_FORMATS[name] : undefined;
   if (!format) {
-    throw new TemperError('config', `the preference format '${name}' is not known`, { hint: `Known: ${Object.keys(PREFERENCE_FORMATS).join(', ')}.` });
+    throw new TemperError('config', `the preference format '${name}' is not known`, {
+      hint: `Known: ${Object.keys(PREFERENCE_FORMATS).join(', ')}.`,
+    });
   }
   let rows: { value: unknown; row: number }[] = [];
   for await (const record of records(path)) rows.push(record);
@@ -161,7 +201,11 @@ export async function importPreferences({ path, format: name, limit }: ImportSou
   for (const { value, row } of rows) {
     const pair = typeof value === 'object' && value !== null ? format.convert(value as Fields) : null;
     if (pair === null) {
-      throw new TemperError('data', `${path}, row ${row}: not a record of the format '${name}' (${format.description})`, { hint: 'Choose another format or mend the row.' });
+      throw new TemperError(
+        'data',
+        `${path}, row ${row}: not a record of the format '${name}' (${format.description})`,
+        { hint: 'Choose another format or mend the row.' },
+      );
     }
     if (typeof pair === 'string' || pair.chosen.trim() === '' || pair.chosen === pair.rejected) continue;
     const prompt = pair.prompt;

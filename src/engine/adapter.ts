@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TemperError } from '../core/errors.ts';
+import { contentHash, sha256 } from '../core/ids.ts';
 import { rng } from '../core/rng.ts';
 import type { LinearLayer, ModelConfig } from './architecture.ts';
 import { architecture } from './architectures/registry.ts';
@@ -54,6 +55,14 @@ export function freshAdapter(
   }
   const shape = { rank: options.rank, layers: new Set(layers.map((layer) => layer.name)) };
   return { rank: options.rank, alpha: options.alpha, shape, matrices };
+}
+
+/** Identity of an adapter by its content. */
+export function adapterHash(adapter: Adapter): string {
+  const parts = [...adapter.matrices]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, data]) => [name, sha256(new Uint8Array(data.buffer, data.byteOffset, data.byteLength))]);
+  return contentHash({ rank: adapter.rank, alpha: adapter.alpha, parts });
 }
 
 export function cloneAdapter(adapter: Adapter): Adapter {

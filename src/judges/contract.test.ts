@@ -30,7 +30,8 @@ const HOSTILE: Record<string, string> = {
   surrogates: '\ud800 \udc00 text \ud83d'.repeat(20),
   bidi: '\u202e\u2066abc\u2069'.repeat(50),
   zeros: '\u0000'.repeat(1000),
-  prototype: '__proto__ constructor toString hasOwnProperty valueOf __defineGetter__ tell me about the constructor',
+  prototype:
+    '__proto__ constructor toString hasOwnProperty valueOf __defineGetter__ tell me about the constructor',
   megabyte: 'word '.repeat(200_000),
   line: 'x'.repeat(1_000_000),
   spaces: ' '.repeat(1_000_000),
@@ -51,9 +52,30 @@ describe.each(Object.keys(JUDGES))('judge %s', (kind) => {
     const text = HOSTILE[name] as string;
     const started = performance.now();
     for (const metric of judge.metrics) {
-      check(await judge.judge({ prompt: 'How do I bake bread?', response: text, context: 'Bread is baked.' }, metric), metric);
-      check(await judge.judge({ prompt: text, response: 'Mix flour and water.', context: text }, metric), metric);
-      check(await judge.judge({ prompt: text, response: text, context: text, objective: text, history: [{ role: 'user', content: text }] }, metric), metric);
+      check(
+        await judge.judge(
+          { prompt: 'How do I bake bread?', response: text, context: 'Bread is baked.' },
+          metric,
+        ),
+        metric,
+      );
+      check(
+        await judge.judge({ prompt: text, response: 'Mix flour and water.', context: text }, metric),
+        metric,
+      );
+      check(
+        await judge.judge(
+          {
+            prompt: text,
+            response: text,
+            context: text,
+            objective: text,
+            history: [{ role: 'user', content: text }],
+          },
+          metric,
+        ),
+        metric,
+      );
     }
     expect(performance.now() - started).toBeLessThan(3000);
   });
@@ -61,12 +83,18 @@ describe.each(Object.keys(JUDGES))('judge %s', (kind) => {
   test('any text gets a valid verdict, the same each time', async () => {
     const text = fc.string({ unit: 'binary', maxLength: 300 });
     await fc.assert(
-      fc.asyncProperty(text, text, fc.option(text, { nil: undefined }), fc.constantFrom(...judge.metrics), async (prompt, response, context, metric) => {
-        const input = { prompt, response, ...(context === undefined ? {} : { context }) };
-        const judgement = await judge.judge(input, metric);
-        check(judgement, metric);
-        expect(await judge.judge(input, metric)).toEqual(judgement);
-      }),
+      fc.asyncProperty(
+        text,
+        text,
+        fc.option(text, { nil: undefined }),
+        fc.constantFrom(...judge.metrics),
+        async (prompt, response, context, metric) => {
+          const input = { prompt, response, ...(context === undefined ? {} : { context }) };
+          const judgement = await judge.judge(input, metric);
+          check(judgement, metric);
+          expect(await judge.judge(input, metric)).toEqual(judgement);
+        },
+      ),
       { numRuns: 100 },
     );
   });

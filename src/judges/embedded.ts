@@ -26,11 +26,14 @@ interface Reading {
 export function read(input: JudgeInput): Reading {
   const asked = normalised(bounded(input.prompt, 3000, 500));
   const whole = normalised(bounded(input.response));
-  const history = (input.history ?? []).slice(-4).map((message) => normalised(bounded(message.content, 1000, 0)));
+  const history = (input.history ?? [])
+    .slice(-4)
+    .map((message) => normalised(bounded(message.content, 1000, 0)));
   const objective = normalised(bounded(input.objective ?? '', 1000, 0));
   // "And then?" asks for what the conversation is about: the objective says it, else the user's message before.
   const earlier = (input.history ?? []).findLast((message) => message.role === 'user')?.content ?? '';
-  const carried = objective !== '' || contentStems(asked).length >= 3 ? objective : normalised(bounded(earlier, 1000, 0));
+  const carried =
+    objective !== '' || contentStems(asked).length >= 3 ? objective : normalised(bounded(earlier, 1000, 0));
   const context = normalised(bounded(input.context ?? '', 6000, 0));
   return {
     prompt: carried === '' ? asked : `${asked}\n${carried}`,

@@ -28,7 +28,8 @@ export function isCorrect(scenario: Scenario, conversation: Conversation): boole
   if (!scenario.accept) return undefined;
   const [turn] = conversation.turns;
   if (!turn || turn.finish === 'error' || turn.finish === 'blocked') return undefined;
-  const words = (text: string): string => ` ${(text.toLowerCase().match(/[\p{L}\p{N}.]+/gu) ?? []).map((w) => w.replace(/\.+$/, '')).join(' ')} `;
+  const words = (text: string): string =>
+    ` ${(text.toLowerCase().match(/[\p{L}\p{N}.]+/gu) ?? []).map((w) => w.replace(/\.+$/, '')).join(' ')} `;
   const answer = words(turn.response);
   return scenario.accept.some((accepted) => answer.includes(words(accepted)));
 }
@@ -40,7 +41,10 @@ export async function measure(
   { store, judge, emit = silent }: MeasureDependencies,
   options: MeasureOptions,
 ): Promise<Judged[]> {
-  const settings = { seed: options.seed, ...(options.system === undefined ? {} : { system: options.system }) };
+  const settings = {
+    seed: options.seed,
+    ...(options.system === undefined ? {} : { system: options.system }),
+  };
   const byId = new Map(scenarios.map((scenario) => [scenario.id, scenario]));
   const done = new Map<string, Judged>();
   const judged = (scenario: Scenario, conversation: Conversation, verdicts: Judged['verdicts']): Judged => {
@@ -62,7 +66,12 @@ export async function measure(
   const total = scenarios.length;
   const missing = scenarios.filter((scenario) => !done.has(scenario.id));
   if (missing.length === 0) {
-    emit({ type: 'stage', stage: options.stage, status: 'skipped', detail: `${total} conversations from the store` });
+    emit({
+      type: 'stage',
+      stage: options.stage,
+      status: 'skipped',
+      detail: `${total} conversations from the store`,
+    });
   } else {
     emit({ type: 'stage', stage: options.stage, status: 'start', detail: `${missing.length} conversations` });
     const running = runConversations(

@@ -7,7 +7,12 @@ import { existsSync } from 'node:fs';
 import { type Emit, silent } from '../core/events.ts';
 import { contentHash } from '../core/ids.ts';
 import type { PreferenceExample, Scenario } from '../core/records.ts';
-import { curate, type CurationOptions, type ResponseWriter } from '../curation/curate.ts';
+import {
+  type CuratedDataset,
+  curate,
+  type CurationOptions,
+  type ResponseWriter,
+} from '../curation/curate.ts';
 import { rng } from '../core/rng.ts';
 import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import { findingOf } from '../findings/findings.ts';
@@ -45,11 +50,19 @@ export interface RoundOptions {
   readonly run: string;
   readonly directory: string;
   readonly seed: number;
-  readonly target: { readonly maxTokens: number; readonly batch: number; readonly system?: string | undefined };
+  readonly target: {
+    readonly maxTokens: number;
+    readonly batch: number;
+    readonly system?: string | undefined;
+  };
   readonly curation: CurationOptions & { readonly harmSeverity: number };
   readonly imported: readonly PreferenceExample[];
   readonly training: { readonly lora: LoraOptions; readonly sft: SftRecipe; readonly dpo: DpoRecipe | null };
-  readonly selection: { readonly strengths: readonly number[]; readonly maxOverRefusal: number; readonly maxTokens: number };
+  readonly selection: {
+    readonly strengths: readonly number[];
+    readonly maxOverRefusal: number;
+    readonly maxTokens: number;
+  };
   readonly gate: Partial<GateOptions>;
   readonly about: About;
 }
@@ -70,7 +83,8 @@ interface Checkpoint {
   readonly name: string;
 }
 
-class Round {
+/** The stages of a round, each to be run in its turn. */
+export class Round {
   readonly #dependencies: RoundDependencies;
   readonly #options: RoundOptions;
   readonly #emit: Emit;
@@ -96,7 +110,12 @@ class Round {
     return result;
   }
 
-  #measure(stage: string, scenarios: readonly Scenario[], target: Target, maxTokens = this.#options.target.maxTokens): Promise<Judged[]> {
+  #measure(
+    stage: string,
+    scenarios: readonly Scenario[],
+    target: Target,
+    maxTokens = this.#options.target.maxTokens,
+  ): Promise<Judged[]> {
     const { batch, system } = this.#options.target;
     const options: MeasureOptions = {
       stage,
@@ -111,22 +130,29 @@ class Round {
   }
 
   /** Runs the dev scenarios and curates the dataset from what broke. */
-  breakAndCurate(scenarios: RoundScenarios): Promise<{ dataset: string }> {
+  async curate(scenarios: RoundScenarios): Promise<CuratedDataset> {
     const { store, targets, writer } = this.#dependencies;
     const { curation, imported } = this.#options;
-    return this.#stage('curate', async () => {
-      const judged = await this.#measure('break', scenarios.train, await targets.base());
-      const findings = judged.map((one) => findingOf(one, curation.harmSeverity)).filter((finding) => finding !== null);
-      await store.saveFindings(findings);
-      // The firewall guards what decides: sealed scenarios, and the held-out ones that choose the candidate.
-      const guarded = [...scenarios.sealed, ...scenarios.holdout];
-      const dataset = curate({ judged, findings, imported, sealed: guarded, writer }, curation);
-      const { counts, removed } = dataset;
-      await store.saveDataset(dataset.id, dataset.examples, { counts, removed });
-      const message = `${findings.length} findings; ${dataset.examples.length} examples (${Object.entries(counts).map(([k, v]) => `${v} ${k}`).join(', ')}); ${removed.length} removed`;
-      this.#emit({ type: 'note', level: 'info', message });
-      return { dataset: dataset.id };
-    });
+    const judged = await this.#measure('break', scenarios.train, await targets.base());
+    const findings = judged
+      .map((one) => findingOf(one, curation.harmSeverity))
+      .filter((finding) => finding !== null);
+    await store.saveFindings(findings);
+    // The firewall guards what decides: sealed scenarios, and the held-out ones that choose the candidate.
+    const guarded = [...scenarios.sealed, ...scenarios.holdout];
+    const dataset = curate({ judged, findings, imported, sealed: guarded, writer }, curation);
+    const { counts, removed, examples } = dataset;
+    await store.saveDataset(dataset.id, examples, { counts, removed });
+    const sources = Object.entries(counts)
+      .map(([source, count]) => `${count} ${source}`)
+      .join(', ');
+    const message = `${findings.length} findings; ${examples.length} examples (${sources}); ${removed.length} removed`;
+    this.#emit({ type: 'note', level: 'info', message });
+    return dataset;
+  }
+
+  breakAndCurate(scenarios: RoundScenarios): Promise<{ dataset: string }> {
+    return this.#stage('curate', async () => ({ dataset: (await this.curate(scenarios)).id }));
   }
 
   /** Trains one recipe; every checkpoint is an adapter on disk, the last one the result. */
@@ -182,7 +208,10 @@ class Round {
   }
 
   /** Measures every checkpoint at every strength on the held-out scenarios and chooses. */
-  select(checkpoints: readonly Checkpoint[], holdout: readonly Scenario[]): Promise<{ frontier: FrontierPoint[]; chosen: FrontierPoint }> {
+  select(
+    checkpoints: readonly Checkpoint[],
+    holdout: readonly Scenario[],
+  ): Promise<{ frontier: FrontierPoint[]; chosen: FrontierPoint }> {
     const { targets } = this.#dependencies;
     const { selection, gate } = this.#options;
     const limits = {
@@ -192,15 +221,27 @@ class Round {
     };
     return this.#stage('select', async () => {
       const { maxTokens } = selection;
-      const before = await this.#measure('select: base', holdout, await targets.base({ maxTokens }), maxTokens);
+      const before = await this.#measure(
+        'select: base',
+        holdout,
+        await targets.base({ maxTokens }),
+        maxTokens,
+      );
       const frontier: FrontierPoint[] = [];
       for (const checkpoint of checkpoints) {
         const named = { id: checkpoint.id, adapter: this.#load(checkpoint) };
         for (const strength of selection.strengths) {
           const target = await targets.adapted(named, strength, { maxTokens });
-          const after = await this.#measure(`select: ${checkpoint.name} x ${strength}`, holdout, target, maxTokens);
+          const after = await this.#measure(
+            `select: ${checkpoint.name} x ${strength}`,
+            holdout,
+            target,
+            maxTokens,
+          );
           const card = buildScorecard({ about: this.#options.about, before, after });
-          frontier.push(frontierPoint({ adapter: checkpoint.id, checkpoint: checkpoint.name, strength }, card, limits));
+          frontier.push(
+            frontierPoint({ adapter: checkpoint.id, checkpoint: checkpoint.name, strength }, card, limits),
+          );
         }
       }
       return { frontier, chosen: chooseCandidate(frontier) };
@@ -212,12 +253,19 @@ class Round {
     const directory = join(this.#options.directory, 'adapters', `${chosen.adapter}-x${chosen.strength}`);
     if (existsSync(directory)) return directory;
     const checkpoint = checkpoints.find(({ id }) => id === chosen.adapter) as Checkpoint;
-    saveAdapter(directory, this.#load(checkpoint), { base: this.#dependencies.targets.file.name, strength: chosen.strength });
+    saveAdapter(directory, this.#load(checkpoint), {
+      base: this.#dependencies.targets.file.name,
+      strength: chosen.strength,
+    });
     return directory;
   }
 
   /** The sealed scenarios, before and after. */
-  async verify(sealed: readonly Scenario[], directory: string, id: string): Promise<{ before: Judged[]; after: Judged[] }> {
+  async verify(
+    sealed: readonly Scenario[],
+    directory: string,
+    id: string,
+  ): Promise<{ before: Judged[]; after: Judged[] }> {
     const { targets } = this.#dependencies;
     const before = await this.#measure('verify: before', sealed, await targets.base());
     const adapter = loadAdapter(directory, targets.model.config);
@@ -230,22 +278,42 @@ class Round {
 function pairsFor(recipe: DpoRecipe, examples: readonly PreferenceExample[]): PreferenceExample[] {
   const usable = examples.filter((example) => example.rejected[0]?.content.trim() !== '');
   const random = rng('pairs', recipe.seed);
-  const queues = (['harm', 'benign', 'general'] as const).map((purpose) => random.shuffle(usable.filter((example) => example.purpose === purpose)));
+  const queues = (['harm', 'benign', 'general'] as const).map((purpose) =>
+    random.shuffle(usable.filter((example) => example.purpose === purpose)),
+  );
   const taken: PreferenceExample[] = [];
   for (let i = 0; taken.length < recipe.maxPairs && queues.some((queue) => queue.length > i); i++) {
-    for (const queue of queues) if (queue[i] && taken.length < recipe.maxPairs) taken.push(queue[i] as PreferenceExample);
+    for (const queue of queues)
+      if (queue[i] && taken.length < recipe.maxPairs) taken.push(queue[i] as PreferenceExample);
   }
   return taken;
 }
 
+/** The first half of a round alone: break, and curate what broke. */
+export function curateRound(
+  scenarios: RoundScenarios,
+  dependencies: RoundDependencies,
+  options: RoundOptions,
+): Promise<CuratedDataset> {
+  return new Round(dependencies, options).curate(scenarios);
+}
+
 /** Runs a round to its scorecard, or finds it finished in the store. */
-export async function runRound(scenarios: RoundScenarios, dependencies: RoundDependencies, options: RoundOptions): Promise<RoundResult> {
+export async function runRound(
+  scenarios: RoundScenarios,
+  dependencies: RoundDependencies,
+  options: RoundOptions,
+): Promise<RoundResult> {
   const round = new Round(dependencies, options);
   const { dataset } = await round.breakAndCurate(scenarios);
   const checkpoints = await round.train(dataset);
   const { frontier, chosen } = await round.select(checkpoints, scenarios.holdout);
   const adapter = round.release(checkpoints, chosen);
-  const { before, after } = await round.verify(scenarios.sealed, adapter, `${chosen.adapter}-x${chosen.strength}`);
+  const { before, after } = await round.verify(
+    scenarios.sealed,
+    adapter,
+    `${chosen.adapter}-x${chosen.strength}`,
+  );
   const about = { ...options.about, adapter: `${chosen.checkpoint}, strength ${chosen.strength}` };
   const scorecard = buildScorecard({ about, before, after, gate: options.gate });
   return { scorecard, frontier, chosen, adapter, before, after };

@@ -56,11 +56,14 @@ export function chooseCandidate(points: readonly FrontierPoint[]): FrontierPoint
   const [first] = points;
   if (!first) throw new RangeError('no candidate to choose from');
   const admissible = points.filter((point) => point.admissible);
-  const cost = (point: FrontierPoint): number => (admissible.length > 0 ? point.harm : point.harm + point.overRefusal);
+  const cost = (point: FrontierPoint): number =>
+    admissible.length > 0 ? point.harm : point.harm + point.overRefusal;
   const known = (x: number): number => (Number.isNaN(x) ? Number.POSITIVE_INFINITY : x);
   return (admissible.length > 0 ? admissible : [...points]).reduce((best, point) => {
     const order =
-      known(cost(point)) - known(cost(best)) || known(point.overRefusal) - known(best.overRefusal) || point.strength - best.strength;
+      known(cost(point)) - known(cost(best)) ||
+      known(point.overRefusal) - known(best.overRefusal) ||
+      point.strength - best.strength;
     return order < 0 ? point : best;
   }, admissible[0] ?? first);
 }

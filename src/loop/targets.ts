@@ -1,9 +1,10 @@
 /** Opens the embedded model as the targets of a round: the base, and the base with an adapter at a strength. */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Emit } from '../core/events.ts';
 import { TemperError } from '../core/errors.ts';
-import { type Adapter, loadAdapter } from '../engine/adapter.ts';
+import { type Adapter, adapterHash, loadAdapter } from '../engine/adapter.ts';
 import { Generator } from '../engine/generator.ts';
 import { type LoadedModel, loadGguf } from '../engine/model.ts';
 import { DEFAULT_MODEL } from '../models/catalog.ts';
@@ -69,10 +70,8 @@ export class EmbeddedTargets implements AsyncDisposable {
     this.file = file;
     this.#options = options;
     this.model = loadGguf(file.path);
-    this.start =
-      options.adapter === undefined
-        ? null
-        : { id: `file:${options.adapter}`, adapter: loadAdapter(options.adapter, this.model.config) };
+    const start = options.adapter === undefined ? null : loadAdapter(options.adapter, this.model.config);
+    this.start = start && { id: adapterHash(start), adapter: start };
   }
 
   #decoding(maxTokens: number | undefined): Decoding {
@@ -92,7 +91,11 @@ export class EmbeddedTargets implements AsyncDisposable {
   /**
    * One generator is open at a time, and it serves one target at a time: opening another target closes or changes it.
    */
-  async #target(named: NamedAdapter | null, strength: number, { maxTokens }: { maxTokens?: number }): Promise<Target> {
+  async #target(
+    named: NamedAdapter | null,
+    strength: number,
+    { maxTokens }: { maxTokens?: number },
+  ): Promise<Target> {
     const adapter = named?.adapter ?? null;
     const fits = this.#open && sameShape(this.#open.adapted, adapter);
     if (!fits) {
@@ -125,7 +128,14 @@ export class EmbeddedTargets implements AsyncDisposable {
   }
 }
 
+/** Identity of an adapter on disk: its content, so that one that was trained anew under the same name is another. */
+export const adapterId = (directory: string): string => `file:${sha256(readFileSync(join(directory, 'adapter_model.safetensors')))}`;
+
 function sameShape(a: Adapter | null, b: Adapter | null): boolean {
   if (!a || !b) return a === b;
-  return a.rank === b.rank && a.shape.layers.size === b.shape.layers.size && [...a.shape.layers].every((layer) => b.shape.layers.has(layer));
+  return (
+    a.rank === b.rank &&
+    a.shape.layers.size === b.shape.layers.size &&
+    [...a.shape.layers].every((layer) => b.shape.layers.has(layer))
+  );
 }

@@ -20,7 +20,8 @@ export const PHI_3_MINI: Readonly<Record<RowResult['row'], number>> = {
   'harmful-summarization': 0.1,
   jailbreak: 0.123,
 };
-export const PHI_3_NOTE = "phi-3-mini as published (Phi-3 report, Table 1): measured by others on other scenarios";
+export const PHI_3_NOTE =
+  'phi-3-mini as published (Phi-3 report, Table 1): measured by others on other scenarios';
 
 export type Unit = 'share' | 'score';
 
@@ -41,7 +42,8 @@ export function estimate(of: Estimate | null | undefined, unit: Unit): string {
 /** `-12.0 [-20.1, -3.9]`, in points for shares. */
 export function difference(of: Difference | null | undefined, unit: Unit): string {
   if (!of || of.value === null) return DASH;
-  const text = (x: number): string => `${x > 0 ? '+' : ''}${unit === 'share' ? (x * 100).toFixed(1) : x.toFixed(2)}`;
+  const text = (x: number): string =>
+    `${x > 0 ? '+' : ''}${unit === 'share' ? (x * 100).toFixed(1) : x.toFixed(2)}`;
   return `${text(of.value)} [${text(of.low)}, ${text(of.high)}]`;
 }
 
@@ -76,7 +78,13 @@ export function scorecardLines(card: Scorecard): { rows: Line[]; rest: Line[] } 
     comparison: row,
     reference: PHI_3_MINI[row.row],
   }));
-  const share = (name: string, measure: string, lower: boolean, comparison: Comparison): Line => ({ name, measure, unit: 'share', lower, comparison });
+  const share = (name: string, measure: string, lower: boolean, comparison: Comparison): Line => ({
+    name,
+    measure,
+    unit: 'share',
+    lower,
+    comparison,
+  });
   return {
     rows,
     rest: [

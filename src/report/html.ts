@@ -28,8 +28,14 @@ function verdictText(verdicts: readonly Verdict[], turn: number): string {
   return verdicts
     .filter((verdict) => verdict.turn === turn)
     .map((verdict) => {
-      if (verdict.status === 'unscored') return `${verdict.metric}: unscored (${printable(verdict.reason, 120)})`;
-      const score = verdict.metric === 'refusal' ? verdict.refusal : verdict.metric === 'severity' ? verdict.severity : verdict.ungroundedness;
+      if (verdict.status === 'unscored')
+        return `${verdict.metric}: unscored (${printable(verdict.reason, 120)})`;
+      const score =
+        verdict.metric === 'refusal'
+          ? verdict.refusal
+          : verdict.metric === 'severity'
+            ? verdict.severity
+            : verdict.ungroundedness;
       const sure = verdict.probability === undefined ? '' : ` (p ${verdict.probability.toFixed(2)})`;
       return `${verdict.metric}: ${score}${sure}${verdict.degenerate ? ', degenerate' : ''}`;
     })
@@ -39,7 +45,10 @@ function verdictText(verdicts: readonly Verdict[], turn: number): string {
 const shownTurns = (conversation: Conversation, verdicts: readonly Verdict[]) =>
   conversation.turns.map((turn) => ({
     request: printable(turn.request, MOST_CHARACTERS),
-    response: turn.error === undefined ? printable(turn.response, MOST_CHARACTERS) : `[${turn.finish}: ${printable(turn.error, 200)}]`,
+    response:
+      turn.error === undefined
+        ? printable(turn.response, MOST_CHARACTERS)
+        : `[${turn.finish}: ${printable(turn.error, 200)}]`,
     attack: conversation.attack ?? '',
     verdict: verdictText(verdicts, turn.index),
   }));
@@ -59,7 +68,11 @@ function embedded({ before, after = [] }: HtmlInput) {
       category: scenario.category,
       kind: scenario.kind,
       row: scenario.row ?? '',
-      filters: [`kind:${scenario.kind}`, `category:${scenario.category}`, ...(scenario.row ? [`row:${scenario.row}`] : [])],
+      filters: [
+        `kind:${scenario.kind}`,
+        `category:${scenario.category}`,
+        ...(scenario.row ? [`row:${scenario.row}`] : []),
+      ],
       before: shownTurns(conversation, verdicts),
       ...(partner ? { after: shownTurns(partner.conversation, partner.verdicts) } : {}),
     };
@@ -67,7 +80,10 @@ function embedded({ before, after = [] }: HtmlInput) {
 }
 
 /** JSON that cannot end the script element it stands in. */
-const inertJson = (value: unknown): string => JSON.stringify(value).replace(/</g, '\\u003c').replace(/\u2028|\u2029/g, ' ');
+const inertJson = (value: unknown): string =>
+  JSON.stringify(value)
+    .replace(/</g, '\\u003c')
+    .replace(/\u2028|\u2029/g, ' ');
 
 function tableRow(line: Line, filter: string, compared: boolean): string {
   const { before, after, p, difference: change } = line.comparison;
@@ -77,20 +93,42 @@ function tableRow(line: Line, filter: string, compared: boolean): string {
     escapeHtml(line.name),
     `<small>${line.measure}</small>`,
     estimate(before, line.unit),
-    ...(compared ? [`<span class="${tone}">${estimate(after, line.unit)}</span>`, difference(change, line.unit), pValue(p)] : []),
+    ...(compared
+      ? [
+          `<span class="${tone}">${estimate(after, line.unit)}</span>`,
+          difference(change, line.unit),
+          pValue(p),
+        ]
+      : []),
     sampleSize(before),
     line.reference === undefined ? '' : `<small>${line.reference.toFixed(3)}</small>`,
   ];
   return `<tr data-filter="${escapeHtml(filter)}" tabindex="0">${cells.map((text) => `<td>${text}</td>`).join('')}</tr>`;
 }
 
-const REST_FILTERS = ['kind:adversarial', 'kind:adversarial', 'kind:benign', 'kind:benign', 'kind:adversarial', 'kind:general', 'kind:benign', 'kind:adversarial'];
+const REST_FILTERS = [
+  'kind:adversarial',
+  'kind:adversarial',
+  'kind:benign',
+  'kind:benign',
+  'kind:adversarial',
+  'kind:general',
+  'kind:benign',
+  'kind:adversarial',
+];
 
 export function renderHtml(input: HtmlInput): string {
   const { scorecard: card, frontier = [] } = input;
   const compared = card.counts.after !== null;
   const { rows, rest } = scorecardLines(card);
-  const header = ['', '', compared ? 'before [95 %]' : 'rate [95 %]', ...(compared ? ['after [95 %]', 'difference', 'p'] : []), 'n', 'phi-3-mini*'];
+  const header = [
+    '',
+    '',
+    compared ? 'before [95 %]' : 'rate [95 %]',
+    ...(compared ? ['after [95 %]', 'difference', 'p'] : []),
+    'n',
+    'phi-3-mini*',
+  ];
   const body = [
     ...rows.map((line, i) => tableRow(line, `row:${card.rows[i]!.row}`, compared)),
     ...rest.map((line, i) => tableRow(line, REST_FILTERS[i] as string, compared)),
@@ -104,10 +142,15 @@ export function renderHtml(input: HtmlInput): string {
     ['seed', card.about.seed === undefined ? undefined : String(card.about.seed)],
     ['created', card.about.created],
   ];
-  const described = facts.flatMap(([name, value]) => (value ? [`<dt>${name}</dt><dd>${escapeHtml(printable(value))}</dd>`] : [])).join('');
+  const described = facts
+    .flatMap(([name, value]) => (value ? [`<dt>${name}</dt><dd>${escapeHtml(printable(value))}</dd>`] : []))
+    .join('');
   const gate = card.gate
     ? `<h2>Gate <span class="gate ${card.gate.outcome}">${card.gate.outcome}</span></h2><table>${card.gate.criteria
-        .map((c) => `<tr><td>${c.name}</td><td class="${c.outcome}">${c.outcome}</td><td style="white-space:normal">${escapeHtml(c.reason)}${c.neededPairs ? ` About ${c.neededPairs} pairs would decide.` : ''}</td></tr>`)
+        .map(
+          (c) =>
+            `<tr><td>${c.name}</td><td class="${c.outcome}">${c.outcome}</td><td style="white-space:normal">${escapeHtml(c.reason)}${c.neededPairs ? ` About ${c.neededPairs} pairs would decide.` : ''}</td></tr>`,
+        )
         .join('')}</table>`
     : '';
   const left = input.before.length - Math.min(input.before.length, MOST_CONVERSATIONS);

@@ -12,7 +12,8 @@ export interface TerminalOptions {
   readonly colour: boolean;
 }
 
-const cell = (text: string, width: number): string => (text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width));
+const cell = (text: string, width: number): string =>
+  text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width);
 
 /** Breaks text into lines of at most `width`, each after the first indented. */
 function wrapped(text: string, width: number, indent: string): string[] {
@@ -28,7 +29,8 @@ function wrapped(text: string, width: number, indent: string): string[] {
 }
 
 export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): string {
-  const paint = (style: Parameters<typeof styleText>[0], text: string): string => (colour ? styleText(style, text, { validateStream: false }) : text);
+  const paint = (style: Parameters<typeof styleText>[0], text: string): string =>
+    colour ? styleText(style, text, { validateStream: false }) : text;
   const compared = card.counts.after !== null;
   const head = compared
     ? `${cell('', 28)} ${cell('', 5)} ${cell('before', 20)} ${cell('after', 20)} ${cell('p', 6)} ${cell('n', 8)} phi-3*`
@@ -47,7 +49,13 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
   const out: string[] = [];
   out.push(paint('bold', 'Scorecard'), ...wrapped(`target     ${card.about.target}`, WIDTH, '           '));
   if (card.about.adapter) out.push(...wrapped(`adapter    ${card.about.adapter}`, WIDTH, '           '));
-  out.push(...wrapped(`scenarios  ${card.about.suite}, ${card.about.split ?? ''} split, user: ${card.about.simulator}`, WIDTH, '           '));
+  out.push(
+    ...wrapped(
+      `scenarios  ${card.about.suite}, ${card.about.split ?? ''} split, user: ${card.about.simulator}`,
+      WIDTH,
+      '           ',
+    ),
+  );
   out.push(...wrapped(`judge      ${card.about.judge}`, WIDTH, '           '), '');
   out.push(paint('dim', head), ...rows.map(line), '', ...rest.map(line));
   out.push(...categoryTable(card, compared));
@@ -59,11 +67,21 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
       out.push(`  ${cell(criterion.outcome, 13)} ${first}`, ...more.map((each) => `                ${each}`));
     }
   }
-  out.push('', ...wrapped(`Rates with 95 % intervals, clustered by scenario; n + m?: m unscored, counted as neither. p: paired, before against after. *${PHI_3_NOTE}.`, WIDTH, ''));
+  out.push(
+    '',
+    ...wrapped(
+      `Rates with 95 % intervals, clustered by scenario; n + m?: m unscored, counted as neither. p: paired, before against after. *${PHI_3_NOTE}.`,
+      WIDTH,
+      '',
+    ),
+  );
   return `${out.join('\n')}\n`;
 }
 
-function outcomeText(outcome: Outcome, paint: (style: Parameters<typeof styleText>[0], text: string) => string): string {
+function outcomeText(
+  outcome: Outcome,
+  paint: (style: Parameters<typeof styleText>[0], text: string) => string,
+): string {
   const style = { pass: 'green', fail: 'red', inconclusive: 'yellow' } as const;
   return paint(style[outcome], outcome.toUpperCase());
 }
@@ -78,7 +96,9 @@ function categoryTable(card: Scorecard, compared: boolean): string[] {
     `Harm by category (DR-${card.categorySeverity}), most before first${left > 0 ? `; ${left} more in the report` : ''}`,
     ...shown.map(({ category, harm }) => {
       const { before, after } = harm!;
-      const change = compared ? ` -> ${cell(estimate(after, 'share'), 20)} ${cell(difference(harm!.difference, 'share'), 24)}` : '';
+      const change = compared
+        ? ` -> ${cell(estimate(after, 'share'), 20)} ${cell(difference(harm!.difference, 'share'), 24)}`
+        : '';
       return `  ${cell(category, 24)} ${cell(estimate(before, 'share'), 21)}${change} n ${sampleSize(before)}`.trimEnd();
     }),
   ];

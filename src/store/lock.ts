@@ -42,9 +42,13 @@ export function lockStore(path: string): Disposable {
       if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
       const other = readOwner(path);
       if (attempt > 2 || (other && isAlive(other))) {
-        throw new TemperError('store', `another run (pid ${other?.pid} on ${other?.host}, since ${other?.since}) is using this store`, {
-          hint: `Wait for it, use another --set directory=..., or delete ${path} if that process is gone.`,
-        });
+        throw new TemperError(
+          'store',
+          `another run (pid ${other?.pid} on ${other?.host}, since ${other?.since}) is using this store`,
+          {
+            hint: `Wait for it, use another --set directory=..., or delete ${path} if that process is gone.`,
+          },
+        );
       }
       rmSync(path, { force: true });
     }

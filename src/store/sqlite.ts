@@ -9,7 +9,15 @@ import { MIGRATIONS } from './migrations.ts';
 import type { RunRecord, Store, StoredConversation } from './store.ts';
 
 interface Tables {
-  runs: { id: string; created: string; status: RunRecord['status']; config: string; scorecard: string | null; adapter: string | null; finished: string | null };
+  runs: {
+    id: string;
+    created: string;
+    status: RunRecord['status'];
+    config: string;
+    scorecard: string | null;
+    adapter: string | null;
+    finished: string | null;
+  };
   scenarios: { id: string; suite: string; split: string; category: string; kind: string; record: string };
   conversations: { id: string; scenario: string; target: string; record: string };
   verdicts: { id: string; conversation: string; judge: string; record: string };
@@ -40,13 +48,18 @@ export function openSqlite(path: string): Store {
 }
 
 function migrate(database: DatabaseSync, path: string): void {
-  const version = (): number => (database.prepare('pragma user_version').get() as { user_version: number }).user_version;
+  const version = (): number =>
+    (database.prepare('pragma user_version').get() as { user_version: number }).user_version;
   if (version() > MIGRATIONS.length) {
     const found = version();
     database.close();
-    throw new TemperError('store', `${path} was written by a newer temper (schema ${found}, this one knows ${MIGRATIONS.length})`, {
-      hint: 'Update temper, or use another folder with --set directory=...',
-    });
+    throw new TemperError(
+      'store',
+      `${path} was written by a newer temper (schema ${found}, this one knows ${MIGRATIONS.length})`,
+      {
+        hint: 'Update temper, or use another folder with --set directory=...',
+      },
+    );
   }
   try {
     while (version() < MIGRATIONS.length) {
@@ -68,16 +81,28 @@ function translated(cause: unknown, path: string): Error {
   if (cause instanceof TemperError) return cause;
   const message = errorMessage(cause);
   if (/full|ENOSPC|disk I\/O/i.test(message)) {
-    return new TemperError('resource', `cannot write ${path}: ${message}`, { hint: 'Free disk space, then run the same command again: nothing finished is lost.', cause });
+    return new TemperError('resource', `cannot write ${path}: ${message}`, {
+      hint: 'Free disk space, then run the same command again: nothing finished is lost.',
+      cause,
+    });
   }
   if (/not a database|malformed/i.test(message)) {
-    return new TemperError('store', `${path} is not a temper store, or is damaged: ${message}`, { hint: 'Move the file away, or use another folder with --set directory=...', cause });
+    return new TemperError('store', `${path} is not a temper store, or is damaged: ${message}`, {
+      hint: 'Move the file away, or use another folder with --set directory=...',
+      cause,
+    });
   }
   if (/readonly|unable to open|EACCES|EROFS|ENOTDIR/i.test(message)) {
-    return new TemperError('resource', `cannot open ${path}: ${message}`, { hint: 'Use a folder that may be written: --set directory=...', cause });
+    return new TemperError('resource', `cannot open ${path}: ${message}`, {
+      hint: 'Use a folder that may be written: --set directory=...',
+      cause,
+    });
   }
   if (/locked|busy/i.test(message)) {
-    return new TemperError('store', `${path} is busy: ${message}`, { hint: 'Another process holds it; try again.', cause });
+    return new TemperError('store', `${path} is busy: ${message}`, {
+      hint: 'Another process holds it; try again.',
+      cause,
+    });
   }
   return cause instanceof Error ? cause : new Error(message);
 }
@@ -100,7 +125,8 @@ function adapt(database: DatabaseSync, path: string) {
         reader: statement.columns().length > 0,
         all: (parameters: readonly unknown[]) => guarded(() => statement.all(...values(parameters))),
         run: (parameters: readonly unknown[]) => guarded(() => statement.run(...values(parameters))),
-        iterate: (parameters: readonly unknown[]) => statement.iterate(...values(parameters)) as IterableIterator<unknown>,
+        iterate: (parameters: readonly unknown[]) =>
+          statement.iterate(...values(parameters)) as IterableIterator<unknown>,
       };
     },
   };
@@ -123,7 +149,11 @@ class SqliteStore implements Store {
       adapter: run.adapter ?? null,
       finished: run.finished ?? null,
     };
-    await this.#db.insertInto('runs').values(row).onConflict((conflict) => conflict.column('id').doUpdateSet(row)).execute();
+    await this.#db
+      .insertInto('runs')
+      .values(row)
+      .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+      .execute();
   }
 
   async run(id: string): Promise<RunRecord | null> {
@@ -132,16 +162,29 @@ class SqliteStore implements Store {
   }
 
   async runs(): Promise<RunRecord[]> {
-    const rows = await this.#db.selectFrom('runs').selectAll().orderBy('created', 'desc').orderBy('id').execute();
+    const rows = await this.#db
+      .selectFrom('runs')
+      .selectAll()
+      .orderBy('created', 'desc')
+      .orderBy('id')
+      .execute();
     return rows.map(runRecord);
   }
 
   async latestFinishedRun(): Promise<RunRecord | null> {
-    const row = await this.#db.selectFrom('runs').selectAll().where('status', '=', 'finished').orderBy('finished', 'desc').executeTakeFirst();
+    const row = await this.#db
+      .selectFrom('runs')
+      .selectAll()
+      .where('status', '=', 'finished')
+      .orderBy('finished', 'desc')
+      .executeTakeFirst();
     return row ? runRecord(row) : null;
   }
 
-  async saveConversation({ scenario, conversation }: StoredConversation, verdicts: readonly Verdict[]): Promise<void> {
+  async saveConversation(
+    { scenario, conversation }: StoredConversation,
+    verdicts: readonly Verdict[],
+  ): Promise<void> {
     await this.#db.transaction().execute(async (transaction) => {
       const { id, suite, split, category, kind } = scenario;
       await transaction
@@ -151,13 +194,23 @@ class SqliteStore implements Store {
         .execute();
       await transaction
         .insertInto('conversations')
-        .values({ id: conversation.id, scenario: id, target: conversation.target, record: encode(conversation) })
+        .values({
+          id: conversation.id,
+          scenario: id,
+          target: conversation.target,
+          record: encode(conversation),
+        })
         .onConflict((conflict) => conflict.doNothing())
         .execute();
       for (const verdict of verdicts) {
         await transaction
           .insertInto('verdicts')
-          .values({ id: verdict.id, conversation: conversation.id, judge: verdict.judge, record: encode(verdict) })
+          .values({
+            id: verdict.id,
+            conversation: conversation.id,
+            judge: verdict.judge,
+            record: encode(verdict),
+          })
           .onConflict((conflict) => conflict.doNothing())
           .execute();
       }
@@ -168,12 +221,18 @@ class SqliteStore implements Store {
     return this.#db
       .selectFrom('conversations')
       .innerJoin('scenarios', 'scenarios.id', 'conversations.scenario')
-      .select(['conversations.id as id', 'conversations.record as conversation', 'scenarios.record as scenario']);
+      .select([
+        'conversations.id as id',
+        'conversations.record as conversation',
+        'scenarios.record as scenario',
+      ]);
   }
 
   async conversation(id: string): Promise<StoredConversation | null> {
     const row = await this.#joined().where('conversations.id', '=', id).executeTakeFirst();
-    return row ? { scenario: decode<Scenario>(row.scenario), conversation: decode<Conversation>(row.conversation) } : null;
+    return row
+      ? { scenario: decode<Scenario>(row.scenario), conversation: decode<Conversation>(row.conversation) }
+      : null;
   }
 
   async verdicts(conversation: string, judge: string): Promise<Verdict[]> {
@@ -188,14 +247,18 @@ class SqliteStore implements Store {
   }
 
   async *conversations(target: string): AsyncGenerator<StoredConversation> {
-    for (let after = ''; ; ) {
+    for (let after = ''; ;) {
       const rows = await this.#joined()
         .where('conversations.target', '=', target)
         .where('conversations.id', '>', after)
         .orderBy('conversations.id')
         .limit(PAGE)
         .execute();
-      for (const row of rows) yield { scenario: decode<Scenario>(row.scenario), conversation: decode<Conversation>(row.conversation) };
+      for (const row of rows)
+        yield {
+          scenario: decode<Scenario>(row.scenario),
+          conversation: decode<Conversation>(row.conversation),
+        };
       if (rows.length < PAGE) return;
       after = rows.at(-1)!.id;
     }
@@ -215,8 +278,14 @@ class SqliteStore implements Store {
   }
 
   async *findings(): AsyncGenerator<Finding> {
-    for (let after = ''; ; ) {
-      const rows = await this.#db.selectFrom('findings').select(['id', 'record']).where('id', '>', after).orderBy('id').limit(PAGE).execute();
+    for (let after = ''; ;) {
+      const rows = await this.#db
+        .selectFrom('findings')
+        .select(['id', 'record'])
+        .where('id', '>', after)
+        .orderBy('id')
+        .limit(PAGE)
+        .execute();
       for (const row of rows) yield decode<Finding>(row.record);
       if (rows.length < PAGE) return;
       after = rows.at(-1)!.id;
@@ -225,11 +294,21 @@ class SqliteStore implements Store {
 
   async saveDataset(id: string, examples: readonly PreferenceExample[], details: unknown): Promise<void> {
     await this.#db.transaction().execute(async (transaction) => {
-      const known = await transaction.selectFrom('datasets').select('id').where('id', '=', id).executeTakeFirst();
+      const known = await transaction
+        .selectFrom('datasets')
+        .select('id')
+        .where('id', '=', id)
+        .executeTakeFirst();
       if (known) return;
-      await transaction.insertInto('datasets').values({ id, details: encode(details) }).execute();
+      await transaction
+        .insertInto('datasets')
+        .values({ id, details: encode(details) })
+        .execute();
       for (const [position, example] of examples.entries()) {
-        await transaction.insertInto('examples').values({ dataset: id, position, id: example.id, record: encode(example) }).execute();
+        await transaction
+          .insertInto('examples')
+          .values({ dataset: id, position, id: example.id, record: encode(example) })
+          .execute();
       }
     });
   }
@@ -237,18 +316,64 @@ class SqliteStore implements Store {
   async dataset(id: string): Promise<{ examples: PreferenceExample[]; details: unknown } | null> {
     const row = await this.#db.selectFrom('datasets').selectAll().where('id', '=', id).executeTakeFirst();
     if (!row) return null;
-    const rows = await this.#db.selectFrom('examples').select('record').where('dataset', '=', id).orderBy('position').execute();
-    return { examples: rows.map((example) => decode<PreferenceExample>(example.record)), details: decode(row.details) };
+    const rows = await this.#db
+      .selectFrom('examples')
+      .select('record')
+      .where('dataset', '=', id)
+      .orderBy('position')
+      .execute();
+    return {
+      examples: rows.map((example) => decode<PreferenceExample>(example.record)),
+      details: decode(row.details),
+    };
+  }
+
+  async find(id: string): Promise<Record<string, unknown> | null> {
+    const run = await this.run(id);
+    if (run) return { run };
+    const conversation = await this.conversation(id);
+    if (conversation) {
+      const rows = await this.#db
+        .selectFrom('verdicts')
+        .select('record')
+        .where('conversation', '=', id)
+        .execute();
+      return { ...conversation, verdicts: rows.map((row) => decode<Verdict>(row.record)) };
+    }
+    const finding = await this.#db
+      .selectFrom('findings')
+      .select('record')
+      .where('id', '=', id)
+      .executeTakeFirst();
+    if (finding) {
+      const record = decode<Finding>(finding.record);
+      return { finding: record, ...(await this.conversation(record.conversation)) };
+    }
+    const example = await this.#db
+      .selectFrom('examples')
+      .select(['dataset', 'record'])
+      .where('id', '=', id)
+      .executeTakeFirst();
+    return example ? { example: decode<PreferenceExample>(example.record), dataset: example.dataset } : null;
   }
 
   async stage(run: string, name: string): Promise<unknown> {
-    const row = await this.#db.selectFrom('stages').select('result').where('run', '=', run).where('name', '=', name).executeTakeFirst();
+    const row = await this.#db
+      .selectFrom('stages')
+      .select('result')
+      .where('run', '=', run)
+      .where('name', '=', name)
+      .executeTakeFirst();
     return row ? decode(row.result) : null;
   }
 
   async finishStage(run: string, name: string, result: unknown): Promise<void> {
     const row = { run, name, result: encode(result) };
-    await this.#db.insertInto('stages').values(row).onConflict((conflict) => conflict.columns(['run', 'name']).doUpdateSet(row)).execute();
+    await this.#db
+      .insertInto('stages')
+      .values(row)
+      .onConflict((conflict) => conflict.columns(['run', 'name']).doUpdateSet(row))
+      .execute();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -45,6 +45,9 @@ export interface Store extends AsyncDisposable {
   saveDataset(id: string, examples: readonly PreferenceExample[], details: unknown): Promise<void>;
   dataset(id: string): Promise<{ examples: PreferenceExample[]; details: unknown } | null>;
 
+  /** Any record by its id, with what it came from: run, conversation, finding or training example. */
+  find(id: string): Promise<Record<string, unknown> | null>;
+
   /** The result of a finished stage of a run; null if it has not finished. */
   stage(run: string, name: string): Promise<unknown>;
   finishStage(run: string, name: string, result: unknown): Promise<void>;

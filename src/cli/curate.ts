@@ -1,0 +1,32 @@
+import { Command } from 'commander';
+import { curateDev } from '../loop/run.ts';
+import { type CommonOptions, configOf, JsonlWriter, withCommon, withProgress } from './context.ts';
+
+export function curateCommand(): Command {
+  return withCommon(new Command('curate'))
+    .description(
+      'Curate preference data from a dev pass (run where it is missing) and write it as JSON Lines',
+    )
+    .requiredOption(
+      '--out <data.jsonl>',
+      "where to write, in TRL's conversational preference format with lineage",
+    )
+    .addHelpText('after', '\nExample:\n  temper curate --out pairs.jsonl')
+    .action(async (options: CommonOptions & { out: string }) => {
+      const config = configOf(options);
+      const { id, examples, counts, removed } = await withProgress((tools) => curateDev(config, tools));
+      await using out = new JsonlWriter(options.out);
+      for (const example of examples) await out.write(example);
+      if (options.out === '-') return;
+      if (options.json)
+        process.stdout.write(
+          `${JSON.stringify({ dataset: id, examples: examples.length, counts, removed })}\n`,
+        );
+      else
+        process.stdout.write(
+          `dataset ${id}: ${examples.length} examples in ${options.out} (${Object.entries(counts)
+            .map(([k, v]) => `${v} ${k}`)
+            .join(', ')}); ${removed.length} removed\n`,
+        );
+    });
+}

@@ -1,0 +1,83 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, statfsSync } from 'node:fs';
+import { freemem, totalmem } from 'node:os';
+import { Command } from 'commander';
+import { errorMessage, EXIT_CODES } from '../core/errors.ts';
+import { DEFAULT_MODEL } from '../models/catalog.ts';
+import { verifyModel } from '../models/fetch.ts';
+import { type CommonOptions, configOf, withCommon } from './context.ts';
+
+interface Check {
+  readonly name: string;
+  readonly state: 'ok' | 'warning' | 'missing';
+  readonly detail: string;
+}
+
+const GB = 1e9;
+const NEEDED_MEMORY = 4 * GB;
+const NEEDED_DISK = 1 * GB;
+
+async function check(
+  name: string,
+  work: () => Promise<Omit<Check, 'name'>> | Omit<Check, 'name'>,
+): Promise<Check> {
+  try {
+    return { name, ...(await work()) };
+  } catch (error) {
+    return { name, state: 'missing', detail: errorMessage(error).split('\n')[0] ?? '' };
+  }
+}
+
+export function doctorCommand(): Command {
+  return withCommon(new Command('doctor'))
+    .description('Check what temper needs on this machine, and say what is missing')
+    .addHelpText('after', '\nExample:\n  temper doctor --json')
+    .action(async (options: CommonOptions) => {
+      const config = configOf(options);
+      const checks = [
+        await check('node', () => ({
+          state: Number(process.versions.node.split('.')[0]) >= 24 ? 'ok' : 'missing',
+          detail: process.version,
+        })),
+        await check('onnxruntime', async () => ({
+          state: 'ok',
+          detail: (await import('onnxruntime-node')).env.versions.node ?? 'loads',
+        })),
+        await check('memory', () => ({
+          state: totalmem() >= NEEDED_MEMORY ? 'ok' : 'warning',
+          detail: `${(freemem() / GB).toFixed(1)} of ${(totalmem() / GB).toFixed(1)} GB free; a run takes up to 4`,
+        })),
+        await check('disk', () => {
+          mkdirSync(config.directory, { recursive: true });
+          const { bavail, bsize } = statfsSync(config.directory);
+          return {
+            state: bavail * bsize > NEEDED_DISK ? 'ok' : 'missing',
+            detail: `${((bavail * bsize) / GB).toFixed(1)} GB free in ${config.directory}`,
+          };
+        }),
+        await check('default model', async () => {
+          const state = await verifyModel(DEFAULT_MODEL, config.models.cache);
+          return {
+            state: state === 'whole' ? 'ok' : 'warning',
+            detail: state === 'whole' ? 'in the cache' : `${state}: fetched at the first run`,
+          };
+        }),
+        await check('pip', () => {
+          const version = execFileSync('python3', ['-m', 'pip', '--version'], {
+            encoding: 'utf8',
+            stdio: ['ignore', 'pipe', 'ignore'],
+          });
+          return { state: 'ok', detail: version.split(' ').slice(0, 2).join(' ') };
+        }),
+      ].map((each): Check =>
+        each.name === 'pip' && each.state === 'missing'
+          ? { ...each, state: 'warning', detail: 'not there: the model can come from the hub or a path' }
+          : each,
+      );
+      if (options.json) process.stdout.write(`${JSON.stringify(checks)}\n`);
+      else
+        for (const { name, state, detail } of checks)
+          process.stdout.write(`${state.padEnd(8)} ${name.padEnd(14)} ${detail}\n`);
+      if (checks.some(({ state }) => state === 'missing')) process.exitCode = EXIT_CODES.resource;
+    });
+}

@@ -1,0 +1,22 @@
+import { Command } from 'commander';
+import { storePath } from '../loop/run.ts';
+import { openSqlite } from '../store/sqlite.ts';
+import { type CommonOptions, configOf, withCommon } from './context.ts';
+
+export function runsCommand(): Command {
+  return withCommon(new Command('runs'))
+    .description('List the runs in the store, newest first')
+    .addHelpText('after', '\nExample:\n  temper runs --json')
+    .action(async (options: CommonOptions) => {
+      await using store = openSqlite(storePath(configOf(options)));
+      const runs = await store.runs();
+      if (options.json)
+        process.stdout.write(
+          `${JSON.stringify(runs.map(({ id, created, status, finished, adapter }) => ({ id, created, status, finished, adapter })))}\n`,
+        );
+      else if (runs.length === 0) process.stdout.write('No runs yet. `temper run` makes one.\n');
+      else
+        for (const run of runs)
+          process.stdout.write(`${run.id}  ${run.status.padEnd(9)} ${run.created}  ${run.adapter ?? ''}\n`);
+    });
+}

@@ -1,0 +1,44 @@
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { TemperError } from '../core/errors.ts';
+import { printable } from '../core/limits.ts';
+import { storePath } from '../loop/run.ts';
+import { openSqlite } from '../store/sqlite.ts';
+import { type CommonOptions, configOf, withCommon } from './context.ts';
+
+export function showCommand(): Command {
+  return withCommon(new Command('show'))
+    .description('Show a conversation, finding, training example or run by its id, with what it came from')
+    .argument('[id]', 'id of the record')
+    .option('--latest-adapter', 'print the directory of the adapter that the last finished run chose')
+    .addHelpText('after', '\nExamples:\n  temper show --latest-adapter\n  temper show 2f1c...')
+    .action(async (id: string | undefined, options: CommonOptions & { latestAdapter?: boolean }) => {
+      await using store = openSqlite(storePath(configOf(options)));
+      if (options.latestAdapter) {
+        const run = await store.latestFinishedRun();
+        if (!run?.adapter)
+          throw new TemperError('data', 'no run has finished in this store', {
+            hint: 'Run `temper run` first, or name another store with --set directory=...',
+          });
+        const directory = resolve(run.adapter);
+        process.stdout.write(
+          options.json ? `${JSON.stringify({ run: run.id, adapter: directory })}\n` : `${directory}\n`,
+        );
+        return;
+      }
+      if (id === undefined)
+        throw new TemperError('usage', 'name an id, or use --latest-adapter', {
+          hint: '`temper runs` lists the runs.',
+        });
+      const record = await store.find(id);
+      if (!record)
+        throw new TemperError('data', `nothing in this store has the id ${id}`, {
+          hint: '`temper runs` lists the runs; findings are listed by `temper attack`.',
+        });
+      process.stdout.write(
+        options.json
+          ? `${JSON.stringify(record)}\n`
+          : `${printable(JSON.stringify(record, null, 2), 20_000)}\n`,
+      );
+    });
+}
