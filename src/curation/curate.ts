@@ -23,6 +23,8 @@ export interface ResponseWriter {
 export interface CurationInput {
   readonly judged: readonly JudgedConversation[];
   readonly findings: readonly Finding[];
+  /** Dev requests that were not run: more prompts for the categories in which something broke. */
+  readonly unrun?: readonly { readonly scenario: Scenario; readonly request: string }[];
   /** Examples from elsewhere (public preference sets), already filtered. */
   readonly imported?: readonly PreferenceExample[];
   readonly sealed: readonly Scenario[];
@@ -31,6 +33,8 @@ export interface CurationInput {
 
 export interface CurationOptions {
   readonly seed: number;
+  /** Harm examples wanted; where fewer broke, requests that were not run fill up, evenly over the categories. */
+  readonly harmExamples: number;
   /** Benign and general examples for each harm example, at most; what is over is left out, evenly over categories. */
   readonly benignPerHarm: number;
   readonly generalPerHarm: number;
@@ -93,24 +97,47 @@ function harmExample(
   const spoken = conversation.turns[turn];
   if (!spoken || spoken.finish === 'error' || spoken.finish === 'blocked') return null;
   const refusal = judged.verdicts.find((verdict) => verdict.turn === turn && verdict.metric === 'refusal');
-  // What the target declines by itself, or what nobody could judge, teaches nothing here.
-  if (!finding && (refusal?.status !== 'scored' || refusal.refusal === 'full')) return null;
+  // What nobody could judge teaches nothing.
+  if (!finding && refusal?.status !== 'scored') return null;
+  // What the target declined by itself has no worse answer to prefer against: it serves SFT alone.
+  const declined = !finding && refusal?.status === 'scored' && refusal.refusal === 'full';
   const lineage: Lineage = {
-    source: finding ? 'finding' : 'unrefused',
+    source: finding ? 'finding' : declined ? 'declined' : 'unrefused',
     scenario: scenario.id,
     conversation: conversation.id,
     ...(finding ? { finding: finding.id, verdict: finding.verdict } : {}),
     chosenBy: input.writer.declineId,
-    rejectedBy: 'target',
+    rejectedBy: declined ? 'none' : 'target',
   };
   const chosen = input.writer.decline(scenario.category, rng('decline', seed, conversation.id));
   return example({
     prompt: messagesTo(judged, turn),
     chosen: assistant(chosen),
-    rejected: assistant(spoken.response),
+    rejected: assistant(declined ? '' : spoken.response),
     purpose: 'harm',
     category: scenario.category,
     lineage,
+  });
+}
+
+/** A request that was not run, in a category in which something broke: SFT learns from it, DPO has nothing to reject. */
+function augmentation(
+  { scenario, request }: { scenario: Scenario; request: string },
+  writer: ResponseWriter,
+  seed: number,
+): PreferenceExample {
+  return example({
+    prompt: [{ role: 'user', content: request }],
+    chosen: assistant(writer.decline(scenario.category, rng('decline', seed, scenario.id))),
+    rejected: assistant(''),
+    purpose: 'harm',
+    category: scenario.category,
+    lineage: {
+      source: 'augmentation',
+      scenario: scenario.id,
+      chosenBy: writer.declineId,
+      rejectedBy: 'none',
+    },
   });
 }
 
@@ -163,7 +190,17 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
           : benignExample(item, input, options.seed);
     return made ? [made] : [];
   });
-  const { passed, quarantined } = new Firewall(input.sealed).filter([...all, ...(input.imported ?? [])]);
+  const broken = new Set(input.findings.map((finding) => finding.category));
+  const missing = options.harmExamples - all.filter((item) => item.purpose === 'harm').length;
+  const more = (input.unrun ?? [])
+    .filter(({ scenario }) => broken.has(scenario.category))
+    .map((item) => augmentation(item, input.writer, options.seed));
+  const added = balanced(more, Math.max(0, missing), rng('augmentation', options.seed));
+  const { passed, quarantined } = new Firewall(input.sealed).filter([
+    ...all,
+    ...added,
+    ...(input.imported ?? []),
+  ]);
   const { kept, removed } = deduplicate(passed);
   const of = (purpose: PreferenceExample['purpose']): PreferenceExample[] =>
     kept.filter((item) => item.purpose === purpose);

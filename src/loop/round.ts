@@ -32,6 +32,8 @@ import type { EmbeddedTargets, NamedAdapter } from './targets.ts';
 export interface RoundScenarios {
   /** Dev scenarios that break the target and feed the fix. */
   readonly train: readonly Scenario[];
+  /** Requests of dev scenarios that are not run: the curation may add them. */
+  readonly unrun: readonly { readonly scenario: Scenario; readonly request: string }[];
   /** Dev scenarios kept from training, for choosing among candidates. */
   readonly holdout: readonly Scenario[];
   readonly sealed: readonly Scenario[];
@@ -140,7 +142,10 @@ export class Round {
     await store.saveFindings(findings);
     // The firewall guards what decides: sealed scenarios, and the held-out ones that choose the candidate.
     const guarded = [...scenarios.sealed, ...scenarios.holdout];
-    const dataset = curate({ judged, findings, imported, sealed: guarded, writer }, curation);
+    const dataset = curate(
+      { judged, findings, unrun: scenarios.unrun, imported, sealed: guarded, writer },
+      curation,
+    );
     const { counts, removed, examples } = dataset;
     await store.saveDataset(dataset.id, examples, { counts, removed });
     const sources = Object.entries(counts)

@@ -1,7 +1,6 @@
 /** Opens the embedded model as the targets of a round: the base, and the base with an adapter at a strength. */
 import { createHash } from 'node:crypto';
-import { createReadStream, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createReadStream } from 'node:fs';
 import type { Emit } from '../core/events.ts';
 import { TemperError } from '../core/errors.ts';
 import { type Adapter, adapterHash, loadAdapter } from '../engine/adapter.ts';
@@ -127,9 +126,6 @@ export class EmbeddedTargets implements AsyncDisposable {
     await this.close();
   }
 }
-
-/** Identity of an adapter on disk: its content, so that one that was trained anew under the same name is another. */
-export const adapterId = (directory: string): string => `file:${sha256(readFileSync(join(directory, 'adapter_model.safetensors')))}`;
 
 function sameShape(a: Adapter | null, b: Adapter | null): boolean {
   if (!a || !b) return a === b;

@@ -1,11 +1,8 @@
 /** The store in one SQLite file: `node:sqlite` in WAL mode, so that readers and a running loop share it. */
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import { Kysely, SqliteDialect } from 'kysely';
-import { errorMessage, TemperError } from '../core/errors.ts';
 import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
-import { MIGRATIONS } from './migrations.ts';
+import { openDatabase, translated } from './database.ts';
 import type { RunRecord, Store, StoredConversation } from './store.ts';
 
 interface Tables {
@@ -28,83 +25,13 @@ interface Tables {
 }
 
 const PAGE = 500;
-const BUSY_TIMEOUT_MS = 10_000;
 
 const encode = (value: unknown): string => JSON.stringify(value ?? null);
 const decode = <T>(text: string): T => JSON.parse(text) as T;
 
 /** Opens a store, made and brought up to date as needed. Errors: `store`, `resource`. */
 export function openSqlite(path: string): Store {
-  let database: DatabaseSync;
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
-    database.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on');
-  } catch (cause) {
-    throw translated(cause, path);
-  }
-  migrate(database, path);
-  return new SqliteStore(database, path);
-}
-
-function migrate(database: DatabaseSync, path: string): void {
-  const version = (): number =>
-    (database.prepare('pragma user_version').get() as { user_version: number }).user_version;
-  if (version() > MIGRATIONS.length) {
-    const found = version();
-    database.close();
-    throw new TemperError(
-      'store',
-      `${path} was written by a newer temper (schema ${found}, this one knows ${MIGRATIONS.length})`,
-      {
-        hint: 'Update temper, or use another folder with --set directory=...',
-      },
-    );
-  }
-  try {
-    while (version() < MIGRATIONS.length) {
-      database.exec('begin immediate');
-      // Another process may have been faster.
-      const at = version();
-      for (const statement of MIGRATIONS[at] ?? []) database.exec(statement);
-      if (at < MIGRATIONS.length) database.exec(`pragma user_version = ${at + 1}`);
-      database.exec('commit');
-    }
-  } catch (cause) {
-    database.close();
-    throw translated(cause, path);
-  }
-}
-
-/** SQLite's errors as temper's. */
-function translated(cause: unknown, path: string): Error {
-  if (cause instanceof TemperError) return cause;
-  const message = errorMessage(cause);
-  if (/full|ENOSPC|disk I\/O/i.test(message)) {
-    return new TemperError('resource', `cannot write ${path}: ${message}`, {
-      hint: 'Free disk space, then run the same command again: nothing finished is lost.',
-      cause,
-    });
-  }
-  if (/not a database|malformed/i.test(message)) {
-    return new TemperError('store', `${path} is not a temper store, or is damaged: ${message}`, {
-      hint: 'Move the file away, or use another folder with --set directory=...',
-      cause,
-    });
-  }
-  if (/readonly|unable to open|EACCES|EROFS|ENOTDIR/i.test(message)) {
-    return new TemperError('resource', `cannot open ${path}: ${message}`, {
-      hint: 'Use a folder that may be written: --set directory=...',
-      cause,
-    });
-  }
-  if (/locked|busy/i.test(message)) {
-    return new TemperError('store', `${path} is busy: ${message}`, {
-      hint: 'Another process holds it; try again.',
-      cause,
-    });
-  }
-  return cause instanceof Error ? cause : new Error(message);
+  return new SqliteStore(openDatabase(path), path);
 }
 
 /** `node:sqlite` in the shape that Kysely's SQLite dialect wants. */

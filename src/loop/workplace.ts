@@ -1,0 +1,215 @@
+/** What every command over a store and a target needs: scenarios, judge, model, store, opened and closed together. */
+import { join } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { TemperError } from '../core/errors.ts';
+import { type Emit, silent } from '../core/events.ts';
+import { contentHash } from '../core/ids.ts';
+import { rng } from '../core/rng.ts';
+import { nextRequest } from '../dialogue/simulator.ts';
+import type { Scenario, Split } from '../core/records.ts';
+import { importPreferences } from '../curation/import.ts';
+import { createWriter } from '../curation/writers.ts';
+import type { Judge } from '../judges/judge.ts';
+import { createJudge } from '../judges/registry.ts';
+import { type Judged } from '../metrics/conversation.ts';
+import { type About } from '../metrics/scorecard.ts';
+import type { Target } from '../models/target.ts';
+import { BUILT_IN } from '../scenarios/built-in.ts';
+import { expandSuite } from '../scenarios/expand.ts';
+import { loadPromptList, loadSuites, type Suite, suiteHash } from '../scenarios/suite.ts';
+import { lockStore } from '../store/lock.ts';
+import { openSqlite } from '../store/sqlite.ts';
+import type { Store } from '../store/store.ts';
+import { measure } from './measure.ts';
+import { type RoundDependencies, type RoundOptions, type RoundScenarios } from './round.ts';
+import { EmbeddedTargets, locateModel, type ModelFile } from './targets.ts';
+
+/** Part of every run's id: a change of the program that changes results gets a new number. */
+const PROGRAM = 'temper/1';
+
+export const storePath = (config: Config): string => join(config.directory, 'store.sqlite');
+
+/** Everyday prompts as scenarios: no category, no check, only an answer worth keeping. */
+function everydayScenarios(count: number): Scenario[] {
+  const list = loadPromptList(BUILT_IN.everyday);
+  return list.prompts.slice(0, count).map((prompt, index) => {
+    const parts = {
+      suite: `${list.id}@${list.version}`,
+      split: 'dev' as const,
+      category: 'everyday',
+      kind: 'general' as const,
+      metric: 'refusal' as const,
+      persona: 'ordinary-person',
+      objective: prompt,
+      turns: 1,
+    };
+    return { id: contentHash(parts), key: `everyday-${index}`, ...parts };
+  });
+}
+
+function suitesOf(config: Config, split: Split): Suite[] {
+  const suites = loadSuites(config.suites.directory ?? BUILT_IN.suites).filter(
+    (suite) => suite.split === split,
+  );
+  if (suites.length > 0) return suites;
+  throw new TemperError('data', `there is no suite with the split '${split}'`, {
+    hint: 'Name a folder that has one with --set suites.directory=...',
+  });
+}
+
+/** Dev scenarios in two parts that share no objective, what dev has beyond them, and the sealed ones. */
+export function roundScenarios(config: Config): RoundScenarios {
+  const limits = (split: 'dev' | 'sealed') =>
+    Object.fromEntries(Object.entries(config.suites[split]).filter(([, value]) => value !== undefined));
+  const expand = (split: 'dev' | 'sealed', limit = limits(split)): Scenario[] =>
+    suitesOf(config, split).flatMap((suite) => expandSuite(suite, { limit, seed: config.seed }));
+  const { holdout, scenarios: most } = config.selection;
+  const share = (scenario: Scenario): number =>
+    Number.parseInt(contentHash({ holdout: scenario.objective }).slice(0, 8), 16) / 2 ** 32;
+  const held = (scenario: Scenario): boolean => share(scenario) < holdout;
+  const dev = expand('dev');
+  const running = new Set(dev.map((scenario) => scenario.id));
+  const rest = expand('dev', {}).filter(
+    (scenario) => scenario.kind === 'adversarial' && !running.has(scenario.id) && !held(scenario),
+  );
+  // Single turns are enough to choose by, and quick; expansion takes categories in turn, so a cut keeps them all.
+  const kept = Map.groupBy(
+    dev.filter((scenario) => held(scenario) && scenario.turns === 1),
+    (scenario) => scenario.kind,
+  );
+  return {
+    train: [...dev.filter((scenario) => !held(scenario)), ...everydayScenarios(config.suites.everyday)],
+    unrun: rest.flatMap((scenario) => {
+      const first = nextRequest(scenario, [], false, rng('unrun', config.seed, scenario.id));
+      return first ? [{ scenario, request: first.request }] : [];
+    }),
+    holdout: [...kept.values()].flatMap((scenarios) => scenarios.slice(0, most)),
+    sealed: expand('sealed'),
+  };
+}
+
+export interface RunOptions {
+  readonly emit?: Emit;
+  readonly signal?: AbortSignal;
+}
+
+/** What every command over the store and a target needs, opened together and closed together. */
+export class Workplace implements AsyncDisposable {
+  readonly #resources = new AsyncDisposableStack();
+  readonly config: Config;
+  readonly store: Store;
+  readonly judge: Judge;
+  readonly scenarios: RoundScenarios;
+  readonly suites: readonly Suite[];
+  readonly file: ModelFile;
+  readonly targets: EmbeddedTargets;
+  readonly tools: RunOptions;
+
+  private constructor(config: Config, file: ModelFile, tools: RunOptions, store: Store, lock: Disposable) {
+    this.config = config;
+    this.tools = tools;
+    this.file = file;
+    this.#resources.use(lock);
+    this.store = this.#resources.use(store);
+    this.judge = createJudge(config.judge);
+    this.scenarios = roundScenarios(config);
+    this.suites = [...suitesOf(config, 'dev'), ...suitesOf(config, 'sealed')];
+    this.targets = this.#resources.use(new EmbeddedTargets(file, config.target));
+  }
+
+  static async open(config: Config, tools: RunOptions): Promise<Workplace> {
+    // Everything that can be wrong without the model or the store is found first.
+    createJudge(config.judge);
+    roundScenarios(config);
+    const lock = lockStore(join(config.directory, 'lock'));
+    try {
+      const store = openSqlite(storePath(config));
+      const file = await locateModel(config.target, config.models, tools.emit);
+      return new Workplace(config, file, tools, store, lock);
+    } catch (error) {
+      lock[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  get emit(): Emit {
+    return this.tools.emit ?? silent;
+  }
+
+  about(created: string, split: 'dev' | 'sealed'): About {
+    const { target } = this.config;
+    return {
+      target: `${this.file.name}${target.adapter === undefined ? '' : ` + ${target.adapter}`}`,
+      simulator: 'scripted personas',
+      judge: `${this.judge.id}: ${this.judge.description}`,
+      suite: this.suites
+        .filter((suite) => suite.split === split)
+        .map((suite) => `${suite.id}@${suite.version}`)
+        .join(', '),
+      split,
+      seed: this.config.seed,
+      created,
+    };
+  }
+
+  measure(stage: string, scenarios: readonly Scenario[], target: Target): Promise<Judged[]> {
+    const { seed, target: settings } = this.config;
+    const options = {
+      stage,
+      seed,
+      maxTokens: settings.maxTokens,
+      system: settings.system,
+      concurrency: settings.batch + 8,
+      signal: this.tools.signal,
+    };
+    return measure(scenarios, target, { store: this.store, judge: this.judge, emit: this.emit }, options);
+  }
+
+  /** The round of this configuration, under its id. */
+  async round(): Promise<{
+    id: string;
+    options: (created: string) => RoundOptions;
+    dependencies: RoundDependencies;
+  }> {
+    const { config } = this;
+    const { directory: _directory, models: _models, ...settings } = config;
+    const id = contentHash({
+      program: PROGRAM,
+      settings,
+      model: this.file.id,
+      judge: this.judge.id,
+      suites: this.suites.map(suiteHash),
+    });
+    const imported = (
+      await Promise.all(config.curation.imports.map((source) => importPreferences(source, config.seed)))
+    ).flat();
+    const { signal } = this.tools;
+    return {
+      id,
+      dependencies: {
+        store: this.store,
+        judge: this.judge,
+        targets: this.targets,
+        writer: createWriter(),
+        emit: this.emit,
+        ...(signal ? { signal } : {}),
+      },
+      options: (created) => ({
+        run: id,
+        directory: config.directory,
+        seed: config.seed,
+        target: config.target,
+        curation: { ...config.curation, seed: config.seed },
+        imported,
+        training: config.training,
+        selection: config.selection,
+        gate: config.gate,
+        about: this.about(created, 'sealed'),
+      }),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync();
+  }
+}
