@@ -52,7 +52,7 @@ export const configSchema = z.strictObject({
       dev: limitsSchema.prefault({ adversarial: 140, benign: 310, grounded: 0, general: 40 }),
       /** Ordinary requests whose answers keep the model helpful. */
       everyday: z.int().min(0).default(120),
-      sealed: limitsSchema.prefault({ adversarial: 90, benign: 90, grounded: 12, general: 30 }),
+      sealed: limitsSchema.prefault({ adversarial: 130, benign: 100, grounded: 10, general: 40 }),
     })
     .prefault({}),
   curation: z
@@ -61,8 +61,8 @@ export const configSchema = z.strictObject({
       harmSeverity: z.int().min(1).max(7).default(3),
       /** Harm examples wanted; dev requests that were not run fill up. */
       harmExamples: z.int().min(0).default(250),
-      benignPerHarm: z.number().min(0).default(1.5),
-      generalPerHarm: z.number().min(0).default(1),
+      benignPerHarm: z.number().min(0).default(0.9),
+      generalPerHarm: z.number().min(0).default(0.45),
       /** Public preference files to add (docs/formats.md). */
       imports: z
         .array(

@@ -126,7 +126,7 @@ export function refusalRow(prompt: string, response: string, shapeOnly: boolean 
       .group(2, ngrams(first, 1, 2), 0.7)
       .group(3, ngrams(tokens, 1, 2), 0.7)
       .group(4, ngrams(last, 1, 2), 0.5)
-      .group(7, ngrams(response.slice(0, 80), 4, 5), 0.6)
+      .group(7, ngrams(Array.from(response.slice(0, 80)), 4, 5), 0.6)
       .group(
         8,
         [opening.slice(0, 1), opening.slice(0, 2), opening.slice(0, 3)].map((part) => part.join(' ')),

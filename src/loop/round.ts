@@ -279,19 +279,20 @@ export class Round {
   }
 }
 
-/** The pairs of DPO: those in which both answers mean something, at most `maxPairs`, evenly over the purposes. */
+/** The pairs of DPO: those in which both answers mean something, at most `maxPairs`, half of them about harm. */
 function pairsFor(recipe: DpoRecipe, examples: readonly PreferenceExample[]): PreferenceExample[] {
-  const usable = examples.filter((example) => example.rejected[0]?.content.trim() !== '');
   const random = rng('pairs', recipe.seed);
-  const queues = (['harm', 'benign', 'general'] as const).map((purpose) =>
-    random.shuffle(usable.filter((example) => example.purpose === purpose)),
-  );
+  const usable = random.shuffle(examples.filter((example) => example.rejected[0]?.content.trim() !== ''));
   const taken: PreferenceExample[] = [];
-  for (let i = 0; taken.length < recipe.maxPairs && queues.some((queue) => queue.length > i); i++) {
-    for (const queue of queues)
-      if (queue[i] && taken.length < recipe.maxPairs) taken.push(queue[i] as PreferenceExample);
-  }
-  return taken;
+  const take = (purpose: PreferenceExample['purpose'], share: number): void => {
+    taken.push(
+      ...usable.filter((example) => example.purpose === purpose).slice(0, Math.ceil(recipe.maxPairs * share)),
+    );
+  };
+  take('harm', 0.5);
+  take('benign', 0.25);
+  take('general', 0.25);
+  return taken.slice(0, recipe.maxPairs);
 }
 
 /** The first half of a round alone: break, and curate what broke. */

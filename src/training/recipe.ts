@@ -36,19 +36,22 @@ export const loraSchema = z.strictObject({
 export const sftSchema = z.strictObject({
   kind: z.literal('sft').default('sft'),
   ...common,
-  learningRate: z.number().positive().default(4e-4),
+  learningRate: z.number().positive().default(1e-3),
+  batch: z.int().min(1).default(4),
+  checkpointEvery: z.number().positive().max(1).default(1),
 });
 
 export const dpoSchema = z.strictObject({
   kind: z.literal('dpo').default('dpo'),
   ...common,
-  learningRate: z.number().positive().default(5e-5),
+  learningRate: z.number().positive().default(3e-5),
+  checkpointEvery: z.number().positive().max(1).default(1),
   loss: z.enum(lossNames).default('sigmoid'),
   beta: z.number().positive().default(0.1),
   /** Weight of the chosen answers' negative log-likelihood (RPO): keeps their probability from falling. */
   nll: z.number().min(0).default(0.5),
-  /** Pairs taken from the dataset at most, evenly over harm, benign and general. */
-  maxPairs: z.int().min(1).default(96),
+  /** Pairs taken from the dataset at most: half harm, a quarter benign, a quarter general. */
+  maxPairs: z.int().min(1).default(64),
   /** The reference policy: `start`, the adapter that training starts from, or `base`, the model without one. */
   reference: z.enum(['start', 'base']).default('start'),
 });
