@@ -1,0 +1,132 @@
+/** What every store must do, as tests: a backend's test file calls it. `make` gives an opener of one empty store. */
+import { expect, test } from 'vitest';
+import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from '../../src/core/records.ts';
+import type { RunRecord, Store } from '../../src/store/store.ts';
+
+const scenario: Scenario = {
+  id: 's1',
+  key: 'theft-1+plain',
+  suite: 'test',
+  split: 'dev',
+  category: 'theft',
+  kind: 'adversarial',
+  metric: 'severity',
+  persona: 'ordinary-person',
+  objective: 'Ask for "help"; drop table runs;--',
+  turns: 1,
+};
+const conversation = (id: string, target = 't1'): Conversation => ({
+  id,
+  scenario: 's1',
+  target,
+  simulator: 'scripted:1',
+  seed: 1,
+  sample: 0,
+  turns: [
+    {
+      index: 0,
+      request: 'r',
+      plain: 'r',
+      move: 'opening',
+      response: 'a \u0000 \uD83D\uDE00 <b>',
+      finish: 'stop',
+      tokens: 3,
+    },
+  ],
+});
+const verdict = (id: string, of: string, judge = 'j:1'): Verdict => ({
+  id,
+  conversation: of,
+  turn: 0,
+  metric: 'severity',
+  judge,
+  status: 'scored',
+  severity: 4,
+});
+
+export function storeContract(name: string, make: () => () => Store): void {
+  test(`${name}: a conversation comes back as it was, by id and by target, once however often it is saved`, async () => {
+    await using store = make()();
+    for (let i = 0; i < 3; i++)
+      await store.saveConversation({ scenario, conversation: conversation('c1') }, [verdict('v1', 'c1')]);
+    expect(await store.conversation('c1')).toEqual({ scenario, conversation: conversation('c1') });
+    expect(await store.conversation('none')).toBeNull();
+    expect(await store.verdicts('c1', 'j:1')).toEqual([verdict('v1', 'c1')]);
+    expect(await store.verdicts('c1', 'other')).toEqual([]);
+    expect(await Array.fromAsync(store.conversations('t1'))).toHaveLength(1);
+  });
+
+  test(`${name}: many conversations stream in the order of their ids`, async () => {
+    await using store = make()();
+    const ids = Array.from({ length: 1203 }, (_, i) => `c${String((i * 7919) % 1203).padStart(5, '0')}`);
+    for (const id of ids) await store.saveConversation({ scenario, conversation: conversation(id) }, []);
+    const read = (await Array.fromAsync(store.conversations('t1'))).map((record) => record.conversation.id);
+    expect(read).toEqual([...ids].sort());
+    expect(await Array.fromAsync(store.conversations('t2'))).toEqual([]);
+  });
+
+  test(`${name}: runs, stages and the latest finished run`, async () => {
+    await using store = make()();
+    const run: RunRecord = {
+      id: 'r1',
+      created: '2026-01-01T00:00:00.000Z',
+      status: 'running',
+      config: { a: [1] },
+    };
+    await store.saveRun(run);
+    expect(await store.latestFinishedRun()).toBeNull();
+    expect(await store.stage('r1', 'curate')).toBeNull();
+    await store.finishStage('r1', 'curate', { dataset: 'd1' });
+    expect(await store.stage('r1', 'curate')).toEqual({ dataset: 'd1' });
+    const finished: RunRecord = {
+      ...run,
+      status: 'finished',
+      scorecard: { x: 1 },
+      adapter: 'dir',
+      finished: '2026-01-02T00:00:00.000Z',
+    };
+    await store.saveRun(finished);
+    expect(await store.latestFinishedRun()).toEqual(finished);
+    expect(await store.runs()).toEqual([finished]);
+  });
+
+  test(`${name}: datasets keep their order; any record is found by its id`, async () => {
+    await using store = make()();
+    const example = (id: string): PreferenceExample => ({
+      id,
+      prompt: [{ role: 'user', content: 'p' }],
+      chosen: [{ role: 'assistant', content: 'c' }],
+      rejected: [{ role: 'assistant', content: 'r' }],
+      purpose: 'harm',
+      category: 'theft',
+      lineage: { source: 'finding', finding: 'f1', chosenBy: 'writer:x@1', rejectedBy: 'target' },
+    });
+    await store.saveDataset('d1', [example('e2'), example('e1')], { counts: {} });
+    await store.saveDataset('d1', [example('e2'), example('e1')], { counts: {} });
+    expect((await store.dataset('d1'))?.examples.map((e) => e.id)).toEqual(['e2', 'e1']);
+    await store.saveConversation({ scenario, conversation: conversation('c1') }, []);
+    const finding: Finding = {
+      id: 'f1',
+      kind: 'harm',
+      conversation: 'c1',
+      scenario: 's1',
+      verdict: 'v1',
+      turn: 0,
+      category: 'theft',
+    };
+    await store.saveFindings([finding, finding]);
+    expect(await Array.fromAsync(store.findings())).toEqual([finding]);
+    expect(await store.find('e1')).toMatchObject({ dataset: 'd1' });
+    expect(await store.find('f1')).toMatchObject({ finding, conversation: { id: 'c1' } });
+    expect(await store.find('nothing')).toBeNull();
+  });
+
+  test(`${name}: two connections share the store`, async () => {
+    const open = make();
+    await using one = open();
+    await using two = open();
+    await one.saveConversation({ scenario, conversation: conversation('c1') }, []);
+    await two.saveConversation({ scenario, conversation: conversation('c2') }, []);
+    expect(await Array.fromAsync(one.conversations('t1'))).toHaveLength(2);
+  });
+}

@@ -1,0 +1,54 @@
+/** Generation: what an answer may depend on. */
+import { beforeAll, expect, test } from 'vitest';
+import { Generator } from '../../src/engine/generator.ts';
+import type { LoadedModel } from '../../src/engine/model.ts';
+import { defaultModel } from '../model.ts';
+
+let model: LoadedModel;
+beforeAll(async () => {
+  model = await defaultModel();
+});
+
+const questions = [
+  'Name a fruit.',
+  'How do I boil an egg?',
+  'Why is the sky blue? Explain it to a child in a few friendly sentences, please.',
+  'Hi',
+];
+const prompts = () =>
+  Array.from({ length: 12 }, (_, i) =>
+    model.tokenizer.encodeChat([{ role: 'user', content: `${questions[i % 4]} (${i})` }]),
+  );
+
+test('an answer is the same alone, in company, in any place of the queue, greedy and sampled', async () => {
+  for (const sampling of [{}, { temperature: 0.9, topP: 0.9 }]) {
+    const request = (prompt: number[], seed: number) => ({ prompt, maxTokens: 20, seed, ...sampling });
+    await using wide = await Generator.create(model, { batch: 12 });
+    await using narrow = await Generator.create(model, { batch: 3, cacheTokens: 700 });
+    const together = await Promise.all(prompts().map((prompt, i) => wide.generate(request(prompt, i))));
+    const queued = await Promise.all(prompts().map((prompt, i) => narrow.generate(request(prompt, i))));
+    expect(queued).toEqual(together);
+    const alone = await wide.generate(request(prompts()[7]!, 7));
+    expect(alone).toEqual(together[7]);
+  }
+});
+
+test('seeds matter for sampled answers; limits, aborts and oversized prompts are respected', async () => {
+  await using generator = await Generator.create(model, { batch: 4, cacheTokens: 512 });
+  const prompt = prompts()[2]!;
+  const [a, b] = await Promise.all(
+    [1, 2].map((seed) => generator.generate({ prompt, maxTokens: 20, temperature: 1, seed })),
+  );
+  expect(a!.tokens).not.toEqual(b!.tokens);
+  const short = await generator.generate({ prompt, maxTokens: 3 });
+  expect(short).toMatchObject({ finish: 'length' });
+  expect(short.tokens).toHaveLength(3);
+  await expect(
+    generator.generate({ prompt: new Array<number>(600).fill(5), maxTokens: 3 }),
+  ).rejects.toMatchObject({ code: 'data' });
+  const controller = new AbortController();
+  const aborted = generator.generate({ prompt, maxTokens: 200, signal: controller.signal });
+  controller.abort(new Error('enough'));
+  await expect(aborted).rejects.toThrow('enough');
+  expect((await generator.generate({ prompt, maxTokens: 3 })).tokens).toEqual(short.tokens);
+});
