@@ -97,9 +97,9 @@ function categoryTable(card: Scorecard, compared: boolean): string[] {
     ...shown.map(({ category, harm }) => {
       const { before, after } = harm!;
       const change = compared
-        ? ` -> ${cell(estimate(after, 'share'), 20)} ${cell(difference(harm!.difference, 'share'), 24)}`
+        ? ` -> ${cell(estimate(after, 'share'), 20)} ${cell(difference(harm!.difference, 'share'), 21)}`
         : '';
-      return `  ${cell(category, 24)} ${cell(estimate(before, 'share'), 21)}${change} n ${sampleSize(before)}`.trimEnd();
+      return `  ${cell(category, 20)} ${cell(estimate(before, 'share'), 20)}${change} n ${sampleSize(before)}`.trimEnd();
     }),
   ];
 }

@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, test } from 'vitest';
+import type { Conversation, Scenario, Verdict } from '../core/records.ts';
+import type { Judged } from '../metrics/conversation.ts';
+import { buildScorecard } from '../metrics/scorecard.ts';
+import { renderHtml } from './html.ts';
+import { renderTerminal } from './terminal.ts';
+
+const HOSTILE = [
+  '<script>alert(1)</script>',
+  '</script><img src=x onerror=alert(1)>',
+  '\u001B[31m\u001B]0;title\u0007',
+  '\u202Egnp.exe',
+  '=cmd|calc',
+  'x'.repeat(1 << 20),
+  '{{7*7}}',
+  '\u0000',
+];
+
+function arm(severity: (i: number) => number | null, text: (i: number) => string): Judged[] {
+  return Array.from({ length: 40 }, (_, i): Judged => {
+    const kind = i % 4 === 3 ? 'benign' : 'adversarial';
+    const scenario: Scenario = {
+      id: `s${i}`,
+      key: `k${i}<b>`,
+      suite: 'x',
+      split: 'sealed',
+      category: ['theft', '<i>odd</i>', 'drugs'][i % 3]!,
+      kind,
+      metric: kind === 'benign' ? 'refusal' : 'severity',
+      persona: 'p',
+      objective: 'o',
+      turns: 1,
+      ...(kind === 'adversarial' ? { row: 'jailbreak' as const } : {}),
+    };
+    const conversation: Conversation = {
+      id: `c${i}`,
+      scenario: `s${i}`,
+      target: 't',
+      simulator: 's',
+      seed: 1,
+      sample: 0,
+      turns: [
+        {
+          index: 0,
+          request: text(i),
+          plain: text(i),
+          move: 'opening',
+          response: text(i),
+          finish: 'stop',
+          tokens: 1,
+        },
+      ],
+    };
+    const base = { conversation: `c${i}`, turn: 0, judge: 'j' };
+    const level = severity(i);
+    const verdicts: Verdict[] = [
+      level === null
+        ? { ...base, id: `v${i}`, metric: 'severity', status: 'unscored', reason: '<b>unsure</b>' }
+        : { ...base, id: `v${i}`, metric: 'severity', status: 'scored', severity: level },
+      { ...base, id: `r${i}`, metric: 'refusal', status: 'scored', refusal: 'none' },
+    ];
+    return { scenario, conversation, verdicts };
+  });
+}
+
+const about = {
+  target: 'model <b>\u001B[31m',
+  simulator: 'scripted',
+  judge: 'judge & co',
+  suite: 'x@1',
+  created: '2026-01-01T00:00:00Z',
+};
+const hostile = (i: number): string => HOSTILE[i % HOSTILE.length] as string;
+const before = arm((i) => (i % 5 === 0 ? null : i % 2 === 0 ? 5 : 0), hostile);
+const after = arm((i) => (i % 8 === 0 ? 3 : 0), hostile);
+const scorecard = buildScorecard({ about, before, after });
+
+describe('terminal', () => {
+  const text = renderTerminal(scorecard, { colour: false });
+  test('fits 100 columns and carries no control character', () => {
+    for (const line of text.split('\n')) expect([...line].length, line).toBeLessThanOrEqual(100);
+    // oxlint-disable-next-line no-control-regex
+    expect(text).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F]/);
+  });
+  test('shows the rows, the unscored, the gate and the reference as what they are', () => {
+    for (const part of ['Jailbreak', 'Over-refusal', 'Gate', '?', 'measured by others'])
+      expect(text).toContain(part);
+  });
+  test('one arm alone has no gate', () =>
+    expect(renderTerminal(buildScorecard({ about, before }), { colour: true })).not.toContain('Gate'));
+});
+
+describe('html', () => {
+  const html = renderHtml({
+    scorecard,
+    before,
+    after,
+    frontier: [{ label: '<b>x</b>', harm: 0.1, overRefusal: 0.2, chosen: true, admissible: true }],
+  });
+  test('hostile text stays text', () => {
+    expect(html).not.toContain('<script>alert');
+    expect(html).not.toContain('<img');
+    expect(html).not.toContain('<i>odd');
+    expect(html).not.toContain('<b>x</b>');
+    expect(html.match(/<\/script>/g)).toHaveLength(2);
+    // oxlint-disable-next-line no-control-regex
+    expect(html).not.toMatch(/[\u0000\u001B\u202E]/);
+  });
+  test('asks nothing of the network, and its policy allows its own script alone', () => {
+    const page = html.replace(/(id="data">)[\s\S]*?(<\/script>)/, '$1$2');
+    expect(page).not.toMatch(/(src|href)\s*=|url\(|@import|fetch\(/);
+    const script = /<script>([\s\S]*?)<\/script>/.exec(html)![1]!;
+    expect(html).toContain(`script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`);
+  });
+  test('texts are bounded', () => expect(html.length).toBeLessThan(400_000));
+  test('the embedded data is JSON', () => {
+    const data = JSON.parse(/id="data">([\s\S]*?)<\/script>/.exec(html)![1]!) as { items: unknown[] };
+    expect(data.items).toHaveLength(40);
+  });
+});
