@@ -82,8 +82,8 @@ describe('jsonl', () => {
 test('printable text carries no control characters and is bounded', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary' }), (text) => {
-      // oxlint-disable-next-line no-control-regex
       expect(printable(text)).not.toMatch(
+        // oxlint-disable-next-line no-control-regex
         /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/,
       );
     }),
