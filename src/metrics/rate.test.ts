@@ -170,13 +170,13 @@ function coverage(
 
 describe('coverage', () => {
   // Wilson covers 95 % on average over p; at a given (n, p) its coverage oscillates. In the grid of METHODS section
-  // 10 it is within 1.75 points but at p = 0.01 with n = 100 (92.1 %) and n = 400 (96.8 %).
+  // 10 it is within 1.75 points but at p = 0.01 with n = 100 (92.1 %) and n = 400 (93.2 %).
   const cells = [30, 100, 400].flatMap((n) => [0.01, 0.05, 0.2].map((p) => [n, p] as const));
 
   it.each(cells)('Wilson at n = %d, p = %d', (n, p) => {
     const exact = coverage(n, p, (k) => wilson(k / n, n));
     if (n === 100 && p === 0.01) expect(exact).toBeCloseTo(0.9206, 3);
-    else if (n === 400 && p === 0.01) expect(exact).toBeCloseTo(0.9682, 3);
+    else if (n === 400 && p === 0.01) expect(exact).toBeCloseTo(0.9318, 3);
     else expect(Math.abs(exact - 0.95)).toBeLessThan(0.0175);
   });
 
