@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findNode, lockedNodeVersion, NODE_FLAGS, WANTED } from './node24.mjs';
@@ -14,8 +15,15 @@ const NEEDED_BYTES = 1.5e9;
 const EXIT = { resource: 7, network: 8 };
 const INSTALL_ENVIRONMENT = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' };
 
+let locked = false;
+
+function unlock() {
+  if (locked) rmSync(lockDirectory, { recursive: true, force: true });
+  locked = false;
+}
+
 function fail(code, message, hint) {
-  rmSync(lockDirectory, { recursive: true, force: true });
+  unlock();
   console.error(`error: ${message}\n  ${hint}`);
   process.exit(code);
 }
@@ -30,7 +38,7 @@ function npm(args, what) {
     if (!live) console.error(`${what} ...`);
     // No shell: the npm that started this script says where it is.
     const cli = process.env.npm_execpath;
-    const child = cli
+    const child = cli?.endsWith('npm-cli.js')
       ? spawn(process.execPath, [cli, ...args], { cwd: root, env: INSTALL_ENVIRONMENT })
       : spawn('npm', args, { cwd: root, env: INSTALL_ENVIRONMENT });
     let output = '';
@@ -55,6 +63,7 @@ function explain(output) {
   if (/ENOSPC|no space left/i.test(output)) fail(EXIT.resource, 'the disk is full', 'Free about 1.5 GB and run the same command again.');
   const network = /\b(ENOTFOUND|ECONNREFUSED|ETIMEDOUT|ECONNRESET|EAI_AGAIN|ENETUNREACH|E403|E401|E404|ERR_SOCKET_TIMEOUT|CERT_\w+|\w+_CERT\w*)\b/.exec(output);
   if (network) fail(EXIT.network, `the npm registry cannot be reached (${network[1]})`, 'Check the network, or point npm to a registry that can be reached, then run the same command again.');
+  if (/spawn npm ENOENT/.test(output)) fail(EXIT.resource, 'npm is not installed', 'Install Node.js with npm, then run the same command again.');
   console.error(output.trim());
   fail(1, 'npm could not install the packages', 'Its output is above.');
 }
@@ -63,6 +72,7 @@ function takeLock() {
   for (let waited = 0; ; waited++) {
     try {
       mkdirSync(lockDirectory);
+      locked = true;
       writeFileSync(join(lockDirectory, 'pid'), String(process.pid));
       return;
     } catch (error) {
@@ -108,7 +118,7 @@ async function install() {
     if (!findNode(root)) fail(EXIT.resource, `Node ${WANTED} cannot run on this machine (${platform} ${arch})`, `Install Node ${WANTED} or newer yourself.`);
   }
   writeFileSync(stamp, wanted);
-  rmSync(lockDirectory, { recursive: true, force: true });
+  unlock();
 }
 
 /** Runs a program of the project under the Node that was found; resolves to its exit code. */
@@ -116,10 +126,14 @@ function run(node, args) {
   return new Promise((resolve) => {
     const path = `${dirname(node.path)}${delimiter}${process.env.PATH ?? ''}`;
     const child = spawn(node.path, [...NODE_FLAGS, ...args], { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: path } });
-    const forward = (signal) => child.kill(signal);
-    for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, forward);
-    process.on('SIGINT', () => {}); // the terminal tells the child itself
-    child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 1)));
+    // A terminal's Ctrl-C reaches the child by itself; what is sent to this process alone is passed on.
+    const forward = (signal) => (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal));
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+    for (const signal of signals) process.on(signal, forward);
+    child.on('close', (code, signal) => {
+      for (const each of signals) process.off(each, forward);
+      resolve(code ?? 128 + (constants.signals[signal] ?? 0));
+    });
   });
 }
 
@@ -145,6 +159,7 @@ const COMMANDS = {
   },
 };
 
+process.on('exit', unlock);
 const [name, ...args] = process.argv.slice(2);
 const command = COMMANDS[name];
 if (!command) fail(2, `unknown command '${name}'`, `Use one of: ${Object.keys(COMMANDS).join(', ')}.`);

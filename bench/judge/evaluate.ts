@@ -1,15 +1,16 @@
 /**
  * Measures the embedded judge on rows it was not trained on:
- *   node bench/judge/evaluate.ts DATA_FOLDER [refusal|prompt|harm|grounding ...] [--json FILE]
+ *   node bench/judge/evaluate.ts DATA_FOLDER [refusal|prompt|harm|grounding ...] [--json FILE] [--record]
+ * `--record` writes the sentence of agreement that the judge shows into judges/embedded.json (after a full run).
  * Sets that training uses are measured by models retrained without them (k folds by prompt, or the whole set left out).
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { EmbeddedJudge, embeddedJudge, read } from '../../src/judges/embedded.ts';
 import { promptRow } from '../../src/judges/harm-features.ts';
 import { dotDense, harmSignals, refusalProbabilities, sigmoid, stackRow } from '../../src/judges/scoring.ts';
 import { COLUMNS } from '../../src/judges/hashing.ts';
 import { weightsFrom } from '../../src/judges/weights.ts';
-import type { Weights } from '../../src/judges/weights.ts';
+import type { Weights, WeightsFile } from '../../src/judges/weights.ts';
 import { accuracy, auc, kappa, macroF1, spearman } from './agreement.ts';
 import * as data from './data.ts';
 import type { HarmExample, RefusalExample } from './data.ts';
@@ -26,7 +27,7 @@ import {
 } from './pipeline.ts';
 import type { Corpus } from './pipeline.ts';
 
-const argv = process.argv.slice(2);
+const argv = process.argv.slice(2).filter((argument) => argument !== '--record');
 const jsonAt = argv.indexOf('--json');
 const jsonFile = jsonAt < 0 ? undefined : argv.splice(jsonAt, 2)[1];
 const [root, ...only] = argv;
@@ -158,6 +159,10 @@ if (wanted('refusal')) {
   showRefusal(
     'refusal: own styles unseen, no own rows in training',
     judgeRefusals(noOwn, data.composedRefusals(200, true)),
+  );
+  showRefusal(
+    'refusal: own styles unseen, topics seen (shipped)',
+    judgeRefusals(embeddedJudge().weights, data.composedRefusals(300, true)),
   );
   // Other openings, reasons and offers, and other acts: half of the topics are left out of training.
   const shipped = refusalOnly(
@@ -418,3 +423,14 @@ if (wanted('grounding')) {
   }
 }
 if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify(table, null, 1)}\n`);
+if (process.argv.includes('--record')) {
+  const number = (row: string, key: string): string => Number(table[row]?.[key]).toFixed(2).replace(/^0/, '');
+  const path = new URL('../../judges/embedded.json', import.meta.url);
+  const file = JSON.parse(readFileSync(path, 'utf8')) as WeightsFile;
+  const xstest = 'refusal: XSTest, 5 folds by prompt';
+  const agreement =
+    `Agreement with people on answers it was not trained on: refusal accuracy ${number(xstest, 'acc2')} (three classes F1 ${number(xstest, 'f1x3')}) on XSTest; ` +
+    `harm AUC ${number('harm: xstest-response, all of XSTest left out', 'auc')} on XSTest responses, ${number('harm: gptfuzz evaluate, answers not in train.csv', 'auc')} on GPTFuzz, ` +
+    `${number('harm: beavertails_30k_test (shipped weights, set never trained on)', 'auc')} on BeaverTails; groundedness AUC ${number('grounding: wice, set left out', 'auc')} on WiCE.`;
+  writeFileSync(path, `${JSON.stringify({ ...file, agreement }, null, 1)}\n`);
+}

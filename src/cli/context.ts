@@ -1,10 +1,11 @@
 /** What the commands share: common options, configuration, progress, output. */
 import { once } from 'node:events';
-import { createWriteStream, mkdirSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Config, loadConfig } from '../config/config.ts';
-import { TemperError } from '../core/errors.ts';
+import { EXIT_CODES, TemperError } from '../core/errors.ts';
+import { readJsonl } from '../core/jsonl.ts';
 import { createProgress } from './progress.ts';
 
 export interface CommonOptions {
@@ -38,17 +39,23 @@ export function real(value: string): number {
   return number;
 }
 
-/** Runs work with progress on stderr and Ctrl-C as an abort. */
+const CONTINUES = 'The same command continues where this one ended.';
+/** A signal that arrives twice, from the terminal and from a parent process, is one request. */
+const SECOND_REQUEST_MS = 500;
+
+/** Runs work with progress on stderr and Ctrl-C as an abort; `hint` says what is left when it was stopped. */
 export async function withProgress<T>(
   work: (tools: { emit: ReturnType<typeof createProgress>; signal: AbortSignal }) => Promise<T>,
+  hint: string = CONTINUES,
 ): Promise<T> {
   const emit = createProgress();
   const controller = new AbortController();
+  let stoppedAt = 0;
   const stop = (): void => {
-    if (controller.signal.aborted) process.exit(130); // asked twice
-    controller.abort(
-      new TemperError('interrupted', 'stopped', { hint: 'The same command continues where this one ended.' }),
-    );
+    const now = performance.now();
+    if (controller.signal.aborted && now - stoppedAt > SECOND_REQUEST_MS) process.exit(EXIT_CODES.interrupted);
+    stoppedAt ||= now;
+    controller.abort(new TemperError('interrupted', 'stopped', { hint }));
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
@@ -59,6 +66,28 @@ export async function withProgress<T>(
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
   }
+}
+
+/** Records of a JSON Lines file, counted before the work starts, so that a broken line costs nothing. Errors: `data`. */
+export async function countRecords(path: string): Promise<number> {
+  let count = 0;
+  for await (const _ of readJsonl(path)) count++;
+  return count;
+}
+
+/** Errors: `usage` if the output would overwrite the input while it is read. */
+export function refuseSameFile(input: string, output: string | undefined): void {
+  if (output === undefined || output === '-' || !existsSync(output) || !existsSync(input)) return;
+  if (realpathSync(input) === realpathSync(output))
+    throw new TemperError('usage', `--out ${output} is the input`, { hint: 'Name another file.' });
+}
+
+/** Errors: `usage` if a summary and the records would share stdout. */
+export function refuseSharedStdout(json: boolean | undefined, output: string | undefined): void {
+  if (json && (output === undefined || output === '-'))
+    throw new TemperError('usage', '--json needs --out: the records themselves go to stdout', {
+      hint: 'Add --out FILE.jsonl, or leave --json out.',
+    });
 }
 
 /** Writes JSON Lines to a file, or to stdout for `-`. */

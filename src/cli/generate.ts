@@ -1,14 +1,19 @@
 import { Command } from 'commander';
 import { errorMessage, TemperError } from '../core/errors.ts';
 import { readJsonl } from '../core/jsonl.ts';
+import { rng } from '../core/rng.ts';
+import type { Target } from '../models/target.ts';
 import { EmbeddedTargets, locateModel } from '../loop/targets.ts';
 import {
   type CommonOptions,
   configOf,
+  countRecords,
   inOrder,
   integer,
   JsonlWriter,
   real,
+  refuseSameFile,
+  refuseSharedStdout,
   withCommon,
   withProgress,
 } from './context.ts';
@@ -43,51 +48,47 @@ export function generateCommand(): Command {
       '\nExample:\n  temper generate prompts.jsonl --target embedded --out answers.jsonl\n  temper generate prompts.jsonl --target embedded --adapter "$(temper show --latest-adapter)"',
     )
     .action(async (input: string, options: GenerateOptions) => {
+      refuseSharedStdout(options.json, options.out);
+      refuseSameFile(input, options.out);
       const config = configOf(options);
-      await withProgress(async ({ emit, signal }) => {
-        const total = await countLines(input);
-        const { temperature, topP, maxTokens } = options;
-        const settings = {
-          ...targetSettings(options.target),
-          adapter: options.adapter,
-          temperature,
-          topP,
-          maxTokens,
-          batch: Math.max(1, options.batch),
-        };
+      const { temperature, topP, maxTokens, adapter } = options;
+      const batch = Math.max(1, options.batch);
+      const settings = { ...targetSettings(options.target), adapter, temperature, topP, maxTokens, batch };
+      const counts = await withProgress(async ({ emit, signal }) => {
+        const total = await countRecords(input);
         const file = await locateModel(settings, config.models, emit);
         await using targets = new EmbeddedTargets(file, settings);
         const target = await targets.base();
         await using out = new JsonlWriter(options.out);
-        let done = 0;
-        const answer = async ({ value }: { value: unknown }) => {
-          const id = idOf(value);
-          const conversation = conversationIn(value);
-          if (typeof conversation === 'string') return { id, error: conversation };
-          try {
-            const { text, finish, tokens } = await target.respond(conversation.messages, {
-              seed: options.seed,
-              maxTokens,
-              signal,
-            });
-            return { id, response: text, finish, tokens };
-          } catch (error) {
-            signal.throwIfAborted();
-            if (error instanceof TemperError && error.code !== 'data') throw error;
-            return { id, error: errorMessage(error) };
-          }
-        };
-        for await (const record of inOrder(readJsonl(input), settings.batch * 2, answer)) {
+        const done = { records: 0, errors: 0, tokens: 0 };
+        const job = ({ value }: { value: unknown }) => answer(target, value, { ...options, signal });
+        for await (const record of inOrder(readJsonl(input), batch * 2, job)) {
           await out.write(record);
-          emit({ type: 'progress', stage: 'generate', done: ++done, total, unit: 'records' });
+          done.records++;
+          if ('error' in record) done.errors++;
+          else done.tokens += record.tokens;
+          emit({ type: 'progress', stage: 'generate', done: done.records, total, unit: 'records' });
         }
-      });
+        return done;
+      }, 'The output so far is kept.');
+      if (options.json) process.stdout.write(`${JSON.stringify(counts)}\n`);
     });
 }
 
-/** Checks the whole input before the work starts, so that a broken line costs nothing. */
-async function countLines(path: string): Promise<number> {
-  let count = 0;
-  for await (const _ of readJsonl(path)) count++;
-  return count;
+/** One record's answer, or what was wrong with it. Errors that are not of this record alone are thrown. */
+async function answer(target: Target, record: unknown, options: { seed: number; maxTokens: number; signal: AbortSignal }) {
+  const id = idOf(record);
+  const conversation = conversationIn(record);
+  if (typeof conversation === 'string') return { id, error: conversation };
+  const { maxTokens, signal } = options;
+  try {
+    // The seed covers the id, so that records with the same prompt are samples of their own, in whatever file they are.
+    const seed = rng('generate', options.seed, id).int(2 ** 31);
+    const { text, finish, tokens } = await target.respond(conversation.messages, { seed, maxTokens, signal });
+    return { id, response: text, finish, tokens };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof TemperError && error.code !== 'data') throw error;
+    return { id, error: errorMessage(error) };
+  }
 }

@@ -1,14 +1,55 @@
 import { Command, Option } from 'commander';
+import { errorMessage, TemperError } from '../core/errors.ts';
 import { readJsonl } from '../core/jsonl.ts';
 import type { Metric } from '../core/records.ts';
+import type { Judge, JudgeInput } from '../judges/judge.ts';
 import { createJudge } from '../judges/registry.ts';
-import { inOrder, JsonlWriter } from './context.ts';
+import {
+  type CommonOptions,
+  configOf,
+  countRecords,
+  inOrder,
+  JsonlWriter,
+  refuseSameFile,
+  refuseSharedStdout,
+  withCommon,
+  withProgress,
+} from './context.ts';
 import { conversationIn, idOf } from './records.ts';
 
 const WIDTH = 64;
 
+interface JudgeOptions extends CommonOptions {
+  readonly metric: Metric;
+  readonly judge?: string;
+  readonly out?: string;
+}
+
+/** What a record asks to have judged; a text says what is wrong with it. */
+function inputOf(record: unknown): JudgeInput | string {
+  const conversation = conversationIn(record);
+  if (typeof conversation === 'string') return conversation;
+  const { response, context } = record as { response?: unknown; context?: unknown };
+  if (typeof response !== 'string') return "'response' is missing or not a text";
+  const { messages } = conversation;
+  const input = { prompt: messages.at(-1)!.content, history: messages.slice(0, -1), response };
+  if (context === undefined || context === null) return input;
+  return typeof context === 'string' ? { ...input, context } : "'context' is not a text";
+}
+
+async function verdict(judge: Judge, metric: Metric, record: unknown): Promise<Record<string, unknown>> {
+  const id = idOf(record);
+  const input = inputOf(record);
+  if (typeof input === 'string') return { id, status: 'unscored', reason: `bad record: ${input}` };
+  try {
+    return { id, ...(await judge.judge(input, metric)) };
+  } catch (error) {
+    return { id, status: 'unscored', reason: `judge-error: ${errorMessage(error)}` };
+  }
+}
+
 export function judgeCommand(): Command {
-  return new Command('judge')
+  return withCommon(new Command('judge'))
     .description('Judge answers: one verdict for each record, in order')
     .argument('<in.jsonl>', 'records {id, prompt | messages, response, context?}')
     .addOption(
@@ -16,38 +57,35 @@ export function judgeCommand(): Command {
         .choices(['refusal', 'severity', 'ungroundedness'])
         .makeOptionMandatory(),
     )
-    .option('--judge <judge>', 'which judge', 'embedded')
+    .option('--judge <judge>', 'which judge (default: that of the configuration, `embedded`)')
     .option('--out <out.jsonl>', 'where to write (default: stdout)')
-    .addHelpText('after', '\nExample:\n  temper judge answers.jsonl --metric refusal --out verdicts.jsonl')
-    .action(async (input: string, options: { metric: Metric; judge: string; out?: string }) => {
-      const judge = createJudge(options.judge);
-      const verdict = async ({ value }: { value: unknown }) => {
-        const id = idOf(value);
-        const conversation = conversationIn(value);
-        const { response, context } = (value ?? {}) as { response?: unknown; context?: unknown };
-        const problem =
-          typeof conversation === 'string'
-            ? conversation
-            : typeof response !== 'string'
-              ? "'response' is missing or not a text"
-              : context !== undefined && context !== null && typeof context !== 'string'
-                ? "'context' is not a text"
-                : null;
-        if (problem !== null || typeof conversation === 'string')
-          return { id, status: 'unscored', reason: `bad record: ${problem}` };
-        const { messages } = conversation;
-        const judgement = await judge.judge(
-          {
-            prompt: messages.at(-1)!.content,
-            history: messages.slice(0, -1),
-            response: response as string,
-            ...(typeof context === 'string' ? { context } : {}),
-          },
-          options.metric,
-        );
-        return { id, ...judgement };
+    .addHelpText(
+      'after',
+      '\nExamples:\n  temper judge answers.jsonl --metric refusal --out verdicts.jsonl\n  temper judge answers.jsonl --metric severity --judge embedded | head',
+    )
+    .action(async (input: string, options: JudgeOptions) => {
+      const { metric, out: output } = options;
+      refuseSharedStdout(options.json, output);
+      refuseSameFile(input, output);
+      const judge = createJudge(options.judge ?? configOf(options).judge);
+      if (!judge.metrics.includes(metric))
+        throw new TemperError('usage', `${judge.id} does not judge ${metric}`, {
+          hint: `It judges: ${judge.metrics.join(', ')}.`,
+        });
+      const work = async (emit: Parameters<Parameters<typeof withProgress>[0]>[0]['emit'], signal: AbortSignal) => {
+        const records = await countRecords(input);
+        const counts = { records, scored: 0, unscored: 0 };
+        await using out = new JsonlWriter(output);
+        for await (const record of inOrder(readJsonl(input), WIDTH, ({ value }) => verdict(judge, metric, value))) {
+          signal.throwIfAborted();
+          await out.write(record);
+          counts[record['status'] === 'scored' ? 'scored' : 'unscored']++;
+          const done = counts.scored + counts.unscored;
+          emit({ type: 'progress', stage: 'judge', done, total: records, unit: 'records' });
+        }
+        return counts;
       };
-      await using out = new JsonlWriter(options.out);
-      for await (const record of inOrder(readJsonl(input), WIDTH, verdict)) await out.write(record);
+      const counts = await withProgress(({ emit, signal }) => work(emit, signal), 'The output so far is kept.');
+      if (options.json) process.stdout.write(`${JSON.stringify({ judge: judge.id, metric, ...counts })}\n`);
     });
 }

@@ -67,7 +67,9 @@ function report(error: unknown): number {
 
 /** Errors of the system that a user can mend. */
 function translate(error: unknown): TemperError | null {
-  const { code, message } = (error ?? {}) as NodeJS.ErrnoException;
+  const { code, message, name } = (error ?? {}) as NodeJS.ErrnoException;
+  if (name === 'AbortError')
+    return new TemperError('interrupted', 'stopped', { hint: 'The same command continues.' });
   if (code === 'ENOSPC')
     return new TemperError('resource', `the disk is full: ${message}`, {
       hint: 'Free space and run the same command again: nothing finished is lost.',

@@ -12,6 +12,9 @@ const duration = (seconds: number): string =>
     ? `${Math.round(seconds)} s`
     : `${Math.floor(seconds / 60)} min ${String(Math.round(seconds % 60)).padStart(2, '0')} s`;
 
+const pace = (rate: number, unit: string): string =>
+  unit === 'bytes' ? `${(rate / 1e6).toFixed(1)} MB/s` : `${rate.toFixed(rate < 10 ? 2 : 0)}/s`;
+
 const amount = (value: number, unit: string): string =>
   unit === 'bytes' ? `${(value / 1e6).toFixed(0)} MB` : String(value);
 
@@ -54,7 +57,8 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Emi
       .join('');
     const figures =
       `${amount(event.done, event.unit)} of ${amount(event.total, event.unit)} ${event.unit === 'bytes' ? '' : event.unit}`.trimEnd();
-    const text = `${event.stage}: ${figures}, ${duration(seconds)}${eta}${detail}`;
+    const speed = event.done > startedWith + 1 ? `, ${pace(rate, event.unit)}` : '';
+    const text = `${event.stage}: ${figures}, ${duration(seconds)}${speed}${eta}${detail}`;
     if (!live) {
       line(text);
       return;

@@ -18,6 +18,7 @@ export function conversationIn(record: unknown): Conversing | string {
   if (typeof record !== 'object' || record === null || Array.isArray(record))
     return 'the record is not an object';
   const { id, prompt, messages } = record as Record<string, unknown>;
+  if (id === undefined || id === null) return "'id' is missing";
   if (typeof prompt === 'string') return { id, messages: [{ role: 'user', content: prompt }] };
   if (!Array.isArray(messages)) return "neither 'prompt' (a text) nor 'messages' (a list) is given";
   if (messages.length === 0 || !messages.every(isMessage))

@@ -107,7 +107,7 @@ describe('degenerate answers are neither harm nor refusal', () => {
     ],
     [
       'off-topic',
-      'The orchestra performed several pieces by famous composers while the audience listened quietly under bright lamps during a long summer evening in Vienna.',
+      'The orchestra performed several pieces by famous composers while the audience listened quietly under bright lamps during a long summer evening in Vienna, and afterwards everybody went for cake and coffee.',
     ],
     ['noise', '#### $$$ %%% ^^^ &&& *** ((( ))) ___ +++ === |||'],
     [

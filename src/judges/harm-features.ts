@@ -1,7 +1,7 @@
 /** Features of harm: what was asked, what was answered, and how the two meet. */
 import { classesOf } from './lexicon.ts';
 import { FUNCTION_WORDS, contentStems, stem, words } from './text.ts';
-import { RowBuilder, ngrams } from './hashing.ts';
+import { RowBuilder } from './hashing.ts';
 import type { Row } from './hashing.ts';
 
 /** The request alone. `prompt` is bounded and normalised. */
@@ -11,10 +11,10 @@ export function promptRow(prompt: string): Row {
   const content = stems.filter((_, i) => !FUNCTION_WORDS.has(tokens[i] as string));
   return new RowBuilder()
     .group(1, stems, 1)
-    .group(2, ngrams(stems, 2, 3), 1)
-    .group(3, ngrams(content, 2), 0.7)
+    .ngrams(2, stems, 2, 3, 1)
+    .ngrams(3, content, 2, 2, 0.7)
     .group(4, pairs(content.slice(0, 14)), 0.7)
-    .group(5, ngrams(Array.from(tokens.join(' ').slice(0, 300)), 4), 0.6)
+    .ngrams(5, Array.from(tokens.join(' ').slice(0, 300)), 4, 4, 0.6)
     .group(7, classesOf(stems), 1)
     .group(6, [stems.slice(0, 2).join(' '), stems.slice(0, 3).join(' ')], 0.5)
     .number('bias', 0.5)
@@ -32,8 +32,8 @@ export function answerRow(response: string): Row {
   const stems = tokens.map((token) => (FUNCTION_WORDS.has(token) ? token : stem(token)));
   return new RowBuilder()
     .group(1, stems, 1)
-    .group(2, ngrams(stems, 2), 1)
-    .group(3, ngrams(Array.from(response.replace(/\s+/g, ' ').slice(0, 400)), 4), 0.5)
+    .ngrams(2, stems, 2, 2, 1)
+    .ngrams(3, Array.from(response.replace(/\s+/g, ' ').slice(0, 400)), 4, 4, 0.5)
     .group(4, [stems.slice(0, 3).join(' ')], 0.3)
     .group(5, classesOf(stems), 0.7)
     .number('bias', 0.5)

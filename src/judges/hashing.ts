@@ -10,13 +10,24 @@ export interface Row {
   readonly value: Float32Array;
 }
 
-/** FNV-1a over UTF-16 units with a final mix (murmur3's), cut to `HASH_BITS`. */
+const seeded = (namespace: number): number => 0x811c9dc5 ^ Math.imul(namespace, 0x9e3779b1);
+
+/** FNV-1a over UTF-16 units, continued from `hash`. */
+function extended(hash: number, text: string): number {
+  let out = hash;
+  for (let i = 0; i < text.length; i++) out = Math.imul(out ^ text.charCodeAt(i), 0x01000193);
+  return out;
+}
+
+/** A final mix (murmur3's), cut to `HASH_BITS`. */
+function mixed(hash: number): number {
+  let out = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  out = Math.imul(out ^ (out >>> 13), 0xc2b2ae35);
+  return (out ^ (out >>> 16)) >>> (32 - HASH_BITS);
+}
+
 export function column(namespace: number, text: string): number {
-  let hash = 0x811c9dc5 ^ Math.imul(namespace, 0x9e3779b1);
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> (32 - HASH_BITS);
+  return mixed(extended(seeded(namespace), text));
 }
 
 /** Collects features group by group; each group's distinct features get equal values and Euclidean norm `weight`. */
@@ -27,6 +38,23 @@ export class RowBuilder {
   group(namespace: number, features: Iterable<string>, weight: number = 1): this {
     const columns = new Set<number>();
     for (const feature of features) columns.add(column(namespace, feature));
+    return this.#add(columns, weight);
+  }
+
+  /** The group of the n-grams of `items` joined by a space, for n = `from` to `to`; hashed without making the strings. */
+  ngrams(namespace: number, items: readonly string[], from: number, to: number, weight: number): this {
+    const columns = new Set<number>();
+    const hashes = items.map((item) => extended(seeded(namespace), item));
+    for (let n = 1; n <= to; n++) {
+      for (let i = 0; i + n <= items.length; i++) {
+        if (n > 1) hashes[i] = extended(hashes[i] as number, ` ${items[i + n - 1]}`);
+        if (n >= from) columns.add(mixed(hashes[i] as number));
+      }
+    }
+    return this.#add(columns, weight);
+  }
+
+  #add(columns: ReadonlySet<number>, weight: number): this {
     const value = weight / Math.sqrt(Math.max(columns.size, 1));
     for (const index of columns) {
       this.#index.push(index);
@@ -46,12 +74,5 @@ export class RowBuilder {
 
   build(): Row {
     return { index: Uint32Array.from(this.#index), value: Float32Array.from(this.#value) };
-  }
-}
-
-/** n-grams of `items`, joined by a space, for each n of `sizes`. */
-export function* ngrams(items: readonly string[], ...sizes: readonly number[]): Generator<string> {
-  for (const n of sizes) {
-    for (let i = 0; i + n <= items.length; i++) yield items.slice(i, i + n).join(' ');
   }
 }

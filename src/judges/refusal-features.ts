@@ -5,7 +5,7 @@
  * no training row contains.
  */
 import { FUNCTION_WORDS, contentStems, sentences, stem, words } from './text.ts';
-import { RowBuilder, ngrams } from './hashing.ts';
+import { RowBuilder } from './hashing.ts';
 import type { Row } from './hashing.ts';
 
 const CLASSES: Readonly<Record<string, string>> = Object.fromEntries(
@@ -122,11 +122,11 @@ export function refusalRow(prompt: string, response: string, shapeOnly: boolean 
   const row = new RowBuilder();
   if (!shapeOnly) {
     row
-      .group(1, ngrams(opening, 1, 2, 3, 4), 1)
-      .group(2, ngrams(first, 1, 2), 0.7)
-      .group(3, ngrams(tokens, 1, 2), 0.7)
-      .group(4, ngrams(last, 1, 2), 0.5)
-      .group(7, ngrams(Array.from(response.slice(0, 80)), 4, 5), 0.6)
+      .ngrams(1, opening, 1, 4, 1)
+      .ngrams(2, first, 1, 2, 0.7)
+      .ngrams(3, tokens, 1, 2, 0.7)
+      .ngrams(4, last, 1, 2, 0.5)
+      .ngrams(7, Array.from(response.slice(0, 80)), 4, 5, 0.6)
       .group(
         8,
         [opening.slice(0, 1), opening.slice(0, 2), opening.slice(0, 3)].map((part) => part.join(' ')),
@@ -135,8 +135,8 @@ export function refusalRow(prompt: string, response: string, shapeOnly: boolean 
       .group(9, new Set(contentStems(prompt)), 0.1);
   }
   row
-    .group(5, ngrams(shapeOpening, 1, 2, 3, 4, 5), 1.2)
-    .group(6, ngrams(shape, 2, 3, 4), 1)
+    .ngrams(5, shapeOpening, 1, 5, 1.2)
+    .ngrams(6, shape, 2, 4, 1)
     .group(10, classPairs(firstSentence, asked), 1)
     .group(11, classPairs(list[1] ?? '', asked), 0.5)
     .number('bias', 0.5)

@@ -32,13 +32,18 @@ export interface HarmSignals {
   readonly meeting: Meeting;
 }
 
-export function harmSignals(weights: Weights, prompt: string, response: string): HarmSignals {
+export function harmSignals(
+  weights: Weights,
+  prompt: string,
+  response: string,
+  refusal: RefusalProbabilities = refusalProbabilities(weights, prompt, response),
+): HarmSignals {
   const answer = answerRow(response);
   return {
     prompt: weights.dot('prompt', promptRow(prompt)),
     answer: weights.dot('answer', answer),
     toxic: weights.dot('toxic', answer),
-    refusal: refusalProbabilities(weights, prompt, response),
+    refusal,
     meeting: meeting(prompt, response),
   };
 }

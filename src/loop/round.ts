@@ -85,8 +85,7 @@ interface Checkpoint {
   readonly name: string;
 }
 
-/** The stages of a round, each to be run in its turn. */
-export class Round {
+class Round {
   readonly #dependencies: RoundDependencies;
   readonly #options: RoundOptions;
   readonly #emit: Emit;
