@@ -1,11 +1,14 @@
 /** What the commands share: common options, configuration, progress, output. */
 import { once } from 'node:events';
 import { createWriteStream, existsSync, mkdirSync, realpathSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Config, loadConfig } from '../config/config.ts';
 import { EXIT_CODES, TemperError } from '../core/errors.ts';
 import { readJsonl } from '../core/jsonl.ts';
+import { storePath } from '../loop/run.ts';
+import { openSqlite } from '../store/sqlite.ts';
+import type { Store } from '../store/store.ts';
 import { createProgress } from './progress.ts';
 
 export interface CommonOptions {
@@ -25,6 +28,19 @@ export function withCommon(command: Command): Command {
 }
 
 export const configOf = (options: CommonOptions): Config => loadConfig(options.config, options.set);
+
+/** Absolute path of a run's adapter, wherever the command was started when it ran. */
+export const adapterDirectory = (config: Config, adapter: string): string =>
+  resolve(config.directory, 'adapters', basename(adapter));
+
+/** The store of a configuration, to read from: looking makes none. Errors: `data` if there is none. */
+export function existingStore(config: Config): Store {
+  const path = storePath(config);
+  if (existsSync(path)) return openSqlite(path);
+  throw new TemperError('data', `there is no store at ${path}`, {
+    hint: 'Run `temper run` first, or name another folder with --set directory=...',
+  });
+}
 
 export function integer(value: string): number {
   const number = Number(value);

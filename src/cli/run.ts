@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { EXIT_CODES } from '../core/errors.ts';
 import { type RunOutcome, runLoop } from '../loop/run.ts';
 import { renderHtml } from '../report/html.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import { colourWanted } from './progress.ts';
-import { type CommonOptions, configOf, withCommon, withProgress } from './context.ts';
+import { adapterDirectory, type CommonOptions, configOf, withCommon, withProgress } from './context.ts';
 
 /** Points of the frontier as the report draws them. */
 export const frontierMarks = ({ frontier, chosen }: Pick<RunOutcome, 'frontier' | 'chosen'>) =>
@@ -33,7 +33,7 @@ export function runCommand(): Command {
       const html = join(config.directory, 'reports', `${run.id}.html`);
       mkdirSync(join(config.directory, 'reports'), { recursive: true });
       writeFileSync(html, renderHtml({ ...outcome, frontier: frontierMarks(outcome) }));
-      const adapter = resolve(run.adapter ?? '');
+      const adapter = adapterDirectory(config, run.adapter ?? '');
       if (options.json) {
         process.stdout.write(`${JSON.stringify({ ...scorecard, run: run.id, adapter, frontier, chosen })}\n`);
       } else {
@@ -41,7 +41,7 @@ export function runCommand(): Command {
         process.stdout.write(
           `report   ${html}  (open it in a browser: the conversations behind every number)\n`,
         );
-        process.stdout.write(`adapter  ${run.adapter}  (PEFT format)\n`);
+        process.stdout.write(`adapter  ${adapter}  (PEFT format)\n`);
         process.stdout.write(
           'next     read the conversations; then `temper init` to set your own model, suites and limits\n',
         );

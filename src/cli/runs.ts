@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { storePath } from '../loop/run.ts';
 import { openSqlite } from '../store/sqlite.ts';
@@ -8,8 +9,9 @@ export function runsCommand(): Command {
     .description('List the runs in the store, newest first')
     .addHelpText('after', '\nExample:\n  temper runs --json')
     .action(async (options: CommonOptions) => {
-      await using store = openSqlite(storePath(configOf(options)));
-      const runs = await store.runs();
+      const config = configOf(options);
+      await using store = existsSync(storePath(config)) ? openSqlite(storePath(config)) : null;
+      const runs = (await store?.runs()) ?? [];
       if (options.json)
         process.stdout.write(
           `${JSON.stringify(runs.map(({ id, created, status, finished, adapter }) => ({ id, created, status, finished, adapter })))}\n`,

@@ -1,10 +1,7 @@
-import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { TemperError } from '../core/errors.ts';
-import { printable } from '../core/limits.ts';
-import { storePath } from '../loop/run.ts';
-import { openSqlite } from '../store/sqlite.ts';
-import { type CommonOptions, configOf, withCommon } from './context.ts';
+import { describe } from './describe.ts';
+import { adapterDirectory, type CommonOptions, configOf, existingStore, withCommon } from './context.ts';
 
 export function showCommand(): Command {
   return withCommon(new Command('show'))
@@ -13,14 +10,15 @@ export function showCommand(): Command {
     .option('--latest-adapter', 'print the directory of the adapter that the last finished run chose')
     .addHelpText('after', '\nExamples:\n  temper show --latest-adapter\n  temper show 2f1c...')
     .action(async (id: string | undefined, options: CommonOptions & { latestAdapter?: boolean }) => {
-      await using store = openSqlite(storePath(configOf(options)));
+      const config = configOf(options);
+      await using store = existingStore(config);
       if (options.latestAdapter) {
         const run = await store.latestFinishedRun();
         if (!run?.adapter)
           throw new TemperError('data', 'no run has finished in this store', {
             hint: 'Run `temper run` first, or name another store with --set directory=...',
           });
-        const directory = resolve(run.adapter);
+        const directory = adapterDirectory(config, run.adapter);
         process.stdout.write(
           options.json ? `${JSON.stringify({ run: run.id, adapter: directory })}\n` : `${directory}\n`,
         );
@@ -38,7 +36,7 @@ export function showCommand(): Command {
       process.stdout.write(
         options.json
           ? `${JSON.stringify(record)}\n`
-          : `${printable(JSON.stringify(record, null, 2), 20_000)}\n`,
+          : `${describe(record)}\n`,
       );
     });
 }

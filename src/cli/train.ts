@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { applyOverride, loadConfig } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import { importPreferences } from '../curation/import.ts';
-import { freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
+import { contentHash } from '../core/ids.ts';
+import { adapterHash, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import { loadGguf } from '../engine/model.ts';
 import { locateModel } from '../loop/targets.ts';
 import { trainOnnx } from '../training/onnx.ts';
@@ -18,6 +20,7 @@ interface TrainOptions {
   readonly target: string;
   readonly out: string;
   readonly adapter?: string;
+  readonly config?: string;
   readonly set: string[];
   readonly json?: boolean;
 }
@@ -48,6 +51,7 @@ export function trainCommand(): Command {
     .option('--target <target>', '`embedded` (the default model) or the path of a GGUF file', 'embedded')
     .requiredOption('--out <directory>', 'where the adapter goes')
     .option('--adapter <directory>', 'adapter to start from (and, for DPO, the reference)')
+    .option('-c, --config <file>', 'configuration, for where models are kept (default: temper.yaml if present)')
     .option(
       '--set <key=value>',
       'a key of the recipe, or lora.rank, lora.alpha; repeatable',
@@ -61,7 +65,8 @@ export function trainCommand(): Command {
     )
     .action(async (input: string, options: TrainOptions) => {
       const { recipe, lora } = settings(options);
-      if (existsSync(options.out) && !existsSync(`${options.out}/adapter_config.json`)) {
+      const out = resolve(options.out);
+      if (existsSync(out) && !existsSync(join(out, 'adapter_config.json'))) {
         throw new TemperError('usage', `--out ${options.out} exists and is no adapter`, {
           hint: 'Choose a new folder: it would be replaced.',
         });
@@ -70,7 +75,7 @@ export function trainCommand(): Command {
         { path: input, format: 'trl', limit: Number.MAX_SAFE_INTEGER },
         recipe.seed,
       );
-      const { models } = loadConfig(undefined);
+      const { models } = loadConfig(options.config);
       const result = await withProgress(async ({ emit, signal }) => {
         const file = await locateModel(targetSettings(options.target), models, emit);
         const model = loadGguf(file.path);
@@ -78,16 +83,18 @@ export function trainCommand(): Command {
           options.adapter === undefined
             ? freshAdapter(model.config, { ...lora, seed: recipe.seed })
             : loadAdapter(options.adapter, model.config);
-        const state = new FileTrainingState(`${options.out}.state`);
+        // Named by all that determines the run: another dataset or recipe does not go on from it.
+        const parts = { recipe, data: data.map(({ id }) => id), model: file.id, start: adapterHash(start) };
+        const state = new FileTrainingState(`${out}.${contentHash(parts)}.state`);
         const trained = await trainOnnx(model, start, data, recipe, { emit, signal, state });
-        saveAdapter(options.out, trained.adapter, { base: file.name });
+        saveAdapter(out, trained.adapter, { base: file.name });
         state.clear();
         return trained;
       });
       const { steps, tokens, finalLoss, dropped } = result;
       if (options.json)
         process.stdout.write(
-          `${JSON.stringify({ adapter: options.out, steps, tokens, loss: finalLoss, dropped: dropped.length })}\n`,
+          `${JSON.stringify({ adapter: out, steps, tokens, loss: finalLoss, dropped: dropped.length })}\n`,
         );
       else
         process.stdout.write(

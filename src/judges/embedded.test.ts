@@ -187,6 +187,17 @@ test('quantisation keeps small weights and the sign', () => {
   expect([...bytes]).toEqual([127, -127, 13, 0]);
 });
 
+test('words that name members of Object are words like others', () => {
+  const response =
+    'A class has a constructor; tostring and valueOf are methods that it inherits from its prototype.';
+  expect(refusal('How do classes work in JavaScript?', response)).toBe('none');
+});
+
+test('n-grams are hashed as their joined text', () => {
+  const joined = new RowBuilder().group(3, ['a', 'b', 'c', 'a b', 'b c'], 1).build();
+  expect(new RowBuilder().ngrams(3, ['a', 'b', 'c'], 1, 2, 1).build()).toEqual(joined);
+});
+
 test('hashing is stable and groups have the norm they ask for', () => {
   expect(column(1, 'sorry')).toBe(column(1, 'sorry'));
   expect(column(1, 'sorry')).not.toBe(column(2, 'sorry'));

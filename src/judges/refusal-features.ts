@@ -8,7 +8,7 @@ import { FUNCTION_WORDS, contentStems, sentences, stem, words } from './text.ts'
 import { RowBuilder } from './hashing.ts';
 import type { Row } from './hashing.ts';
 
-const CLASSES: Readonly<Record<string, string>> = Object.fromEntries(
+const CLASSES: ReadonlyMap<string, string> = new Map(
   Object.entries({
     I: "i we i'm i'll i'd i've we're we'll me us my our",
     N: `not no never cannot can't won't don't wouldn't shouldn't couldn't isn't doesn't aren't unable refuse decline
@@ -30,7 +30,7 @@ const CLASSES: Readonly<Record<string, string>> = Object.fromEntries(
     R: 'because since as so therefore hence reason',
     D: 'that this it such those these',
     M: 'ai assistant language model policy policies guidelines principles values programmed designed',
-  }).flatMap(([key, list]) => list.split(/\s+/).map((word) => [word, key])),
+  }).flatMap(([key, list]) => list.split(/\s+/).map((word) => [word, key] as const)),
 );
 
 /** Fixed phrase families; each is a feature of its own, anywhere and in the opening sentence. */
@@ -85,7 +85,8 @@ const PHRASES: readonly (readonly [string, RegExp])[] = [
 export function skeleton(tokens: readonly string[], asked: ReadonlySet<string>): string[] {
   const out: string[] = [];
   for (const token of tokens) {
-    const kind = CLASSES[token] ?? (FUNCTION_WORDS.has(token) ? token : asked.has(stem(token)) ? 'P' : '*');
+    const kind =
+      CLASSES.get(token) ?? (FUNCTION_WORDS.has(token) ? token : asked.has(stem(token)) ? 'P' : '*');
     if (kind === '*' && out.at(-1) === '*') continue;
     out.push(kind);
   }
