@@ -69,7 +69,8 @@ export async function withProgress<T>(
   let stoppedAt = 0;
   const stop = (): void => {
     const now = performance.now();
-    if (controller.signal.aborted && now - stoppedAt > SECOND_REQUEST_MS) process.exit(EXIT_CODES.interrupted);
+    if (controller.signal.aborted && now - stoppedAt > SECOND_REQUEST_MS)
+      process.exit(EXIT_CODES.interrupted);
     stoppedAt ||= now;
     controller.abort(new TemperError('interrupted', 'stopped', { hint }));
   };

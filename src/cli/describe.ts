@@ -1,6 +1,13 @@
 /** A record of the store as text to read. Everything that a model or a file said goes through `printable`. */
 import { printable } from '../core/limits.ts';
-import type { Conversation, Finding, Message, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
+import type {
+  Conversation,
+  Finding,
+  Message,
+  PreferenceExample,
+  Scenario,
+  Verdict,
+} from '../core/records.ts';
 import type { RunRecord } from '../store/store.ts';
 
 /** What `Store.find` gives, one kind of record at a time. */
@@ -18,7 +25,13 @@ const field = (name: string, value: unknown): string[] =>
   value === undefined || value === null ? [] : [`${name.padEnd(13)} ${printable(String(value))}`];
 
 /** Text of several lines, indented under who said it. */
-const said = (who: string, text: string): string[] => ['', `${who}:`, ...printable(text).split('\n').map((line) => `  ${line}`)];
+const said = (who: string, text: string): string[] => [
+  '',
+  `${who}:`,
+  ...printable(text)
+    .split('\n')
+    .map((line) => `  ${line}`),
+];
 
 function score(verdict: Verdict): string {
   if (verdict.status === 'unscored') return `${verdict.metric} unscored (${printable(verdict.reason, 200)})`;
@@ -32,11 +45,17 @@ function conversation({ scenario, conversation: spoken, verdicts = [] }: Found):
   const turns = spoken.turns.flatMap((turn) => [
     ...said(`user (turn ${turn.index + 1}, ${turn.move})`, turn.request),
     ...said(`target (${turn.finish}, ${turn.tokens} tokens)`, turn.error ?? turn.response),
-    ...verdicts.filter((verdict) => verdict.turn === turn.index).map((verdict) => `  -> ${score(verdict)}  [${verdict.judge}]`),
+    ...verdicts
+      .filter((verdict) => verdict.turn === turn.index)
+      .map((verdict) => `  -> ${score(verdict)}  [${verdict.judge}]`),
   ]);
   return [
     ...field('conversation', spoken.id),
-    ...field('scenario', scenario && `${scenario.key} (${scenario.kind}, ${scenario.category}, ${scenario.split}) ${scenario.id}`),
+    ...field(
+      'scenario',
+      scenario &&
+        `${scenario.key} (${scenario.kind}, ${scenario.category}, ${scenario.split}) ${scenario.id}`,
+    ),
     ...field('attack', spoken.attack),
     ...field('target', spoken.target),
     ...turns,
@@ -85,7 +104,10 @@ export function describe(record: Record<string, unknown>): string {
     ...(finding
       ? [
           ...field('finding', finding.id),
-          ...field('kind', `${finding.kind}${finding.severity === undefined ? '' : `, severity ${finding.severity}`}, turn ${finding.turn + 1}`),
+          ...field(
+            'kind',
+            `${finding.kind}${finding.severity === undefined ? '' : `, severity ${finding.severity}`}, turn ${finding.turn + 1}`,
+          ),
           ...field('category', finding.category),
           ...field('verdict', finding.verdict),
         ]

@@ -76,7 +76,11 @@ export function generateCommand(): Command {
 }
 
 /** One record's answer, or what was wrong with it. Errors that are not of this record alone are thrown. */
-async function answer(target: Target, record: unknown, options: { seed: number; maxTokens: number; signal: AbortSignal }) {
+async function answer(
+  target: Target,
+  record: unknown,
+  options: { seed: number; maxTokens: number; signal: AbortSignal },
+) {
   const id = idOf(record);
   const conversation = conversationIn(record);
   if (typeof conversation === 'string') return { id, error: conversation };

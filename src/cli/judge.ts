@@ -72,11 +72,16 @@ export function judgeCommand(): Command {
         throw new TemperError('usage', `${judge.id} does not judge ${metric}`, {
           hint: `It judges: ${judge.metrics.join(', ')}.`,
         });
-      const work = async (emit: Parameters<Parameters<typeof withProgress>[0]>[0]['emit'], signal: AbortSignal) => {
+      const work = async (
+        emit: Parameters<Parameters<typeof withProgress>[0]>[0]['emit'],
+        signal: AbortSignal,
+      ) => {
         const records = await countRecords(input);
         const counts = { records, scored: 0, unscored: 0 };
         await using out = new JsonlWriter(output);
-        for await (const record of inOrder(readJsonl(input), WIDTH, ({ value }) => verdict(judge, metric, value))) {
+        for await (const record of inOrder(readJsonl(input), WIDTH, ({ value }) =>
+          verdict(judge, metric, value),
+        )) {
           signal.throwIfAborted();
           await out.write(record);
           counts[record['status'] === 'scored' ? 'scored' : 'unscored']++;
@@ -85,7 +90,10 @@ export function judgeCommand(): Command {
         }
         return counts;
       };
-      const counts = await withProgress(({ emit, signal }) => work(emit, signal), 'The output so far is kept.');
+      const counts = await withProgress(
+        ({ emit, signal }) => work(emit, signal),
+        'The output so far is kept.',
+      );
       if (options.json) process.stdout.write(`${JSON.stringify({ judge: judge.id, metric, ...counts })}\n`);
     });
 }

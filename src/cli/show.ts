@@ -33,10 +33,6 @@ export function showCommand(): Command {
         throw new TemperError('data', `nothing in this store has the id ${id}`, {
           hint: '`temper runs` lists the runs; findings are listed by `temper attack`.',
         });
-      process.stdout.write(
-        options.json
-          ? `${JSON.stringify(record)}\n`
-          : `${describe(record)}\n`,
-      );
+      process.stdout.write(options.json ? `${JSON.stringify(record)}\n` : `${describe(record)}\n`);
     });
 }

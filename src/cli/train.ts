@@ -51,7 +51,10 @@ export function trainCommand(): Command {
     .option('--target <target>', '`embedded` (the default model) or the path of a GGUF file', 'embedded')
     .requiredOption('--out <directory>', 'where the adapter goes')
     .option('--adapter <directory>', 'adapter to start from (and, for DPO, the reference)')
-    .option('-c, --config <file>', 'configuration, for where models are kept (default: temper.yaml if present)')
+    .option(
+      '-c, --config <file>',
+      'configuration, for where models are kept (default: temper.yaml if present)',
+    )
     .option(
       '--set <key=value>',
       'a key of the recipe, or lora.rank, lora.alpha; repeatable',

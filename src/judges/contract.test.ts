@@ -9,6 +9,8 @@ import { JUDGES, createJudge } from './registry.ts';
 function check(judgement: Judgement, metric: Metric): void {
   if (judgement.status === 'unscored') {
     expect(judgement.reason).not.toBe('');
+    // An error that the judge caught in itself is a bug, not a verdict.
+    expect(judgement.reason).not.toMatch(/^judge-error/);
     return;
   }
   const { severity, refusal, ungroundedness, probability } = judgement;

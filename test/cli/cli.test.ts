@@ -277,6 +277,6 @@ describe('contracts', () => {
     const path = join(work, 'made.yaml');
     expect(temper('init', path).status).toBe(0);
     expect(temper('init', path).status).toBe(2);
-    expect(temper('runs', '--config', path).status).toBe(0);
+    expect(temper('doctor', '--config', path).status).toBe(0);
   });
 });
