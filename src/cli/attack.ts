@@ -2,17 +2,18 @@ import { Command } from 'commander';
 import type { Finding } from '../core/records.ts';
 import { campaign } from '../loop/run.ts';
 import { estimate } from '../report/format.ts';
-import { type CommonOptions, configOf, withCommon, withProgress } from './context.ts';
+import { withCommon, withProgress } from './context.ts';
+import { targetConfig, type TargetOptions, withTarget } from './target.ts';
 
 export function attackCommand(): Command {
-  return withCommon(new Command('attack'))
+  return withTarget(withCommon(new Command('attack')))
     .description('Run the adversarial dev scenarios, attacks included, and list what broke')
     .addHelpText(
       'after',
-      '\nExamples:\n  temper attack\n  temper attack --set suites.dev.adversarial=60 --json',
+      '\nExamples:\n  temper attack\n  temper attack --target model.gguf --set suites.dev.adversarial=60 --json',
     )
-    .action(async (options: CommonOptions) => {
-      const config = configOf(options);
+    .action(async (options: TargetOptions) => {
+      const config = targetConfig(options);
       const { findings, byAttack, byCategory } = await withProgress((tools) => campaign(config, tools));
       if (options.json) {
         process.stdout.write(`${JSON.stringify({ findings, byAttack, byCategory })}\n`);

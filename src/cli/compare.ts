@@ -1,21 +1,24 @@
 import { Command } from 'commander';
-import { compareAdapters } from '../loop/run.ts';
+import { compareArms } from '../loop/compare.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import { type CommonOptions, configOf, withCommon, withProgress } from './context.ts';
 import { colourWanted } from './progress.ts';
 
 export function compareCommand(): Command {
   return withCommon(new Command('compare'))
-    .description('Compare two adapters (or `base`) of the target on the same sealed scenarios, paired')
-    .argument('<a>', 'adapter directory, or `base`')
-    .argument('<b>', 'adapter directory, or `base`')
+    .description('Compare two runs, adapters or models on the same sealed scenarios, paired')
+    .argument(
+      '<a>',
+      'id of a run, adapter directory, GGUF file, `embedded`, or `base` (the configured target)',
+    )
+    .argument('<b>', 'the same')
     .addHelpText(
       'after',
-      '\nExample:\n  temper compare base "$(temper show --latest-adapter)"\n  temper compare adapters/one adapters/two --json',
+      '\nExamples:\n  temper compare base "$(temper show --latest-adapter)"\n  temper compare adapters/one adapters/two --json\n  temper compare RUN_A RUN_B',
     )
     .action(async (a: string, b: string, options: CommonOptions) => {
       const config = configOf(options);
-      const scorecard = await withProgress((tools) => compareAdapters(config, a, b, tools));
+      const scorecard = await withProgress((tools) => compareArms(config, a, b, tools));
       process.stdout.write(
         options.json
           ? `${JSON.stringify(scorecard)}\n`

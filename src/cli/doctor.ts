@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
+import { dirname, resolve } from 'node:path';
 import { Command } from 'commander';
 import { errorMessage, EXIT_CODES } from '../core/errors.ts';
 import { DEFAULT_MODEL } from '../models/catalog.ts';
@@ -48,11 +49,13 @@ export function doctorCommand(): Command {
           detail: `${(freemem() / GB).toFixed(1)} of ${(totalmem() / GB).toFixed(1)} GB free; a run takes up to 4`,
         })),
         await check('disk', () => {
-          mkdirSync(config.directory, { recursive: true });
-          const { bavail, bsize } = statfsSync(config.directory);
+          let folder = resolve(config.directory);
+          while (!existsSync(folder)) folder = dirname(folder);
+          accessSync(folder, constants.W_OK);
+          const { bavail, bsize } = statfsSync(folder);
           return {
             state: bavail * bsize > NEEDED_DISK ? 'ok' : 'missing',
-            detail: `${((bavail * bsize) / GB).toFixed(1)} GB free in ${config.directory}`,
+            detail: `${((bavail * bsize) / GB).toFixed(1)} GB free in ${folder}`,
           };
         }),
         await check('default model', async () => {

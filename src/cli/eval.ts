@@ -1,19 +1,20 @@
 import { Command, Option } from 'commander';
 import { evaluate } from '../loop/run.ts';
 import { renderTerminal } from '../report/terminal.ts';
-import { type CommonOptions, configOf, withCommon, withProgress } from './context.ts';
+import { withCommon, withProgress } from './context.ts';
+import { targetConfig, type TargetOptions, withTarget } from './target.ts';
 import { colourWanted } from './progress.ts';
 
 export function evalCommand(): Command {
-  return withCommon(new Command('eval'))
+  return withTarget(withCommon(new Command('eval')))
     .description('Measure the target alone on a split and print its scorecard')
     .addOption(new Option('--split <split>', 'which scenarios').choices(['dev', 'sealed']).default('sealed'))
     .addHelpText(
       'after',
-      '\nExamples:\n  temper eval --split dev\n  temper eval --set target.adapter=.temper/adapters/ID --json',
+      '\nExamples:\n  temper eval --split dev\n  temper eval --adapter "$(temper show --latest-adapter)" --json',
     )
-    .action(async (options: CommonOptions & { split: 'dev' | 'sealed' }) => {
-      const config = configOf(options);
+    .action(async (options: TargetOptions & { split: 'dev' | 'sealed' }) => {
+      const config = targetConfig(options);
       const { scorecard } = await withProgress((tools) => evaluate(config, options.split, tools));
       process.stdout.write(
         options.json

@@ -57,7 +57,7 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Emi
       .join('');
     const figures =
       `${amount(event.done, event.unit)} of ${amount(event.total, event.unit)} ${event.unit === 'bytes' ? '' : event.unit}`.trimEnd();
-    const speed = event.done > startedWith + 1 ? `, ${pace(rate, event.unit)}` : '';
+    const speed = seconds > 0.5 && event.done > startedWith + 1 ? `, ${pace(rate, event.unit)}` : '';
     const text = `${event.stage}: ${figures}, ${duration(seconds)}${speed}${eta}${detail}`;
     if (!live) {
       line(text);

@@ -1,35 +1,73 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { Command, Option } from 'commander';
-import { finishedRun } from '../loop/run.ts';
+import type { Config } from '../config/config.ts';
+import { finishedResult, finishedRun } from '../loop/run.ts';
 import { renderHtml } from '../report/html.ts';
+import { renderMarkdown } from '../report/markdown.ts';
 import { renderTerminal } from '../report/terminal.ts';
-import { type CommonOptions, configOf, withCommon } from './context.ts';
+import {
+  adapterDirectory,
+  type CommonOptions,
+  configOf,
+  existingStore,
+  withCommon,
+  withProgress,
+} from './context.ts';
+import { colourWanted } from './progress.ts';
 import { frontierMarks } from './run.ts';
+
+type Format = 'terminal' | 'markdown' | 'json' | 'html';
+
+interface ReportOptions extends CommonOptions {
+  readonly format: Format;
+  readonly out?: string;
+}
+
+/** Only the HTML report needs the conversations, and so the model; the others are the stored scorecard. */
+const FORMATS: Readonly<
+  Record<Format, (config: Config, id: string | undefined, colour: boolean) => Promise<string>>
+> = {
+  terminal: async (config, id, colour) =>
+    renderTerminal((await finishedResult(config, id)).scorecard, { colour }),
+  markdown: async (config, id) => renderMarkdown((await finishedResult(config, id)).scorecard),
+  json: async (config, id) => {
+    const { run, scorecard, frontier, chosen } = await finishedResult(config, id);
+    const adapter = adapterDirectory(config, run.adapter ?? '');
+    return `${JSON.stringify({ ...scorecard, run: run.id, adapter, frontier, chosen })}\n`;
+  },
+  html: async (config, id) => {
+    const outcome = await withProgress((tools) => finishedRun(config, id, tools));
+    return renderHtml({ ...outcome, frontier: frontierMarks(outcome) });
+  },
+};
 
 export function reportCommand(): Command {
   return withCommon(new Command('report'))
     .description('Write the report of a finished run again')
     .argument('[run]', 'id of the run (default: the last finished one)')
     .addOption(
-      new Option('--format <format>', 'which form').choices(['terminal', 'html', 'json']).default('terminal'),
+      new Option('--format <format>', 'which form').choices(Object.keys(FORMATS)).default('terminal'),
     )
     .option('--out <file>', 'where to write (default: stdout)')
-    .addHelpText('after', '\nExample:\n  temper report --format html --out report.html')
-    .action(
-      async (
-        id: string | undefined,
-        options: CommonOptions & { format: 'terminal' | 'html' | 'json'; out?: string },
-      ) => {
-        const outcome = await finishedRun(configOf(options), id);
-        const { scorecard } = outcome;
-        const text = {
-          terminal: () => renderTerminal(scorecard, { colour: false }),
-          json: () =>
-            `${JSON.stringify({ ...scorecard, run: outcome.run.id, adapter: outcome.run.adapter, frontier: outcome.frontier, chosen: outcome.chosen })}\n`,
-          html: () => renderHtml({ ...outcome, frontier: frontierMarks(outcome) }),
-        }[options.json ? 'json' : options.format]();
-        if (options.out === undefined) process.stdout.write(text);
-        else writeFileSync(options.out, text);
-      },
-    );
+    .addHelpText(
+      'after',
+      '\nExamples:\n  temper report --format html --out report.html\n  temper report RUN --format markdown',
+    )
+    .action(async (id: string | undefined, options: ReportOptions) => {
+      const config = configOf(options);
+      await existingStore(config)[Symbol.asyncDispose]();
+      const format = options.json ? 'json' : options.format;
+      const text = await FORMATS[format](
+        config,
+        id,
+        options.out === undefined && colourWanted(process.stdout),
+      );
+      if (options.out === undefined) {
+        process.stdout.write(text);
+        return;
+      }
+      mkdirSync(dirname(options.out), { recursive: true });
+      writeFileSync(options.out, text);
+    });
 }

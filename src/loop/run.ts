@@ -3,7 +3,6 @@ import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import type { Finding, Scenario } from '../core/records.ts';
 import type { CuratedDataset } from '../curation/curate.ts';
-import { adapterHash, loadAdapter } from '../engine/adapter.ts';
 import { findingOf } from '../findings/findings.ts';
 import { harmful, type Judged } from '../metrics/conversation.ts';
 import { type Estimate, rate } from '../metrics/rate.ts';
@@ -27,10 +26,22 @@ export interface RunOutcome {
   readonly known: boolean;
 }
 
-/** Runs a round under this configuration, or continues it, or finds it finished. */
-export async function runLoop(config: Config, tools: RunOptions = {}): Promise<RunOutcome> {
+/** Runs a round under this configuration, or continues it, or finds it finished. Errors: `data` if it is not the run `expected`. */
+export async function runLoop(
+  config: Config,
+  tools: RunOptions = {},
+  expected?: string,
+): Promise<RunOutcome> {
   await using workplace = await Workplace.open(config, tools);
   const { id, options, dependencies } = await workplace.round();
+  if (expected !== undefined && id !== expected)
+    throw new TemperError(
+      'data',
+      `the conversations of run ${expected} belong to another program, judge, model or suite`,
+      {
+        hint: 'Its scorecard is kept: use --format terminal, markdown or json.',
+      },
+    );
   const run = await openRun(workplace.store, id, config);
   const result = await runRound(workplace.scenarios, dependencies, options(run.created));
   return { ...result, ...(await closeRun(workplace.store, run, result)) };
@@ -61,25 +72,35 @@ async function closeRun(
   return { run: finished, known: false };
 }
 
-/** A finished run again, with its conversations, from the store alone. Errors: `data` if there is none. */
-export async function finishedRun(config: Config, id: string | undefined): Promise<RunOutcome> {
-  const run = await (async () => {
-    await using store = openSqlite(storePath(config));
-    return id === undefined ? store.latestFinishedRun() : store.run(id);
-  })();
-  if (!run || run.status !== 'finished') {
-    throw new TemperError(
-      'data',
-      id === undefined
-        ? 'no run has finished in this store'
-        : `the run ${id} is not in this store, or has not finished`,
-      {
-        hint: '`temper runs` lists the runs; `temper run` makes or continues one.',
-      },
-    );
-  }
+/** What a finished run left in the store. */
+export type RunResult = Pick<RunOutcome, 'run' | 'scorecard' | 'frontier' | 'chosen'>;
+
+/** The result of a finished run (default: the last), from the store alone. Errors: `data` if there is none. */
+export async function finishedResult(config: Config, id: string | undefined): Promise<RunResult> {
+  await using store = openSqlite(storePath(config));
+  const run = await (id === undefined ? store.latestFinishedRun() : store.run(id));
+  const selection =
+    run && ((await store.stage(run.id, 'select')) as Pick<RunResult, 'frontier' | 'chosen'> | null);
+  if (run?.status === 'finished' && selection)
+    return { run, scorecard: run.scorecard as Scorecard, ...selection };
+  const wanted =
+    id === undefined
+      ? 'no run has finished in this store'
+      : `the run ${id} is not in this store, or has not finished`;
+  throw new TemperError('data', wanted, {
+    hint: '`temper runs` lists the runs; `temper run` makes or continues one.',
+  });
+}
+
+/** A finished run with its conversations. Errors: `data` if there is none, or if this program would make another run. */
+export async function finishedRun(
+  config: Config,
+  id: string | undefined,
+  tools: RunOptions = {},
+): Promise<RunOutcome> {
+  const { run } = await finishedResult(config, id);
   const settings = { ...(run.config as Config), directory: config.directory, models: config.models };
-  return runLoop(settings);
+  return runLoop(settings, tools, run.id);
 }
 
 /** Measures the target alone on a split: a scorecard with one arm. */
@@ -135,33 +156,5 @@ export async function curateDev(config: Config, tools: RunOptions = {}): Promise
   await using workplace = await Workplace.open(config, tools);
   const { id, options, dependencies } = await workplace.round();
   const run = await openRun(workplace.store, id, config);
-  return curateRound(workplace.scenarios, dependencies, options(run.created));
-}
-
-/** Two adapters (or `base`) on the sealed scenarios, as the arms of one scorecard. */
-export async function compareAdapters(
-  config: Config,
-  a: string,
-  b: string,
-  tools: RunOptions = {},
-): Promise<Scorecard> {
-  await using workplace = await Workplace.open(config, tools);
-  const { targets, scenarios } = workplace;
-  const arm = async (name: string): Promise<Judged[]> => {
-    if (name === 'base') return workplace.measure('base', scenarios.sealed, await targets.base());
-    const adapter = loadAdapter(name, targets.model.config);
-    return workplace.measure(
-      name,
-      scenarios.sealed,
-      await targets.adapted({ id: adapterHash(adapter), adapter }, 1),
-    );
-  };
-  const before = await arm(a);
-  const after = await arm(b);
-  return buildScorecard({
-    about: { ...workplace.about(new Date().toISOString(), 'sealed'), adapter: `${a} against ${b}` },
-    before,
-    after,
-    gate: config.gate,
-  });
+  return await curateRound(workplace.scenarios, dependencies, options(run.created));
 }

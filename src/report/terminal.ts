@@ -28,6 +28,12 @@ function wrapped(text: string, width: number, indent: string): string[] {
   return [...lines, line].map((each) => (each.length > width ? `${each.slice(0, width - 1)}…` : each));
 }
 
+const LABEL = 11;
+
+/** Text beside its label, further lines below the text. */
+const labelled = (label: string, text: string): string[] =>
+  wrapped(text, WIDTH - LABEL, '').map((line, i) => (i === 0 ? label : '').padEnd(LABEL) + line);
+
 export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): string {
   const paint = (style: Parameters<typeof styleText>[0], text: string): string =>
     colour ? styleText(style, text, { validateStream: false }) : text;
@@ -47,16 +53,11 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
   };
   const { rows, rest } = scorecardLines(card);
   const out: string[] = [];
-  out.push(paint('bold', 'Scorecard'), ...wrapped(`target     ${card.about.target}`, WIDTH, '           '));
-  if (card.about.adapter) out.push(...wrapped(`adapter    ${card.about.adapter}`, WIDTH, '           '));
-  out.push(
-    ...wrapped(
-      `scenarios  ${card.about.suite}, ${card.about.split ?? ''} split, user: ${card.about.simulator}`,
-      WIDTH,
-      '           ',
-    ),
-  );
-  out.push(...wrapped(`judge      ${card.about.judge}`, WIDTH, '           '), '');
+  const { target, adapter, suite, split, simulator, judge } = card.about;
+  out.push(paint('bold', 'Scorecard'), ...labelled('target', target));
+  if (adapter) out.push(...labelled('adapter', adapter));
+  out.push(...labelled('scenarios', `${suite}, ${split ?? ''} split, user: ${simulator}`));
+  out.push(...labelled('judge', judge), '');
   out.push(paint('dim', head), ...rows.map(line), '', ...rest.map(line));
   out.push(...categoryTable(card, compared));
   if (card.gate) {

@@ -9,11 +9,12 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { configSchema, loadConfig } from '../../src/config/config.ts';
 import { defaultModelPath } from '../model.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -271,6 +272,36 @@ describe('contracts', () => {
       temper('generate', prompts, '--target', 'embedded', '--adapter', adapter, '--max-tokens', '12').stdout,
     );
     expect(after[0]!['response']).toContain('Bananas');
+  });
+
+  test("records without what they need, the input as output, a summary on the records' stdout", () => {
+    const input = file(
+      'odd.jsonl',
+      '{"prompt":"no id","response":"x"}\n5\n{"id":"a","prompt":"p","response":"r","context":1}\n',
+    );
+    const before = readFileSync(input, 'utf8');
+    for (const args of [
+      ['judge', input, '--metric', 'refusal'],
+      ['generate', input, '--target', 'embedded'],
+    ]) {
+      expect(temper(...args, '--out', input), args[0]).toMatchObject({ status: 2 });
+      expect(temper(...args, '--json'), args[0]).toMatchObject({ status: 2, stdout: '' });
+    }
+    expect(readFileSync(input, 'utf8')).toBe(before);
+    const out = join(work, 'new', 'odd-verdicts.jsonl');
+    const { status, stdout } = temper('judge', input, '--metric', 'ungroundedness', '--out', out, '--json');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      metric: 'ungroundedness',
+      records: 3,
+      scored: 0,
+      unscored: 3,
+    });
+    expect(lines(readFileSync(out, 'utf8')).map(({ id, status: state }) => [id, state])).toEqual([
+      [null, 'unscored'],
+      [null, 'unscored'],
+      ['a', 'unscored'],
+    ]);
   });
 
   test('init writes a configuration that validates, and does not overwrite', () => {

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { configSchema } from '../config/config.ts';
+import { EXPLANATIONS, OPTIONAL } from './explanations.ts';
+import { exampleConfig } from './init.ts';
+
+const paths = (value: unknown, path = ''): string[] =>
+  typeof value !== 'object' || value === null || Array.isArray(value)
+    ? [path]
+    : Object.entries(value).flatMap(([key, child]) => {
+        const below = path === '' ? key : `${path}.${key}`;
+        const children = paths(child, below);
+        return children.includes(below) ? children : [below, ...children];
+      });
+
+test('every key of the configuration is explained, and nothing else is', () => {
+  const known = new Set([...paths(configSchema.parse({})), ...Object.keys(OPTIONAL)]);
+  expect(Object.keys(EXPLANATIONS).sort()).toEqual([...known].sort());
+});
+
+test('what is left unset validates when it is set', () => {
+  const text = exampleConfig();
+  for (const path of Object.keys(OPTIONAL))
+    expect(text).toContain(`# ${path.split('.').at(-1)}: ${OPTIONAL[path]}`);
+  const set = {
+    target: { path: 'a', adapter: 'b', system: 'c' },
+    models: { cache: 'd' },
+    suites: { directory: 'e' },
+  };
+  expect(configSchema.safeParse(set).success).toBe(true);
+});

@@ -1,0 +1,87 @@
+/** Two arms on the same sealed scenarios: runs, adapters, models. What the store has of them is not measured again. */
+import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { TemperError } from '../core/errors.ts';
+import { adapterHash, loadAdapter } from '../engine/adapter.ts';
+import type { Judged } from '../metrics/conversation.ts';
+import { type About, buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
+import { openSqlite } from '../store/sqlite.ts';
+import { type RunOptions, storePath, Workplace } from './workplace.ts';
+
+interface Arm {
+  readonly name: string;
+  readonly config: Config;
+  /** `id`: the adapter's name in the conversations of its run. */
+  readonly adapter?: { readonly directory: string; readonly id?: string };
+}
+
+/** `base`, `embedded`, a GGUF file, a finished run, or the folder of an adapter. */
+async function armOf(config: Config, name: string): Promise<Arm> {
+  if (name === 'base') return { name, config };
+  const path = name === 'embedded' ? undefined : name;
+  if (path === undefined || path.endsWith('.gguf'))
+    return { name, config: { ...config, target: { ...config.target, path, adapter: undefined } } };
+  if (existsSync(path)) return { name, config, adapter: { directory: path } };
+  if (existsSync(storePath(config))) {
+    await using store = openSqlite(storePath(config));
+    const run = await store.run(name);
+    if (run?.adapter !== undefined) {
+      const id = basename(run.adapter);
+      const settings = { ...(run.config as Config), directory: config.directory, models: config.models };
+      return { name, config: settings, adapter: { directory: join(config.directory, 'adapters', id), id } };
+    }
+  }
+  throw new TemperError(
+    'data',
+    `'${name}' is no adapter folder, no GGUF file and no finished run of this store`,
+    {
+      hint: 'Use `base`, `embedded`, a path, or an id that `temper runs` lists as finished.',
+    },
+  );
+}
+
+async function measureArm(
+  { name, config, adapter }: Arm,
+  tools: RunOptions,
+): Promise<{ judged: Judged[]; about: About }> {
+  await using workplace = await Workplace.open(config, tools);
+  const { targets, scenarios } = workplace;
+  const loaded = adapter && loadAdapter(adapter.directory, targets.model.config);
+  const target = loaded
+    ? await targets.adapted({ id: adapter?.id ?? adapterHash(loaded), adapter: loaded }, 1)
+    : await targets.base();
+  const judged = await workplace.measure(`compare: ${name}`, scenarios.sealed, target);
+  return { judged, about: workplace.about(new Date().toISOString(), 'sealed') };
+}
+
+/**
+ * The two as the arms of one scorecard, paired, over the scenarios that both have; without a gate. Errors: `data` if
+ * an arm is unknown or they share no scenario.
+ */
+export async function compareArms(
+  config: Config,
+  a: string,
+  b: string,
+  tools: RunOptions = {},
+): Promise<Scorecard> {
+  const arms = [await armOf(config, a), await armOf(config, b)] as const;
+  const { judged: before, about } = await measureArm(arms[0], tools);
+  const { judged: after, about: other } = await measureArm(arms[1], tools);
+  const ids = (judged: readonly Judged[]): Set<string> => new Set(judged.map(({ scenario }) => scenario.id));
+  const theirs = ids(after);
+  const common = new Set([...ids(before)].filter((id) => theirs.has(id)));
+  if (common.size === 0)
+    throw new TemperError('data', `${a} and ${b} have no sealed scenario in common`, {
+      hint: 'Give both the same suites and seed.',
+    });
+  const shared = (judged: readonly Judged[]): Judged[] =>
+    judged.filter(({ scenario }) => common.has(scenario.id));
+  const target = about.target === other.target ? about.target : `${about.target} against ${other.target}`;
+  const card = buildScorecard({
+    about: { ...about, target, adapter: `${a} against ${b}` },
+    before: shared(before),
+    after: shared(after),
+  });
+  return { ...card, gate: null };
+}

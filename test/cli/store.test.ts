@@ -1,0 +1,146 @@
+/** The commands that work on a store, after a whole run of a tiny model. */
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, expect, test } from 'vitest';
+import { tinyGguf } from '../tiny-model.ts';
+
+const command = fileURLToPath(new URL('../../bin/temper', import.meta.url));
+const work = mkdtempSync(join(tmpdir(), 'temper-store-'));
+const settings = {
+  directory: 'store',
+  target: { path: 'tiny.gguf', maxTokens: 12, batch: 8 },
+  suites: {
+    dev: { adversarial: 30, benign: 30, general: 16 },
+    everyday: 10,
+    sealed: { adversarial: 20, benign: 20, grounded: 2, general: 4 },
+  },
+  curation: { harmExamples: 30 },
+  training: { lora: { rank: 2 }, sft: { maxLength: 1024 }, dpo: { maxLength: 1024, maxPairs: 8 } },
+};
+
+function temper(...args: string[]) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [command, ...args], {
+    cwd: work,
+    encoding: 'utf8',
+    timeout: 100_000,
+  });
+  return { status, stdout, stderr };
+}
+const json = <T = Record<string, unknown>>(...args: string[]): T => {
+  const { status, stdout, stderr } = temper(...args, '--json');
+  expect(stderr).not.toMatch(/^error/m);
+  expect(status).toBe(0);
+  return JSON.parse(stdout) as T;
+};
+
+let run: Record<string, unknown>;
+
+beforeAll(() => {
+  tinyGguf(join(work, 'tiny.gguf'));
+  writeFileSync(join(work, 'temper.yaml'), JSON.stringify(settings));
+  run = json('run');
+});
+
+test('looking makes no store', () => {
+  const elsewhere = ['--set', 'directory=none'];
+  expect(temper('runs', ...elsewhere)).toMatchObject({ status: 0 });
+  expect(temper('show', 'x', ...elsewhere)).toMatchObject({ status: 4 });
+  expect(temper('report', ...elsewhere)).toMatchObject({ status: 4 });
+  expect(temper('doctor', ...elsewhere)).toMatchObject({ status: 0 });
+  expect(existsSync(join(work, 'none'))).toBe(false);
+});
+
+test('run --json: one scorecard, with run, adapter, frontier and choice; runs and --latest-adapter agree', () => {
+  expect(run).toMatchObject({
+    version: 'scorecard/1',
+    run: expect.any(String) as string,
+    chosen: expect.any(Object) as object,
+  });
+  expect(run['rows']).toHaveLength(5);
+  const { stdout } = temper('show', '--latest-adapter');
+  expect(stdout.trim()).toBe(run['adapter']);
+  expect(existsSync(join(stdout.trim(), 'adapter_model.safetensors'))).toBe(true);
+  expect(json<unknown[]>('runs')).toMatchObject([{ id: run['run'], status: 'finished' }]);
+});
+
+test('report in every format; --out makes its folder', () => {
+  const id = run['run'] as string;
+  expect(json('report', id)).toEqual(run);
+  expect(temper('report', id).stdout).toContain('Scorecard');
+  expect(temper('report', '--format', 'markdown').stdout).toMatch(/^# Scorecard\n[\s\S]*\| Jailbreak \|/);
+  expect(temper('report', '--format', 'html', '--out', 'new/report.html').status).toBe(0);
+  expect(readFileSync(join(work, 'new', 'report.html'), 'utf8')).toContain('<title>temper scorecard</title>');
+  expect(temper('report', 'nothing')).toMatchObject({ status: 4 });
+});
+
+test('compare base with the run: the figures of the run, nothing measured again', () => {
+  const { status, stdout, stderr } = temper('compare', 'base', run['run'] as string, '--json');
+  expect(status).toBe(0);
+  expect((JSON.parse(stdout) as Record<string, unknown>)['harm']).toEqual(run['harm']);
+  expect(stderr.match(/from the store/g)).toHaveLength(2);
+  expect(temper('compare', 'base', 'nothing')).toMatchObject({ status: 4 });
+});
+
+test('attack, curate, show: from a training pair to its finding and its conversation', () => {
+  const { findings } = json<{ findings: { id: string; conversation: string }[] }>('attack');
+  const { examples } = json<{ examples: number }>('curate', '--out', 'pairs.jsonl');
+  const pairs = readFileSync(join(work, 'pairs.jsonl'), 'utf8').trim().split('\n');
+  expect(pairs).toHaveLength(examples);
+  const { id, lineage } = JSON.parse(pairs[0] as string) as { id: string; lineage: { conversation: string } };
+  expect(temper('show', id).stdout).toContain(lineage.conversation);
+  for (const record of [
+    lineage.conversation,
+    run['run'] as string,
+    ...findings.slice(0, 1).map((finding) => finding.id),
+  ]) {
+    const { status, stdout } = temper('show', record);
+    expect(status).toBe(0);
+    expect(stdout).toContain(record);
+    // oxlint-disable-next-line no-control-regex
+    expect(stdout).not.toMatch(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/);
+  }
+});
+
+test('train from what curate wrote, with a trailing slash; eval with that adapter', () => {
+  temper('curate', '--out', 'pairs.jsonl');
+  const trained = json(
+    'train',
+    'pairs.jsonl',
+    '--recipe',
+    'dpo',
+    '--target',
+    'tiny.gguf',
+    '--out',
+    'made/',
+    '--set',
+    'maxLength=1024',
+    '--set',
+    'lora.rank=2',
+  );
+  expect(trained['adapter']).toBe(join(work, 'made'));
+  expect(existsSync(join(work, 'made', 'adapter_config.json'))).toBe(true);
+  expect(json('eval', '--adapter', 'made')).toMatchObject({
+    gate: null,
+    about: { target: 'tiny.gguf + made' },
+  });
+});
+
+test('interrupted: exit 130, no lock left, and the same command continues', async () => {
+  const args = ['run', '--set', 'seed=7'];
+  const child = spawn(process.execPath, [command, ...args], { cwd: work });
+  let errors = '';
+  await new Promise<void>((resolve) => {
+    child.stderr.on('data', (chunk: Buffer) => {
+      if (errors === '') child.kill('SIGINT');
+      errors += String(chunk);
+    });
+    child.on('close', () => resolve());
+  });
+  expect(child.exitCode).toBe(130);
+  expect(errors).toMatch(/error: stopped\n {2}The same command continues/);
+  expect(existsSync(join(work, 'store', 'lock'))).toBe(false);
+  expect(temper(...args).status).toBe(0);
+});
