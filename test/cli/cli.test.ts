@@ -9,12 +9,11 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { configSchema, loadConfig } from '../../src/config/config.ts';
 import { defaultModelPath } from '../model.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
