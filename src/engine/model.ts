@@ -152,7 +152,7 @@ function checkShape(path: string, tensor: GgufTensor, shape: readonly number[]):
 
 /**
  * llama.cpp stores the rows of q and k so that its rotary pairs are neighbours; Hugging Face (and the engine)
- * pairs row i with row i + size / 2. Turns the former into the latter, in place (METHODS: rows (size/2, 2) ->
+ * pairs row i with row i + size / 2. Turns the former into the latter, in place (rows (size/2, 2) ->
  * (2, size/2) within each head).
  */
 function undoRopePermutation(data: Float32Array, heads: number, columns: number): void {

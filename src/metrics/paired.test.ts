@@ -14,7 +14,7 @@ const table = (b: number, c: number, n: number): Pair[] =>
     after: Number(i >= b && i < b + c),
   }));
 
-// METHODS.md section 8
+// Reference vectors, computed with scipy, statsmodels and ppi_py.
 describe('vectors', () => {
   it('McNemar', () => {
     expect(mcnemar(15, 5).p).toBeCloseTo(0.0413894653, 9);

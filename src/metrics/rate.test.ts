@@ -20,7 +20,7 @@ const grouped = (clusters: readonly (readonly number[])[]): Sample[] =>
   clusters.flatMap((values, index) => values.map((value) => ({ cluster: String(index), value })));
 const repeat = (ones: number, n: number): number[] => Array.from({ length: n }, (_, i) => Number(i < ones));
 
-// METHODS.md section 8
+// Reference vectors, computed with scipy, statsmodels and ppi_py.
 describe('vectors', () => {
   it.each([
     [12, 100, 0.0699940644, 0.1981209943],
@@ -169,8 +169,8 @@ function coverage(
 }
 
 describe('coverage', () => {
-  // Wilson covers 95 % on average over p; at a given (n, p) its coverage oscillates. In the grid of METHODS section
-  // 10 it is within 1.75 points but at p = 0.01 with n = 100 (92.1 %) and n = 400 (93.2 %).
+  // Wilson covers 95 % on average over p; at a given (n, p) its coverage oscillates. In the grid of this
+  // test it is within 1.75 points but at p = 0.01 with n = 100 (92.1 %) and n = 400 (93.2 %).
   const cells = [30, 100, 400].flatMap((n) => [0.01, 0.05, 0.2].map((p) => [n, p] as const));
 
   it.each(cells)('Wilson at n = %d, p = %d', (n, p) => {

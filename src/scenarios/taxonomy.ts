@@ -1,6 +1,6 @@
 /**
  * The harm taxonomy: leaves (categories) under groups, each with a definition, what is not a violation, and its
- * place in four other taxonomies (docs/concepts.md; sources in METHODS section 5). The content is data in
+ * place in four other taxonomies (docs/concepts.md). The content is data in
  * taxonomies/; this file reads and checks it.
  */
 import { readFileSync } from 'node:fs';

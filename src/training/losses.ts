@@ -1,7 +1,7 @@
 /**
  * Losses of preference training as graph builders over the log-probabilities of completion tokens, `logp` (M, 1).
  * E examples (pairs) of a micro-batch; `weight` (E, 1) is 1 / pairs of the whole batch, so that gradients of
- * micro-batches add up to those of the mean. Formulas: METHODS of the respective papers, named at each.
+ * micro-batches add up to those of the mean. Formulas from the papers named at each.
  */
 import type { Graph, Value } from '../engine/graph.ts';
 

@@ -1,6 +1,6 @@
 /**
  * Converters: the request in another spelling, so that a filter of words no longer matches ("mismatched
- * generalization", Wei et al. 2023, arXiv 2307.02483). No model is needed. Test vectors: METHODS section 6.
+ * generalization", Wei et al. 2023, arXiv 2307.02483). No model is needed.
  */
 import { z } from 'zod';
 import type { Attack } from './attack.ts';
