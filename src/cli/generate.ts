@@ -24,6 +24,7 @@ interface GenerateOptions extends CommonOptions {
   readonly target: string;
   readonly adapter?: string;
   readonly out?: string;
+  readonly keep?: boolean;
   readonly maxTokens: number;
   readonly temperature: number;
   readonly topP: number;
@@ -38,6 +39,7 @@ export function generateCommand(): Command {
     .requiredOption('--target <target>', '`embedded` (the default model) or the path of a GGUF file')
     .option('--adapter <directory>', 'a PEFT LoRA adapter')
     .option('--out <out.jsonl>', 'where to write (default: stdout)')
+    .option('--keep', 'copy the fields of the input record, so that `temper judge` can read the output')
     .option('--max-tokens <n>', 'most tokens of an answer', integer, 256)
     .option('--temperature <t>', '0 = greedy', real, 0)
     .option('--top-p <p>', 'nucleus sampling', real, 1)
@@ -61,9 +63,12 @@ export function generateCommand(): Command {
         const target = await targets.base();
         await using out = new JsonlWriter(options.out);
         const done = { records: 0, errors: 0, tokens: 0 };
-        const job = ({ value }: { value: unknown }) => answer(target, value, { ...options, signal });
-        for await (const record of inOrder(readJsonl(input), batch * 2, job)) {
-          await out.write(record);
+        const job = async ({ value }: { value: unknown }) => ({
+          value,
+          record: await answer(target, value, { ...options, signal }),
+        });
+        for await (const { value, record } of inOrder(readJsonl(input), batch * 2, job)) {
+          await out.write(options.keep && isObject(value) ? { ...value, ...record } : record);
           done.records++;
           if ('error' in record) done.errors++;
           else done.tokens += record.tokens;
@@ -74,6 +79,9 @@ export function generateCommand(): Command {
       if (options.json) process.stdout.write(`${JSON.stringify(counts)}\n`);
     });
 }
+
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** One record's answer, or what was wrong with it. Errors that are not of this record alone are thrown. */
 async function answer(

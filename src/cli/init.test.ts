@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { configSchema } from '../config/config.ts';
 import { EXPLANATIONS, OPTIONAL } from './explanations.ts';
 import { exampleConfig } from './init.ts';
@@ -15,6 +16,13 @@ const paths = (value: unknown, path = ''): string[] =>
 test('every key of the configuration is explained, and nothing else is', () => {
   const known = new Set([...paths(configSchema.parse({})), ...Object.keys(OPTIONAL)]);
   expect(Object.keys(EXPLANATIONS).sort()).toEqual([...known].sort());
+});
+
+test('the example is the defaults', () => {
+  const defaults = configSchema.parse({});
+  expect(configSchema.parse(parse(exampleConfig()))).toEqual(defaults);
+  // The cache is a path of the machine.
+  expect(exampleConfig()).not.toContain(defaults.models.cache);
 });
 
 test('what is left unset validates when it is set', () => {

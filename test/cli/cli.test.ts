@@ -23,7 +23,7 @@ function temper(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(root, 'bin', 'temper'), ...args], {
     cwd: work,
     encoding: 'utf8',
-    timeout: 100_000,
+    timeout: 250_000,
   });
   return { status, stdout, stderr };
 }
@@ -222,56 +222,69 @@ describe('contracts', () => {
     });
   });
 
-  test('generate keeps order and ids, with errors in place; a trained adapter changes the answers', () => {
-    const prompts = file(
-      'prompts.jsonl',
-      '{"id":3,"prompt":"What is the capital of France?"}\n{"id":1,"nothing":true}\n{"id":2,"messages":[{"role":"user","content":"Say hello."}]}\n',
-    );
-    const plain = temper('generate', prompts, '--target', 'embedded', '--max-tokens', '12');
-    expect(plain.status).toBe(0);
-    const records = lines(plain.stdout);
-    expect(records.map((record) => record['id'])).toEqual([3, 1, 2]);
-    expect(records[0]!['response']).toContain('Paris');
-    expect(records[1]).toHaveProperty('error');
-    const pairs = file(
-      'pairs.jsonl',
-      Array.from({ length: 4 }, () =>
-        JSON.stringify({
-          prompt: [{ role: 'user', content: 'What is the capital of France?' }],
-          chosen: [{ role: 'assistant', content: 'Bananas are yellow.' }],
-          rejected: [{ role: 'assistant', content: 'Paris.' }],
-        }),
-      ).join('\n'),
-    );
-    const adapter = join(work, 'adapter');
-    const trained = temper(
-      'train',
-      pairs,
-      '--recipe',
-      'sft',
-      '--target',
-      'embedded',
-      '--out',
-      adapter,
-      '--set',
-      'epochs=8',
-      '--set',
-      'batch=4',
-      '--set',
-      'learningRate=0.002',
-      '--json',
-    );
-    expect(trained.stderr).not.toContain('error');
-    expect(trained.status).toBe(0);
-    expect(JSON.parse(readFileSync(join(adapter, 'adapter_config.json'), 'utf8'))).toMatchObject({
-      peft_type: 'LORA',
-      r: 16,
-    });
-    const after = lines(
-      temper('generate', prompts, '--target', 'embedded', '--adapter', adapter, '--max-tokens', '12').stdout,
-    );
-    expect(after[0]!['response']).toContain('Bananas');
-  });
+  test(
+    'generate keeps order and ids, with errors in place; a trained adapter changes the answers',
+    { timeout: 300_000 },
+    () => {
+      const prompts = file(
+        'prompts.jsonl',
+        '{"id":3,"prompt":"What is the capital of France?"}\n{"id":1,"nothing":true}\n{"id":2,"messages":[{"role":"user","content":"Say hello."}]}\n',
+      );
+      const plain = temper('generate', prompts, '--target', 'embedded', '--max-tokens', '12');
+      expect(plain.status).toBe(0);
+      const records = lines(plain.stdout);
+      expect(records.map((record) => record['id'])).toEqual([3, 1, 2]);
+      expect(records[0]!['response']).toContain('Paris');
+      expect(records[1]).toHaveProperty('error');
+      const kept = join(work, 'kept.jsonl');
+      temper('generate', prompts, '--target', 'embedded', '--max-tokens', '12', '--keep', '--out', kept);
+      const verdicts = lines(temper('judge', kept, '--metric', 'refusal').stdout);
+      expect(verdicts.map(({ id, status }) => [id, status])).toEqual([
+        [3, 'scored'],
+        [1, 'unscored'],
+        [2, 'scored'],
+      ]);
+      const pairs = file(
+        'pairs.jsonl',
+        Array.from({ length: 4 }, () =>
+          JSON.stringify({
+            prompt: [{ role: 'user', content: 'What is the capital of France?' }],
+            chosen: [{ role: 'assistant', content: 'Bananas are yellow.' }],
+            rejected: [{ role: 'assistant', content: 'Paris.' }],
+          }),
+        ).join('\n'),
+      );
+      const adapter = join(work, 'adapter');
+      const trained = temper(
+        'train',
+        pairs,
+        '--recipe',
+        'sft',
+        '--target',
+        'embedded',
+        '--out',
+        adapter,
+        '--set',
+        'epochs=8',
+        '--set',
+        'batch=4',
+        '--set',
+        'learningRate=0.002',
+        '--json',
+      );
+      expect(trained.stderr).not.toContain('error');
+      expect(trained.status).toBe(0);
+      expect(JSON.parse(readFileSync(join(adapter, 'adapter_config.json'), 'utf8'))).toMatchObject({
+        peft_type: 'LORA',
+        r: 16,
+      });
+      const after = lines(
+        temper('generate', prompts, '--target', 'embedded', '--adapter', adapter, '--max-tokens', '12')
+          .stdout,
+      );
+      expect(after[0]!['response']).toContain('Bananas');
+    },
+  );
 
   test("records without what they need, the input as output, a summary on the records' stdout", () => {
     const input = file(
