@@ -2,18 +2,26 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { TemperError } from '../core/errors.ts';
+import { translated } from './database.ts';
 
 interface Owner {
   readonly pid: number;
   readonly host: string;
+  /** ISO 8601. */
   readonly since: string;
 }
+
+const GUARD_TIMEOUT_MS = 10_000;
 
 function isAlive(owner: Owner): boolean {
   // Of a process on another machine nothing can be known.
   if (owner.host !== hostname()) return true;
-  if (owner.pid === process.pid) return false;
+  if (owner.pid === process.pid) {
+    // This very process, unless the lock is older than it: in a restarted container the pid comes again.
+    return Date.parse(owner.since) >= Date.now() - process.uptime() * 1000;
+  }
   try {
     process.kill(owner.pid, 0);
     return true;
@@ -26,31 +34,52 @@ function readOwner(path: string): Owner | null {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Owner;
   } catch {
-    return null; // Gone, or cut off in the middle of a write: nobody holds it.
+    return null; // Gone, or cut off in the middle of a write by a kill: nobody holds it.
   }
 }
 
-/** Takes the lock; dispose to let go. Errors: `store` while another run holds it. */
-export function lockStore(path: string): Disposable {
-  mkdirSync(dirname(path), { recursive: true });
-  const owner: Owner = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
-  for (let attempt = 0; ; attempt++) {
-    try {
-      writeFileSync(path, JSON.stringify(owner), { flag: 'wx' });
-      return { [Symbol.dispose]: () => rmSync(path, { force: true }) };
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-      const other = readOwner(path);
-      if (attempt > 2 || (other && isAlive(other))) {
-        throw new TemperError(
-          'store',
-          `another run (pid ${other?.pid} on ${other?.host}, since ${other?.since}) is using this store`,
-          {
-            hint: `Wait for it, use another --set directory=..., or delete ${path} if that process is gone.`,
-          },
-        );
-      }
-      rmSync(path, { force: true });
-    }
+/**
+ * Runs `work` while no other process does, for this path. "Look, remove, write" is three steps, so two processes that
+ * find the same dead owner would both take over; SQLite's file lock makes it one, and dies with its process.
+ */
+function guarded<T>(path: string, work: () => T): T {
+  const guard = new DatabaseSync(`${path}.guard`, { timeout: GUARD_TIMEOUT_MS });
+  try {
+    guard.exec('begin exclusive');
+    return work();
+  } finally {
+    guard.close();
   }
+}
+
+/** Takes the lock; dispose to let go. Errors: `store` while another run holds it, `resource`. */
+export function lockStore(path: string): Disposable {
+  const owner: Owner = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+  const text = JSON.stringify(owner);
+  const take = (): void => {
+    const other = readOwner(path);
+    if (other !== null && isAlive(other)) {
+      throw new TemperError(
+        'store',
+        `another run (pid ${other.pid} on ${other.host}, since ${other.since}) is using this store`,
+        {
+          hint: `Wait for it, use another --set directory=..., or delete ${path} if that process is gone.`,
+        },
+      );
+    }
+    writeFileSync(path, text);
+  };
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    guarded(path, take);
+  } catch (cause) {
+    throw translated(cause, path);
+  }
+  return {
+    [Symbol.dispose]: () => {
+      const held = readOwner(path);
+      // Someone may have deleted the file, as the hint allows, and taken the lock.
+      if (held?.pid === owner.pid && held.since === owner.since) rmSync(path, { force: true });
+    },
+  };
 }
