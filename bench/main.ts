@@ -3,9 +3,8 @@
  * its peak memory is its own. Figures and hardware: bench/README.md.
  */
 import { spawnSync } from 'node:child_process';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { DEFAULT_MODEL_CACHE } from '../src/config/config.ts';
 import type { PreferenceExample } from '../src/core/records.ts';
 import { ALL_TARGETS, freshAdapter } from '../src/engine/adapter.ts';
 import { Generator } from '../src/engine/generator.ts';
@@ -16,8 +15,7 @@ import { ensureModel } from '../src/models/fetch.ts';
 import { trainOnnx } from '../src/training/onnx.ts';
 import { dpoSchema, sftSchema } from '../src/training/recipe.ts';
 
-const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'temper', 'models');
-const load = async () => loadGguf(await ensureModel(DEFAULT_MODEL, { cache }));
+const load = async () => loadGguf(await ensureModel(DEFAULT_MODEL, { cache: DEFAULT_MODEL_CACHE }));
 const peakGb = (): string => (process.resourceUsage().maxRSS / 1e6).toFixed(2);
 const seconds = (since: number): number => (performance.now() - since) / 1000;
 

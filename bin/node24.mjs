@@ -1,6 +1,7 @@
 // Finds a Node.js that can run the sources: 24 or newer. Plain JavaScript for older Nodes, without dependencies.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 
 export const WANTED = 24;
@@ -26,4 +27,20 @@ export function lockedNodeVersion(root) {
   return lock.packages['node_modules/node'].version;
 }
 
-export const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'];
+const NODE_FLAGS = ['--disable-warning=ExperimentalWarning'];
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** Runs a script under a Node that was found; resolves to its exit code, 128 + n where signal n ended it. */
+export function runNode(node, args, options = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(node.path, [...NODE_FLAGS, ...args], { stdio: 'inherit', ...options });
+    // A terminal's Ctrl-C reaches the child by itself; what is sent to this process alone is passed on.
+    const forward = (signal) => (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal));
+    for (const signal of SIGNALS) process.on(signal, forward);
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      for (const each of SIGNALS) process.off(each, forward);
+      resolve(code ?? 128 + (constants.signals[signal] ?? 0));
+    });
+  });
+}

@@ -3,10 +3,9 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findNode, lockedNodeVersion, NODE_FLAGS, WANTED } from './node24.mjs';
+import { findNode, lockedNodeVersion, runNode, WANTED } from './node24.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stamp = join(root, 'node_modules', '.temper-setup');
@@ -121,20 +120,10 @@ async function install() {
   unlock();
 }
 
-/** Runs a program of the project under the Node that was found; resolves to its exit code. */
+/** Runs a program of the project under the Node that was found, which its own children find first too. */
 function run(node, args) {
-  return new Promise((resolve) => {
-    const path = `${dirname(node.path)}${delimiter}${process.env.PATH ?? ''}`;
-    const child = spawn(node.path, [...NODE_FLAGS, ...args], { cwd: root, stdio: 'inherit', env: { ...process.env, PATH: path } });
-    // A terminal's Ctrl-C reaches the child by itself; what is sent to this process alone is passed on.
-    const forward = (signal) => (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal));
-    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-    for (const signal of signals) process.on(signal, forward);
-    child.on('close', (code, signal) => {
-      for (const each of signals) process.off(each, forward);
-      resolve(code ?? 128 + (constants.signals[signal] ?? 0));
-    });
-  });
+  const path = `${dirname(node.path)}${delimiter}${process.env.PATH ?? ''}`;
+  return runNode(node, args, { cwd: root, env: { ...process.env, PATH: path } });
 }
 
 const tool = (...parts) => join(root, 'node_modules', ...parts);

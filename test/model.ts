@@ -1,6 +1,5 @@
 /** The default model for tests, from the cache that `npm test` filled; fetched where it is missing. */
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { DEFAULT_MODEL_CACHE } from '../src/config/config.ts';
 import { type LoadedModel, loadGguf } from '../src/engine/model.ts';
 import { DEFAULT_MODEL } from '../src/models/catalog.ts';
 import { ensureModel } from '../src/models/fetch.ts';
@@ -9,7 +8,7 @@ let loaded: Promise<LoadedModel> | undefined;
 
 export const defaultModelPath = (): Promise<string> =>
   ensureModel(DEFAULT_MODEL, {
-    cache: join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'temper', 'models'),
+    cache: DEFAULT_MODEL_CACHE,
   });
 
 export function defaultModel(): Promise<LoadedModel> {

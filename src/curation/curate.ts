@@ -6,7 +6,7 @@
 import { contentHash } from '../core/ids.ts';
 import type { Finding, Lineage, Message, PreferenceExample, Scenario } from '../core/records.ts';
 import { type Rng, rng } from '../core/rng.ts';
-import type { JudgedConversation } from '../findings/findings.ts';
+import type { Judged } from '../metrics/conversation.ts';
 import { deduplicate, Firewall, type Quarantined } from './firewall.ts';
 
 /** Writes answers where the target's own is not fit to be learnt. */
@@ -21,7 +21,7 @@ export interface ResponseWriter {
 }
 
 export interface CurationInput {
-  readonly judged: readonly JudgedConversation[];
+  readonly judged: readonly Judged[];
   readonly findings: readonly Finding[];
   /** Dev requests that were not run: more prompts for the categories in which something broke. */
   readonly unrun?: readonly { readonly scenario: Scenario; readonly request: string }[];
@@ -50,7 +50,7 @@ export interface CuratedDataset {
 const assistant = (content: string): Message[] => [{ role: 'assistant', content }];
 
 /** The messages up to and including the request of a turn. */
-function messagesTo({ conversation }: JudgedConversation, turn: number): Message[] {
+function messagesTo({ conversation }: Judged, turn: number): Message[] {
   const system: Message[] =
     conversation.system === undefined ? [] : [{ role: 'system', content: conversation.system }];
   const before = conversation.turns.slice(0, turn).flatMap((t): Message[] => [
@@ -66,7 +66,7 @@ function example(parts: Omit<PreferenceExample, 'id'>): PreferenceExample {
 }
 
 /** Whether a turn's answer is fit to be learnt as an answer: whole or long enough, no refusal, no babble. */
-function goodAnswer({ conversation, verdicts }: JudgedConversation, turn: number): string | null {
+function goodAnswer({ conversation, verdicts }: Judged, turn: number): string | null {
   const { response, finish } = conversation.turns[turn]!;
   const of = verdicts.filter((verdict) => verdict.turn === turn);
   const refusal = of.find((verdict) => verdict.metric === 'refusal');
@@ -87,7 +87,7 @@ function goodAnswer({ conversation, verdicts }: JudgedConversation, turn: number
 }
 
 function harmExample(
-  judged: JudgedConversation,
+  judged: Judged,
   finding: Finding | undefined,
   input: CurationInput,
   seed: number,
@@ -141,11 +141,7 @@ function augmentation(
   });
 }
 
-function benignExample(
-  judged: JudgedConversation,
-  input: CurationInput,
-  seed: number,
-): PreferenceExample | null {
+function benignExample(judged: Judged, input: CurationInput, seed: number): PreferenceExample | null {
   const { scenario, conversation } = judged;
   const answer = goodAnswer(judged, 0);
   if (answer === null) return null;

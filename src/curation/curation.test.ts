@@ -5,7 +5,8 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Conversation, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
-import { findingOf, type JudgedConversation } from '../findings/findings.ts';
+import { findingOf } from '../findings/findings.ts';
+import type { Judged } from '../metrics/conversation.ts';
 import { curate, type ResponseWriter } from './curate.ts';
 import { deduplicate, Firewall } from './firewall.ts';
 import { importPreferences } from './import.ts';
@@ -29,7 +30,7 @@ function judged(
   request: string,
   response: string,
   verdict: { severity?: number; refusal?: 'full' | 'none'; degenerate?: boolean; unscored?: boolean },
-): JudgedConversation {
+): Judged {
   const conversation: Conversation = {
     id: `c-${id}`,
     scenario: id,

@@ -4,15 +4,13 @@
  * instead; sentence structures (prompts/writers.json) are crossed with each leaf's phrases (its `declineNote`), so
  * that a model learns to decline by category and not one canned sentence.
  */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { TemperError, errorMessage } from '../core/errors.ts';
+import { TemperError } from '../core/errors.ts';
 import type { Rng } from '../core/rng.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
+import { parseData } from '../scenarios/data-file.ts';
 import { type Leaf, type Taxonomy, leavesById, loadTaxonomy } from '../scenarios/taxonomy.ts';
 import type { ResponseWriter } from './curate.ts';
-
-const FILE = new URL('../../prompts/writers.json', import.meta.url);
 
 const PLACEHOLDERS = ['what', 'why', 'Why', 'instead', 'Help'] as const;
 type Placeholder = (typeof PLACEHOLDERS)[number];
@@ -39,18 +37,7 @@ const writersFile = z.strictObject({
   overRefusals: z.array(z.string()).min(12),
 });
 
-function load(): z.infer<typeof writersFile> {
-  try {
-    return writersFile.parse(JSON.parse(readFileSync(FILE, 'utf8')));
-  } catch (cause) {
-    throw new TemperError('data', `prompts/writers.json cannot be used: ${errorMessage(cause)}`, {
-      hint: 'Restore the file from the repository or mend the fields named above.',
-      cause,
-    });
-  }
-}
-
-const data = load();
+const data = parseData(BUILT_IN.prompts('writers'), writersFile, 'prompts');
 
 /** For lineage: `chosenBy` of a written decline. */
 export const DECLINE_WRITER = `writer:decline@${data.version}`;

@@ -5,7 +5,8 @@ import { rng } from '../core/rng.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { expandSuite } from '../scenarios/expand.ts';
 import { loadSuites } from '../scenarios/suite.ts';
-import { type DialogueTarget, conversationId, runConversations } from './run.ts';
+import type { Target } from '../models/target.ts';
+import { conversationId, runConversations } from './run.ts';
 import { PERSONAS, nextRequest } from './simulator.ts';
 
 const dev = loadSuites(BUILT_IN.suites).find((suite) => suite.split === 'dev')!;
@@ -13,7 +14,7 @@ const quick = expandSuite(dev, { preset: 'quick' });
 const isRefusal = (_: string, response: string): boolean => response.startsWith('No');
 
 /** Answers from the messages alone, after a delay that shuffles the order of completion. */
-const echo: DialogueTarget = {
+const echo: Target = {
   id: 'echo',
   async respond(messages, { seed }) {
     await delay(seed % 4);
@@ -64,7 +65,7 @@ describe('runConversations', () => {
   it('keeps at most `concurrency` conversations in flight, and that many', async () => {
     let now = 0;
     let most = 0;
-    const target: DialogueTarget = {
+    const target: Target = {
       id: 'counting',
       async respond() {
         most = Math.max(most, ++now);
@@ -95,7 +96,7 @@ describe('runConversations', () => {
 
   it('records a failing target as an error turn that ends the conversation', async () => {
     let calls = 0;
-    const target: DialogueTarget = {
+    const target: Target = {
       id: 'failing',
       respond: () =>
         ++calls === 2
@@ -108,7 +109,7 @@ describe('runConversations', () => {
   });
 
   it('ends a blocked conversation', async () => {
-    const target: DialogueTarget = {
+    const target: Target = {
       id: 'blocked',
       respond: () => Promise.resolve({ text: '', finish: 'blocked', tokens: 0 }),
     };
@@ -118,7 +119,7 @@ describe('runConversations', () => {
 
   it('sends system prompt and history, and follows up by refusal', async () => {
     const seen: (readonly Message[])[] = [];
-    const target: DialogueTarget = {
+    const target: Target = {
       id: 'scripted',
       respond(messages) {
         seen.push(messages);

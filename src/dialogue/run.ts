@@ -6,27 +6,11 @@ import { errorMessage } from '../core/errors.ts';
 import { contentHash } from '../core/ids.ts';
 import type { Conversation, Message, Scenario, Turn } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
+import type { Reply, Target } from '../models/target.ts';
 import { SCRIPTED_SIMULATOR_ID, nextRequest } from './simulator.ts';
 
-export interface TargetReply {
-  readonly text: string;
-  readonly finish: 'stop' | 'length' | 'blocked';
-  /** Generated tokens. */
-  readonly tokens: number;
-}
-
-/** The model under test, as dialogue needs it. */
-export interface DialogueTarget {
-  /** Identity of model, adapter, strength and decoding. */
-  readonly id: string;
-  respond(
-    messages: readonly Message[],
-    options: { readonly seed: number; readonly maxTokens: number; readonly signal?: AbortSignal },
-  ): Promise<TargetReply>;
-}
-
 export interface DialogueDependencies {
-  readonly target: DialogueTarget;
+  readonly target: Target;
   /** Decides the simulator's next move only; it is no verdict. */
   readonly isRefusal: (prompt: string, response: string) => boolean | Promise<boolean>;
   /** True for conversations that exist already: they are passed over. */
@@ -145,7 +129,7 @@ async function converse(
     const next = nextRequest(scenario, turns, lastRefused, random);
     if (next === null) break;
     const index = turns.length;
-    let reply: TargetReply;
+    let reply: Reply;
     try {
       reply = await target.respond(chat(options.system, turns, next.request), {
         seed: rng('target', id, index).int(2 ** 31),

@@ -3,14 +3,13 @@
  * seed. It needs no model, so it is fast, free and repeatable; it reacts only to whether the last answer was a
  * refusal, not to what it said.
  */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { TemperError, errorMessage } from '../core/errors.ts';
+import { TemperError } from '../core/errors.ts';
 import type { Scenario, Turn } from '../core/records.ts';
 import type { Rng } from '../core/rng.ts';
+import { BUILT_IN } from '../scenarios/built-in.ts';
+import { parseData } from '../scenarios/data-file.ts';
 import { TEMPLATES_VERSION, attackById } from './attacks/index.ts';
-
-const FILE = new URL('../../prompts/personas.json', import.meta.url);
 
 const texts = z.array(z.string().min(1)).min(1);
 
@@ -39,18 +38,7 @@ export interface NextRequest {
   readonly move: Turn['move'];
 }
 
-function load(): z.infer<typeof personaFile> {
-  try {
-    return personaFile.parse(JSON.parse(readFileSync(FILE, 'utf8')));
-  } catch (cause) {
-    throw new TemperError('data', `prompts/personas.json cannot be used: ${errorMessage(cause)}`, {
-      hint: 'Restore the file from the repository or mend the fields named above.',
-      cause,
-    });
-  }
-}
-
-const data = load();
+const data = parseData(BUILT_IN.prompts('personas'), personaFile, 'prompts');
 
 export const PERSONAS: Readonly<Record<string, Persona>> = data.personas;
 

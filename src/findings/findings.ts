@@ -1,16 +1,11 @@
 /** From judged conversations to findings: where the target did harm, and where it refused what it should not. */
 import { contentHash } from '../core/ids.ts';
-import type { Conversation, Finding, FindingKind, Scenario, Verdict } from '../core/records.ts';
-
-export interface JudgedConversation {
-  readonly scenario: Scenario;
-  readonly conversation: Conversation;
-  readonly verdicts: readonly Verdict[];
-}
+import type { Finding, FindingKind } from '../core/records.ts';
+import type { Judged } from '../metrics/conversation.ts';
 
 /** At most one finding a conversation: its first harmful answer, or its first refusal of a benign request. */
 export function findingOf(
-  { scenario, conversation, verdicts }: JudgedConversation,
+  { scenario, conversation, verdicts }: Judged,
   harmSeverity: number,
 ): Finding | null {
   const kind: FindingKind | null =

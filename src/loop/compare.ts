@@ -7,7 +7,7 @@ import { adapterHash, loadAdapter } from '../engine/adapter.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { type About, buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
 import { openSqlite } from '../store/sqlite.ts';
-import { type RunOptions, storePath, Workplace } from './workplace.ts';
+import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
 
 interface Arm {
   readonly name: string;
@@ -28,8 +28,11 @@ async function armOf(config: Config, name: string): Promise<Arm> {
     const run = await store.run(name);
     if (run?.adapter !== undefined) {
       const id = basename(run.adapter);
-      const settings = { ...(run.config as Config), directory: config.directory, models: config.models };
-      return { name, config: settings, adapter: { directory: join(config.directory, 'adapters', id), id } };
+      return {
+        name,
+        config: settingsOf(run, config),
+        adapter: { directory: join(config.directory, 'adapters', id), id },
+      };
     }
   }
   throw new TemperError(

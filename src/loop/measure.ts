@@ -19,7 +19,8 @@ export interface MeasureOptions {
   readonly seed: number;
   readonly maxTokens: number;
   readonly system?: string | undefined;
-  readonly concurrency: number;
+  /** Sequences that the target generates at once. */
+  readonly batch: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -85,7 +86,8 @@ export async function measure(
       },
       {
         ...settings,
-        concurrency: options.concurrency,
+        // Somewhat more conversations than places, so that a place that frees up is filled at once.
+        concurrency: options.batch + 8,
         maxTokens: options.maxTokens,
         ...(options.signal ? { signal: options.signal } : {}),
       },

@@ -123,8 +123,7 @@ class Round {
       seed: this.#options.seed,
       maxTokens,
       system,
-      // Somewhat more conversations than places, so that a place that frees up is filled at once.
-      concurrency: batch + 8,
+      batch,
       signal: this.#dependencies.signal,
     };
     return measure(scenarios, target, this.#dependencies, options);

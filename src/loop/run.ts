@@ -11,7 +11,7 @@ import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
 import { curateRound, runRound, type RoundResult } from './round.ts';
 import type { FrontierPoint } from './select.ts';
-import { type RunOptions, storePath, Workplace } from './workplace.ts';
+import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
 
 export { storePath } from './workplace.ts';
 
@@ -99,8 +99,7 @@ export async function finishedRun(
   tools: RunOptions = {},
 ): Promise<RunOutcome> {
   const { run } = await finishedResult(config, id);
-  const settings = { ...(run.config as Config), directory: config.directory, models: config.models };
-  return runLoop(settings, tools, run.id);
+  return runLoop(settingsOf(run, config), tools, run.id);
 }
 
 /** Measures the target alone on a split: a scorecard with one arm. */

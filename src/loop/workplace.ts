@@ -19,13 +19,20 @@ import { expandSuite } from '../scenarios/expand.ts';
 import { loadPromptList, loadSuites, type Suite, suiteHash } from '../scenarios/suite.ts';
 import { lockStore } from '../store/lock.ts';
 import { openSqlite } from '../store/sqlite.ts';
-import type { Store } from '../store/store.ts';
+import type { RunRecord, Store } from '../store/store.ts';
 import { measure } from './measure.ts';
 import { type RoundDependencies, type RoundOptions, type RoundScenarios } from './round.ts';
 import { EmbeddedTargets, locateModel, type ModelFile } from './targets.ts';
 
 /** Part of every run's id: a change of the program that changes results gets a new number. */
 const PROGRAM = 'temper/1';
+
+/** The configuration of a stored run, at the place where its store is now. */
+export const settingsOf = (run: RunRecord, { directory, models }: Config): Config => ({
+  ...(run.config as Config),
+  directory,
+  models,
+});
 
 export const storePath = (config: Config): string => join(config.directory, 'store.sqlite');
 
@@ -47,22 +54,29 @@ function everydayScenarios(count: number): Scenario[] {
   });
 }
 
-function suitesOf(config: Config, split: Split): Suite[] {
-  const suites = loadSuites(config.suites.directory ?? BUILT_IN.suites).filter(
-    (suite) => suite.split === split,
-  );
-  if (suites.length > 0) return suites;
-  throw new TemperError('data', `there is no suite with the split '${split}'`, {
-    hint: 'Name a folder that has one with --set suites.directory=...',
-  });
+function loadSplits(config: Config): SplitSuites {
+  const all = loadSuites(config.suites.directory ?? BUILT_IN.suites);
+  const of = (split: Split): Suite[] => {
+    const suites = all.filter((suite) => suite.split === split);
+    if (suites.length > 0) return suites;
+    throw new TemperError('data', `there is no suite with the split '${split}'`, {
+      hint: 'Name a folder that has one with --set suites.directory=...',
+    });
+  };
+  return { dev: of('dev'), sealed: of('sealed') };
+}
+
+interface SplitSuites {
+  readonly dev: readonly Suite[];
+  readonly sealed: readonly Suite[];
 }
 
 /** Dev scenarios in two parts that share no objective, what dev has beyond them, and the sealed ones. */
-export function roundScenarios(config: Config): RoundScenarios {
+function roundScenarios(config: Config, suites: SplitSuites): RoundScenarios {
   const limits = (split: 'dev' | 'sealed') =>
     Object.fromEntries(Object.entries(config.suites[split]).filter(([, value]) => value !== undefined));
   const expand = (split: 'dev' | 'sealed', limit = limits(split)): Scenario[] =>
-    suitesOf(config, split).flatMap((suite) => expandSuite(suite, { limit, seed: config.seed }));
+    suites[split].flatMap((suite) => expandSuite(suite, { limit, seed: config.seed }));
   const { holdout, scenarios: most } = config.selection;
   const share = (scenario: Scenario): number =>
     Number.parseInt(contentHash({ holdout: scenario.objective }).slice(0, 8), 16) / 2 ** 32;
@@ -95,41 +109,45 @@ export interface RunOptions {
 
 /** What every command over the store and a target needs, opened together and closed together. */
 export class Workplace implements AsyncDisposable {
-  readonly #resources = new AsyncDisposableStack();
+  readonly #resources: AsyncDisposableStack;
   readonly config: Config;
   readonly store: Store;
   readonly judge: Judge;
   readonly scenarios: RoundScenarios;
-  readonly suites: readonly Suite[];
+  readonly suites: SplitSuites;
   readonly file: ModelFile;
   readonly targets: EmbeddedTargets;
   readonly tools: RunOptions;
 
-  private constructor(config: Config, file: ModelFile, tools: RunOptions, store: Store, lock: Disposable) {
-    this.config = config;
-    this.tools = tools;
-    this.file = file;
-    this.#resources.use(lock);
-    this.store = this.#resources.use(store);
-    this.judge = createJudge(config.judge);
-    this.scenarios = roundScenarios(config);
-    this.suites = [...suitesOf(config, 'dev'), ...suitesOf(config, 'sealed')];
-    this.targets = this.#resources.use(new EmbeddedTargets(file, config.target));
+  private constructor(
+    parts: Pick<
+      Workplace,
+      'config' | 'store' | 'judge' | 'scenarios' | 'suites' | 'file' | 'targets' | 'tools'
+    >,
+    resources: AsyncDisposableStack,
+  ) {
+    this.config = parts.config;
+    this.store = parts.store;
+    this.judge = parts.judge;
+    this.scenarios = parts.scenarios;
+    this.suites = parts.suites;
+    this.file = parts.file;
+    this.targets = parts.targets;
+    this.tools = parts.tools;
+    this.#resources = resources;
   }
 
   static async open(config: Config, tools: RunOptions): Promise<Workplace> {
     // Everything that can be wrong without the model or the store is found first.
-    createJudge(config.judge);
-    roundScenarios(config);
-    const lock = lockStore(join(config.directory, 'lock'));
-    try {
-      const store = openSqlite(storePath(config));
-      const file = await locateModel(config.target, config.models, tools.emit);
-      return new Workplace(config, file, tools, store, lock);
-    } catch (error) {
-      lock[Symbol.dispose]();
-      throw error;
-    }
+    const judge = createJudge(config.judge);
+    const suites = loadSplits(config);
+    const scenarios = roundScenarios(config, suites);
+    await using resources = new AsyncDisposableStack();
+    resources.use(lockStore(join(config.directory, 'lock')));
+    const store = resources.use(openSqlite(storePath(config)));
+    const file = await locateModel(config.target, config.models, tools.emit);
+    const targets = resources.use(new EmbeddedTargets(file, config.target));
+    return new Workplace({ config, store, judge, scenarios, suites, file, targets, tools }, resources.move());
   }
 
   get emit(): Emit {
@@ -142,10 +160,7 @@ export class Workplace implements AsyncDisposable {
       target: `${this.file.name}${target.adapter === undefined ? '' : ` + ${target.adapter}`}`,
       simulator: 'scripted personas',
       judge: `${this.judge.id}: ${this.judge.description}`,
-      suite: this.suites
-        .filter((suite) => suite.split === split)
-        .map((suite) => `${suite.id}@${suite.version}`)
-        .join(', '),
+      suite: this.suites[split].map((suite) => `${suite.id}@${suite.version}`).join(', '),
       split,
       seed: this.config.seed,
       created,
@@ -154,14 +169,8 @@ export class Workplace implements AsyncDisposable {
 
   measure(stage: string, scenarios: readonly Scenario[], target: Target): Promise<Judged[]> {
     const { seed, target: settings } = this.config;
-    const options = {
-      stage,
-      seed,
-      maxTokens: settings.maxTokens,
-      system: settings.system,
-      concurrency: settings.batch + 8,
-      signal: this.tools.signal,
-    };
+    const { maxTokens, system, batch } = settings;
+    const options = { stage, seed, maxTokens, system, batch, signal: this.tools.signal };
     return measure(scenarios, target, { store: this.store, judge: this.judge, emit: this.emit }, options);
   }
 
@@ -178,7 +187,7 @@ export class Workplace implements AsyncDisposable {
       settings,
       model: this.file.id,
       judge: this.judge.id,
-      suites: this.suites.map(suiteHash),
+      suites: [...this.suites.dev, ...this.suites.sealed].map(suiteHash),
     });
     const imported = (
       await Promise.all(config.curation.imports.map((source) => importPreferences(source, config.seed)))

@@ -25,10 +25,12 @@ export const targetId = (identity: TargetIdentity): string => contentHash({ targ
 export interface Reply {
   readonly text: string;
   readonly finish: 'stop' | 'length' | 'blocked';
+  /** Generated tokens. */
   readonly tokens: number;
 }
 
 export interface Target {
+  /** Identity of model, adapter, strength and decoding. */
   readonly id: string;
   respond(
     messages: readonly Message[],

@@ -7,4 +7,6 @@ export const BUILT_IN = {
   suites: data('suites'),
   everyday: data('suites/general-prompts/dev.json'),
   taxonomy: data('taxonomies/temper-v1.json'),
+  /** `attacks`, `personas` or `writers`. */
+  prompts: (name: string): string => data(`prompts/${name}.json`),
 } as const;

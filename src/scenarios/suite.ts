@@ -9,7 +9,7 @@ import { z } from 'zod';
 import { TemperError } from '../core/errors.ts';
 import { contentHash } from '../core/ids.ts';
 import { RAI_ROWS } from '../core/records.ts';
-import { namedItem, parseData } from './taxonomy.ts';
+import { namedItem, parseData } from './data-file.ts';
 
 /** What makes a look-alike harmless; dev and sealed cover the same types with different prompts. */
 export const BENIGN_TYPES = [

@@ -2,12 +2,11 @@
  * Templates: text around the request that competes with the model's safety objective ("competing objectives", Wei
  * et al. 2023, arXiv 2307.02483). The texts are data (prompts/attacks.json); a family's variants are chosen by seed.
  */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { TemperError, errorMessage } from '../../core/errors.ts';
+import { TemperError } from '../../core/errors.ts';
+import { BUILT_IN } from '../../scenarios/built-in.ts';
+import { parseData } from '../../scenarios/data-file.ts';
 import type { Attack } from './attack.ts';
-
-const FILE = new URL('../../../prompts/attacks.json', import.meta.url);
 
 const schema = z.strictObject({
   id: z.string(),
@@ -22,18 +21,7 @@ const schema = z.strictObject({
   ),
 });
 
-function load(): z.infer<typeof schema> {
-  try {
-    return schema.parse(JSON.parse(readFileSync(FILE, 'utf8')));
-  } catch (cause) {
-    throw new TemperError('data', `prompts/attacks.json cannot be used: ${errorMessage(cause)}`, {
-      hint: 'Restore the file from the repository or mend the fields named above.',
-      cause,
-    });
-  }
-}
-
-const data = load();
+const data = parseData(BUILT_IN.prompts('attacks'), schema, 'prompts');
 
 /** Version of the template texts; part of the simulator's identity. */
 export const TEMPLATES_VERSION = data.version;
