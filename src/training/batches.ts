@@ -19,11 +19,11 @@ export interface TokenizedDataset {
 const textOf = (messages: readonly Message[]): string =>
   messages.map((message) => message.content).join('\n');
 
-/** Completions end with the stop token; what exceeds `maxLength` is cut at the end (TRL's keep_start). */
+/** Completions end with the stop token; what exceeds either length is cut at the end (TRL's keep_start). */
 export function tokenize(
   examples: readonly PreferenceExample[],
   tokenizer: ChatTokenizer,
-  maxLength: number,
+  { maxLength, maxCompletionLength }: { maxLength: number; maxCompletionLength: number },
 ): TokenizedDataset {
   const kept: TokenizedExample[] = [];
   const dropped: string[] = [];
@@ -35,7 +35,7 @@ export function tokenize(
       continue;
     }
     const completion = (messages: readonly Message[]): number[] =>
-      [...tokenizer.encode(textOf(messages)), tokenizer.endOfTurn].slice(0, room);
+      [...tokenizer.encode(textOf(messages)), tokenizer.endOfTurn].slice(0, Math.min(room, maxCompletionLength));
     kept.push({
       id: example.id,
       prompt,

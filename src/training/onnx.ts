@@ -150,7 +150,7 @@ export async function trainOnnx(
   options: TrainOptions = {},
 ): Promise<TrainResult> {
   const { emit = silent, state } = options;
-  const { examples, dropped } = tokenize(data, model.tokenizer, recipe.maxLength);
+  const { examples, dropped } = tokenize(data, model.tokenizer, recipe);
   if (examples.length === 0) {
     throw new TemperError('data', 'there is nothing to train on', {
       hint:

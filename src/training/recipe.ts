@@ -15,6 +15,8 @@ const common = {
   batch: z.int().min(1).default(8),
   /** Longest sequence, tokens; completions are cut at the end, examples whose prompt fills it are dropped. */
   maxLength: z.int().min(16).default(384),
+  /** Longest completion, tokens, cut at the end: whether to answer or to decline is decided at its beginning. */
+  maxCompletionLength: z.int().min(1).default(40),
   /** Most tokens, padding included, of one pass through the model. */
   microBatchTokens: z.int().min(16).default(1024),
   weightDecay: z.number().min(0).default(0),
