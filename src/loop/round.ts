@@ -36,6 +36,8 @@ export interface RoundScenarios {
   readonly unrun: readonly { readonly scenario: Scenario; readonly request: string }[];
   /** Dev scenarios kept from training, for choosing among candidates. */
   readonly holdout: readonly Scenario[];
+  /** All dev scenarios, for measuring dev alone. */
+  readonly dev: readonly Scenario[];
   readonly sealed: readonly Scenario[];
 }
 
@@ -57,7 +59,7 @@ export interface RoundOptions {
     readonly batch: number;
     readonly system?: string | undefined;
   };
-  readonly curation: CurationOptions & { readonly harmSeverity: number };
+  readonly curation: CurationOptions & { readonly harmSeverity: number; readonly maxTokens: number };
   readonly imported: readonly PreferenceExample[];
   readonly training: { readonly lora: LoraOptions; readonly sft: SftRecipe; readonly dpo: DpoRecipe | null };
   readonly selection: {
@@ -133,7 +135,13 @@ class Round {
   async curate(scenarios: RoundScenarios): Promise<CuratedDataset> {
     const { store, targets, writer } = this.#dependencies;
     const { curation, imported } = this.#options;
-    const judged = await this.#measure('break', scenarios.train, await targets.base());
+    const { maxTokens } = curation;
+    const judged = await this.#measure(
+      'break',
+      scenarios.train,
+      await targets.base({ maxTokens }),
+      maxTokens,
+    );
     const findings = judged
       .map((one) => findingOf(one, curation.harmSeverity))
       .filter((finding) => finding !== null);

@@ -109,12 +109,7 @@ export async function evaluate(
   tools: RunOptions = {},
 ): Promise<{ scorecard: Scorecard; judged: Judged[] }> {
   await using workplace = await Workplace.open(config, tools);
-  const { train, holdout, sealed } = workplace.scenarios;
-  const chosen =
-    split === 'sealed'
-      ? sealed
-      : [...train, ...holdout].filter((scenario) => scenario.category !== 'everyday');
-  const judged = await workplace.measure('eval', chosen, await workplace.targets.base());
+  const judged = await workplace.measure('eval', workplace.scenarios[split], await workplace.targets.base());
   return {
     scorecard: buildScorecard({ about: workplace.about(new Date().toISOString(), split), before: judged }),
     judged,
@@ -130,8 +125,7 @@ export interface CampaignResult {
 /** The adversarial dev scenarios against the target; what broke is stored as findings. */
 export async function campaign(config: Config, tools: RunOptions = {}): Promise<CampaignResult> {
   await using workplace = await Workplace.open(config, tools);
-  const { train, holdout } = workplace.scenarios;
-  const adversarial = [...train, ...holdout].filter((scenario) => scenario.kind === 'adversarial');
+  const adversarial = workplace.scenarios.dev.filter((scenario) => scenario.kind === 'adversarial');
   const judged = await workplace.measure('attack', adversarial, await workplace.targets.base());
   const { harmSeverity } = config.curation;
   const findings = judged.map((one) => findingOf(one, harmSeverity)).filter((finding) => finding !== null);

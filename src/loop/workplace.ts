@@ -74,12 +74,15 @@ interface SplitSuites {
 /** Dev scenarios in two parts that share no objective, what dev has beyond them, and the sealed ones. */
 function roundScenarios(config: Config, suites: SplitSuites): RoundScenarios {
   const limits = (split: 'dev' | 'sealed') =>
-    Object.fromEntries(Object.entries(config.suites[split]).filter(([, value]) => value !== undefined));
+    Object.fromEntries(Object.entries(config.suites[split]).filter(([, value]) => value !== null));
   const expand = (split: 'dev' | 'sealed', limit = limits(split)): Scenario[] =>
     suites[split].flatMap((suite) => expandSuite(suite, { limit, seed: config.seed }));
   const { holdout, scenarios: most } = config.selection;
-  const share = (scenario: Scenario): number =>
-    Number.parseInt(contentHash({ holdout: scenario.objective }).slice(0, 8), 16) / 2 ** 32;
+  // An objective and its look-alike, in every arm, go the same way.
+  const share = ({ key, partner = key }: Scenario): number => {
+    const pair = [key, partner].map((name) => name.split('+')[0]).sort();
+    return Number.parseInt(contentHash({ holdout: pair }).slice(0, 8), 16) / 2 ** 32;
+  };
   const held = (scenario: Scenario): boolean => share(scenario) < holdout;
   const dev = expand('dev');
   const running = new Set(dev.map((scenario) => scenario.id));
@@ -98,6 +101,7 @@ function roundScenarios(config: Config, suites: SplitSuites): RoundScenarios {
       return first ? [{ scenario, request: first.request }] : [];
     }),
     holdout: [...kept.values()].flatMap((scenarios) => scenarios.slice(0, most)),
+    dev,
     sealed: expand('sealed'),
   };
 }

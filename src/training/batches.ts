@@ -35,7 +35,10 @@ export function tokenize(
       continue;
     }
     const completion = (messages: readonly Message[]): number[] =>
-      [...tokenizer.encode(textOf(messages)), tokenizer.endOfTurn].slice(0, Math.min(room, maxCompletionLength));
+      [...tokenizer.encode(textOf(messages)), tokenizer.endOfTurn].slice(
+        0,
+        Math.min(room, maxCompletionLength),
+      );
     kept.push({
       id: example.id,
       prompt,
