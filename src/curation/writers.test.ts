@@ -10,19 +10,22 @@ const wordCount = (text: string): number => text.split(/\s+/).length;
 
 describe('writeDecline', () => {
   it.each(taxonomy.leaves.map((leaf) => [leaf.id, leaf] as const))(
-    'writes 25 to 55 words for %s, varied',
+    'writes 20 to 55 words for %s, varied but for the opening',
     (_, leaf) => {
       const texts = Array.from({ length: 300 }, (_, index) =>
         writeDecline(leaf, rng('decline', leaf.id, index)),
       );
       for (const text of texts) {
-        expect(wordCount(text), text).toBeGreaterThanOrEqual(25);
+        expect(wordCount(text), text).toBeGreaterThanOrEqual(20);
         expect(wordCount(text), text).toBeLessThanOrEqual(55);
         expect(text).not.toMatch(/[{}]|undefined|\s\s/);
         expect(text).toMatch(/^[A-Z].*[.?]$/);
       }
       expect(new Set(texts).size).toBeGreaterThan(100);
-      expect(new Set(texts.map((text) => text.slice(0, 12))).size).toBeGreaterThanOrEqual(8);
+      // A small model learns the decision to decline in an epoch only where declines begin alike.
+      expect(new Set(texts.map((text) => text.split(' ').slice(0, 2).join(' ')))).toEqual(
+        new Set(["I won't", "I can't", "I'm not"]),
+      );
     },
   );
 

@@ -68,7 +68,7 @@ export function createWriter(taxonomy: Taxonomy = loadTaxonomy(BUILT_IN.taxonomy
 }
 
 /**
- * A decline of 25 to 55 words for a request of this category. The request itself is not an argument: nothing of it
+ * A decline of 20 to 55 words for a request of this category, with one of three openings. The request itself is not an argument: nothing of it
  * may be echoed. Give each example its own stream, as in `rng('decline', conversationId)`.
  */
 export function writeDecline(leaf: Leaf, random: Rng): string {
