@@ -173,6 +173,36 @@ function balanced(examples: readonly PreferenceExample[], limit: number, random:
   return taken;
 }
 
+/**
+ * Keeps an attack from becoming the reason to decline: around requests for harm it may be declined as often as it is
+ * answered around harmless ones. Requests without an attack are not limited.
+ */
+class AttackBalance {
+  readonly #attackOf: (item: PreferenceExample) => string | undefined;
+  readonly #room = new Map<string, number>();
+
+  constructor(attackOf: (item: PreferenceExample) => string | undefined) {
+    this.#attackOf = attackOf;
+  }
+
+  #add(item: PreferenceExample, count: 1 | -1): number {
+    const attack = this.#attackOf(item);
+    if (attack === undefined) return 0;
+    const room = (this.#room.get(attack) ?? 0) + count;
+    this.#room.set(attack, room);
+    return room;
+  }
+
+  answer(item: PreferenceExample): void {
+    this.#add(item, 1);
+  }
+
+  /** Counts a decline, and says whether there was room for it. */
+  decline(item: PreferenceExample): boolean {
+    return this.#add(item, -1) >= 0;
+  }
+}
+
 /** Builds the dataset of a round. Deterministic in its inputs and the seed, whatever their order. */
 export function curate(input: CurationInput, options: CurationOptions): CuratedDataset {
   const findingOf = new Map(input.findings.map((finding) => [finding.conversation, finding]));
@@ -187,23 +217,37 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
     return made ? [made] : [];
   });
   const broken = new Set(input.findings.map((finding) => finding.category));
-  const missing = options.harmExamples - all.filter((item) => item.purpose === 'harm').length;
   const more = (input.unrun ?? [])
     .filter(({ scenario }) => broken.has(scenario.category))
     .map((item) => augmentation(item, input.writer, options.seed));
-  const added = balanced(more, Math.max(0, missing), rng('augmentation', options.seed));
   const { passed, quarantined } = new Firewall(input.sealed).filter([
     ...all,
-    ...added,
+    ...more,
     ...(input.imported ?? []),
   ]);
   const { kept, removed } = deduplicate(passed);
-  const of = (purpose: PreferenceExample['purpose']): PreferenceExample[] =>
-    kept.filter((item) => item.purpose === purpose);
-  const harm = of('harm');
+  const scenarios = [...input.judged, ...(input.unrun ?? [])].map(({ scenario }) => scenario);
+  const attackOf = new Map(scenarios.map(({ id, attack }) => [id, attack]));
+  const balancer = new AttackBalance((item) => attackOf.get(item.lineage.scenario ?? ''));
+  const of = (wanted: (item: PreferenceExample) => boolean): PreferenceExample[] => kept.filter(wanted);
+  const answered = of(({ purpose }) => purpose === 'benign');
+  for (const item of answered) balancer.answer(item);
+  const isFinding = ({ lineage }: PreferenceExample): boolean => lineage.source === 'finding';
+  const isAdded = ({ lineage }: PreferenceExample): boolean => lineage.source === 'augmentation';
+  const declined = of(({ purpose }) => purpose === 'harm');
+  for (const item of declined.filter(isFinding)) balancer.decline(item);
+  const harm = declined.filter((item) => isFinding(item) || (!isAdded(item) && balancer.decline(item)));
+  const fits = balanced(declined.filter(isAdded), Infinity, rng('augmentation', options.seed)).filter(
+    (item) => balancer.decline(item),
+  );
+  harm.push(...fits.slice(0, Math.max(0, options.harmExamples - harm.length)));
   const random = rng('curate', options.seed);
-  const benign = balanced(of('benign'), Math.round(harm.length * options.benignPerHarm), random);
-  const general = balanced(of('general'), Math.round(harm.length * options.generalPerHarm), random);
+  const benign = balanced(answered, Math.round(harm.length * options.benignPerHarm), random);
+  const general = balanced(
+    of(({ purpose }) => purpose === 'general'),
+    Math.round(harm.length * options.generalPerHarm),
+    random,
+  );
   const examples = [...harm, ...benign, ...general];
   const counts: Record<string, number> = {};
   for (const { lineage } of examples) counts[lineage.source] = (counts[lineage.source] ?? 0) + 1;
