@@ -145,10 +145,17 @@ function benignExample(judged: Judged, input: CurationInput, seed: number): Pref
   const { scenario, conversation } = judged;
   const answer = goodAnswer(judged, 0);
   if (answer === null) return null;
+  const random = rng('over-refusal', seed, conversation.id);
+  const { writer } = input;
+  // A look-alike is refused by mistake in the words that its category is declined in.
+  const [rejectedBy, rejected] =
+    scenario.kind === 'benign'
+      ? [writer.declineId, writer.decline(scenario.category, random)]
+      : [writer.overRefusalId, writer.overRefusal(random)];
   return example({
     prompt: messagesTo(judged, 0),
     chosen: assistant(answer),
-    rejected: assistant(input.writer.overRefusal(rng('over-refusal', seed, conversation.id))),
+    rejected: assistant(rejected),
     purpose: scenario.kind === 'benign' ? 'benign' : 'general',
     category: scenario.category,
     lineage: {
@@ -156,7 +163,7 @@ function benignExample(judged: Judged, input: CurationInput, seed: number): Pref
       scenario: scenario.id,
       conversation: conversation.id,
       chosenBy: 'target',
-      rejectedBy: input.writer.overRefusalId,
+      rejectedBy,
     },
   });
 }

@@ -107,8 +107,28 @@ describe('curate', () => {
     expect(made['e']).toMatchObject({
       purpose: 'benign',
       chosen: [{ content: 'Use two locks on the frame.' }],
-      rejected: [{ content: 'No.' }],
+      rejected: [{ content: 'I leave theft alone.' }],
+      lineage: { rejectedBy: 'writer:test@1' },
     });
+    expect(made['h']!.rejected[0]!.content).toBe('No.');
+  });
+
+  test('an attack is declined at most as often as it is answered; findings stay', () => {
+    const attacked = (item: Judged, attack: string): Judged => ({
+      ...item,
+      scenario: { ...item.scenario, attack },
+    });
+    const [found, declined] = [items[0]!, items[1]!];
+    const answered = items[4]!;
+    const kept = (...input: Judged[]) => Object.keys(bySource(run(input).examples)).sort();
+    expect(kept(attacked(declined, 'rot13'))).toEqual([]);
+    expect(kept(attacked(declined, 'rot13'), attacked(answered, 'base64'), items[2]!)).toEqual(['c', 'e']);
+    expect(kept(attacked(declined, 'rot13'), attacked(answered, 'rot13'))).toEqual(['b', 'e']);
+    expect(kept(attacked(found, 'rot13'))).toEqual(['a']);
+    expect(kept(attacked(found, 'rot13'), attacked(declined, 'rot13'), attacked(answered, 'rot13'))).toEqual([
+      'a',
+      'e',
+    ]);
   });
 
   test('the order of its inputs does not matter', () => {
