@@ -173,3 +173,7 @@ export function loadAdapter(directory: string, config: ModelConfig): Adapter {
   const scaled = settings['use_rslora'] === true ? alpha * Math.sqrt(rank) : alpha;
   return { rank, alpha: scaled, shape: { rank, layers: adapted }, matrices };
 }
+
+/** Whether every B is zero, so that the adapter changes nothing. */
+export const isUntouched = (adapter: Adapter): boolean =>
+  [...adapter.matrices].every(([name, b]) => name.endsWith('_A') || b.every((x) => x === 0));
