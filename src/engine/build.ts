@@ -25,7 +25,7 @@ function linearHook(
   lora: LoraShape | null,
   scaled: (low: Value) => Value,
   trained: boolean,
-  dropout = 0,
+  seen: (x: Value, layer: LinearLayer) => Value = (x) => x,
 ): Linear {
   return (x, layer: LinearLayer) => {
     const base = graph.matmul(x, graph.weight(`${layer.name}.weight`, [layer.outputs, layer.inputs]), {
@@ -36,8 +36,7 @@ function linearHook(
       trained ? graph.parameter(name, shape) : graph.input(name, shape);
     const a = matrix(loraA(layer.name), [lora.rank, layer.inputs]);
     const b = matrix(loraB(layer.name), [layer.outputs, lora.rank]);
-    const seen = dropout > 0 ? graph.mul(x, keptInputs(graph, layer, dropout)) : x;
-    const low = scaled(graph.matmul(seen, a, { transposeB: true })); // (N, r)
+    const low = scaled(graph.matmul(seen(x, layer), a, { transposeB: true })); // (N, r)
     return graph.add(base, graph.matmul(low, b, { transposeB: true }));
   };
 }
@@ -46,10 +45,14 @@ function linearHook(
 export const DROPOUT_ROWS = 'dropout_rows';
 export const dropoutColumns = (layer: string): string => `${layer}.dropout`;
 
-function keptInputs(graph: Graph, layer: LinearLayer, dropout: number): Value {
+/** What an adapter sees of its inputs under dropout. */
+function dropoutHook(graph: Graph, probability: number): (x: Value, layer: LinearLayer) => Value {
+  if (probability === 0) return (x) => x;
   const rows = graph.input(DROPOUT_ROWS, [product('B', 'T'), 1], 'int64');
-  const columns = graph.input(dropoutColumns(layer.name), [1, layer.inputs], 'int64');
-  return graph.dropoutMask(rows, columns, dropout);
+  return (x, layer) => {
+    const columns = graph.input(dropoutColumns(layer.name), [1, layer.inputs], 'int64');
+    return graph.mul(x, graph.dropoutMask(rows, columns, probability));
+  };
 }
 
 /** Attention written out, so that it can be differentiated. Sequences start at position 0 and are padded on the right. */
@@ -154,7 +157,8 @@ export function trainingGraph(
   dropout = 0,
 ): Graph {
   const graph = new Graph();
-  const linear = linearHook(graph, lora, (low) => graph.scale(low, scale), true, dropout);
+  const seen = dropoutHook(graph, dropout);
+  const linear = linearHook(graph, lora, (low) => graph.scale(low, scale), true, seen);
   const loss = objective(graph, config, linear, lossOf);
   for (const [name, gradient] of addGradients(graph, loss)) graph.output(`gradient:${name}`, gradient);
   return graph;
