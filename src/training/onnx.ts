@@ -132,7 +132,8 @@ export async function trainOnnx(
     const norm = globalNorm(gradients);
     if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
       // The loss was finite at `good`; with a finite loss and infinite gradients `adapter` is still good.
-      await options.onFailure?.(Number.isFinite(loss) ? adapter : good, step);
+      if (Number.isFinite(loss)) await options.onFailure?.(adapter, step);
+      else await options.onFailure?.(good, Math.max(0, step - 1));
       const what = Number.isFinite(loss) ? 'the gradients became infinite' : `the loss became ${loss}`;
       throw new TemperError('model', `${what} at step ${step + 1} of ${plan.length}`, {
         hint: 'Lower the learning rate.',
