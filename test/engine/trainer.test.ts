@@ -121,7 +121,14 @@ test('label smoothing goes with the losses that read it', () => {
 
 describe('warnings', () => {
   const row = (values: Partial<StepMetrics>): StepMetrics => ({
-    ...{ step: 1, steps: 40, epoch: 1, loss: 0.5, learning_rate: 1, grad_norm: 1, num_tokens: 1, entropy: 1 },
+    step: 1,
+    steps: 40,
+    epoch: 1,
+    loss: 0.5,
+    learning_rate: 1,
+    grad_norm: 1,
+    num_tokens: 1,
+    entropy: 1,
     'tokens/s': 1,
     'rewards/margins': 0,
     'rewards/accuracies': 0.5,
