@@ -51,7 +51,7 @@ function holdOut(count: number, { evaluateEvery, evaluationShare, seed }: Recipe
   const held = new Set(
     rng('evaluation', seed)
       .shuffle(all)
-      .slice(0, Math.round(count * evaluationShare)),
+      .slice(0, Math.floor(count * evaluationShare)),
   );
   return { trained: all.filter((i) => !held.has(i)), held: all.filter((i) => held.has(i)) };
 }
