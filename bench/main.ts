@@ -58,7 +58,7 @@ async function training(kind: 'sft' | 'dpo'): Promise<string> {
       : dpoSchema.parse({ batch: 2, epochs: 2, nll: 0 });
   const marks: { at: number; tokens: number }[] = [];
   await trainOnnx(model, adapter, examples, recipe, {
-    onStep: ({ tokens }) => marks.push({ at: performance.now(), tokens }),
+    onStep: (metrics) => marks.push({ at: performance.now(), tokens: metrics.num_tokens }),
   });
   const [first, last] = [marks[0]!, marks.at(-1)!];
   const rate = (last.tokens - first.tokens) / ((last.at - first.at) / 1000);

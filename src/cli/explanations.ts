@@ -1,4 +1,5 @@
 /** What each key of temper.yaml does, for `temper init`. A test holds it to the schema, key by key. */
+import { PREFERENCE_LOSSES } from '../training/losses.ts';
 
 /** Keys that are left unset, with an example. */
 export const OPTIONAL: Readonly<Record<string, string>> = {
@@ -15,15 +16,21 @@ const recipe = (kind: 'sft' | 'dpo'): Record<string, string> => ({
   schedule: 'linear, cosine or constant.',
   warmup: 'Share of the steps over which the learning rate rises.',
   epochs: 'Passes over the data; a fraction takes part of one.',
-  batch: `${kind === 'sft' ? 'Examples' : 'Pairs'} of one optimiser step.`,
+  batch: `${kind === 'sft' ? 'Examples' : 'Pairs'} of one batch.`,
+  accumulation: 'Batches of one optimiser step.',
+  dropout: "Share of the adapter's inputs set to zero while training.",
   maxLength: 'Longest sequence, tokens; answers are cut at the end.',
   maxCompletionLength:
-    'Longest answer that is learnt, tokens: its beginning decides whether to answer or to decline.',
+    'Longest answer that is learnt, tokens (null: whole): its beginning decides whether to answer.',
   microBatchTokens: 'Most tokens of one pass through the model: less needs less memory.',
   weightDecay: 'Weight decay of AdamW.',
   maxGradientNorm: 'Gradients are clipped to this norm.',
   seed: 'Order of the examples.',
   checkpointEvery: 'A checkpoint about every this share of the run; each is a candidate.',
+  keepCheckpoints:
+    'Checkpoints that `temper train` keeps, the newest; null = all. A run keeps its candidates.',
+  evaluateEvery: 'Measure the loss on held-out examples every this many steps; 0 = never.',
+  evaluationShare: 'Share of the examples held out for that.',
 });
 
 const under = (path: string, keys: Record<string, string>): Record<string, string> =>
@@ -70,13 +77,18 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'training.lora': 'Shape of the adapter.',
   'training.lora.rank': 'Rank of its matrices.',
   'training.lora.alpha': 'Its scale is alpha / rank.',
+  'training.lora.rslora': 'Its scale is alpha / sqrt(rank) instead.',
   'training.lora.targets': 'Linear layers that get one.',
   'training.sft': 'Supervised fine-tuning on the chosen answers.',
   ...under('training.sft', recipe('sft')),
   'training.dpo': 'Direct preference optimisation from the SFT adapter; null = SFT alone.',
   ...under('training.dpo', recipe('dpo')),
-  'training.dpo.loss': 'sigmoid or hinge.',
+  'training.dpo.loss': `${Object.keys(PREFERENCE_LOSSES).join(', ')}.`,
   'training.dpo.beta': 'How strongly it is held to the reference.',
+  'training.dpo.labelSmoothing': 'Share of wrong labels assumed; conservative, robust and exo_pair read it.',
+  'training.dpo.gamma': 'Target margin of simpo.',
+  'training.dpo.desirableWeight': 'Weight of chosen answers in kto.',
+  'training.dpo.undesirableWeight': 'Weight of rejected answers in kto.',
   'training.dpo.nll': 'Weight of the likelihood of the chosen answers.',
   'training.dpo.maxPairs': 'Pairs taken from the dataset at most.',
   'training.dpo.reference': 'start (the SFT adapter) or base (no adapter).',

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT_CODES, TemperError } from '../core/errors.ts';
 import { printable } from '../core/limits.ts';
+import { adapterCommand } from './adapter.ts';
 import { attackCommand } from './attack.ts';
 import { compareCommand } from './compare.ts';
 import { curateCommand } from './curate.ts';
@@ -26,6 +27,7 @@ const COMMANDS = [
   generateCommand,
   curateCommand,
   trainCommand,
+  adapterCommand,
   compareCommand,
   reportCommand,
   runsCommand,

@@ -74,7 +74,7 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Emi
     if (event.type === 'progress') progress(event);
     else if (event.type === 'note')
       line(`  ${event.level === 'warning' ? 'warning: ' : ''}${printable(event.message)}`);
-    else if (event.status === 'start' || event.status === 'skipped') {
+    else if (event.type === 'stage' && (event.status === 'start' || event.status === 'skipped')) {
       const detail = event.detail ? ` (${event.detail})` : '';
       const text =
         event.status === 'skipped' ? `${event.stage}: done before${detail}` : `${event.stage}${detail}`;

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
@@ -9,6 +9,8 @@ import { contentHash } from '../core/ids.ts';
 import { adapterHash, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import { loadGguf } from '../engine/model.ts';
 import { locateModel } from '../loop/targets.ts';
+import { CheckpointFolder } from '../training/checkpoints.ts';
+import { MetricsLog } from '../training/metrics.ts';
 import { trainOnnx } from '../training/onnx.ts';
 import { dpoSchema, loraSchema, sftSchema } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
@@ -57,7 +59,7 @@ export function trainCommand(): Command {
     )
     .option(
       '--set <key=value>',
-      'a key of the recipe, or lora.rank, lora.alpha; repeatable',
+      'a key of the recipe, or lora.rank, lora.alpha, lora.rslora, lora.targets; repeatable',
       (value: string, all: string[]) => [...all, value],
       [],
     )
@@ -89,8 +91,24 @@ export function trainCommand(): Command {
         // Named by all that determines the run: another dataset or recipe does not go on from it.
         const parts = { recipe, data: data.map(({ id }) => id), model: file.id, start: adapterHash(start) };
         const state = new FileTrainingState(`${out}.${contentHash(parts)}.state`);
-        const trained = await trainOnnx(model, start, data, recipe, { emit, signal, state });
+        const metrics = new MetricsLog(`${out}.metrics.jsonl`);
+        const kept = { keep: recipe.keepCheckpoints, base: file.name };
+        const checkpoints = new CheckpointFolder(`${out}.checkpoints`, kept);
+        const trained = await trainOnnx(model, start, data, recipe, {
+          emit,
+          signal,
+          state,
+          metrics,
+          onCheckpoint: (adapter, step, steps) => {
+            if (step < steps) checkpoints.save(adapter, step);
+          },
+          onFailure: (adapter, step) => {
+            const message = `the adapter after step ${step}, the last good one, is in ${checkpoints.save(adapter, step)}`;
+            emit({ type: 'note', level: 'warning', message });
+          },
+        });
         saveAdapter(out, trained.adapter, { base: file.name });
+        renameSync(metrics.path, join(out, 'metrics.jsonl'));
         state.clear();
         return trained;
       });

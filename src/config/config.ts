@@ -41,6 +41,9 @@ const limitsSchema = (most: Record<'adversarial' | 'benign' | 'grounded' | 'gene
     .prefault({});
 };
 
+/** Whether to answer or to decline is decided at the beginning of an answer. */
+const maxCompletionLength = z.int().min(1).nullable().default(24);
+
 export const configSchema = z.strictObject({
   /** Folder for the store, adapters and reports. */
   directory: z.string().min(1).default('.temper'),
@@ -90,8 +93,8 @@ export const configSchema = z.strictObject({
   training: z
     .strictObject({
       lora: loraSchema.prefault({}),
-      sft: sftSchema.prefault({}),
-      dpo: dpoSchema.nullable().prefault({}),
+      sft: sftSchema.safeExtend({ maxCompletionLength }).prefault({}),
+      dpo: dpoSchema.safeExtend({ maxCompletionLength }).nullable().prefault({}),
     })
     .prefault({}),
   selection: z

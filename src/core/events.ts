@@ -24,7 +24,14 @@ export interface NoteEvent {
   readonly message: string;
 }
 
-export type TemperEvent = ProgressEvent | StageEvent | NoteEvent;
+/** Figures of a moment, under the names of the tool that made them common (TRL's, for training). */
+export interface MetricsEvent {
+  readonly type: 'metrics';
+  readonly stage: string;
+  readonly values: Readonly<Record<string, number>>;
+}
+
+export type TemperEvent = ProgressEvent | StageEvent | NoteEvent | MetricsEvent;
 export type Emit = (event: TemperEvent) => void;
 
 export const silent: Emit = () => {};

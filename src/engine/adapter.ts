@@ -39,7 +39,7 @@ function targetLayers(config: ModelConfig, targets: readonly string[]): LinearLa
 /** A fresh adapter: A uniform in +-1 / sqrt(in) (Kaiming with a = sqrt(5), as PEFT), B zero, so it changes nothing. */
 export function freshAdapter(
   config: ModelConfig,
-  options: { rank: number; alpha: number; targets: readonly string[]; seed: number },
+  options: { rank: number; alpha: number; rslora?: boolean; targets: readonly string[]; seed: number },
 ): Adapter {
   const layers = targetLayers(config, options.targets);
   const matrices = new Map<string, Float32Array>();
@@ -54,7 +54,9 @@ export function freshAdapter(
     matrices.set(loraB(layer.name), new Float32Array(layer.outputs * options.rank));
   }
   const shape = { rank: options.rank, layers: new Set(layers.map((layer) => layer.name)) };
-  return { rank: options.rank, alpha: options.alpha, shape, matrices };
+  // alpha / sqrt(rank) is alpha' / rank for alpha' = alpha sqrt(rank): what follows knows one kind of scale.
+  const alpha = options.rslora ? options.alpha * Math.sqrt(options.rank) : options.alpha;
+  return { rank: options.rank, alpha, shape, matrices };
 }
 
 /** Identity of an adapter by its content. */
@@ -115,7 +117,11 @@ export function saveAdapter(
   renameSync(temporary, directory);
 }
 
-/** Reads a PEFT LoRA adapter for a model of this configuration. Errors: `model`, naming the file and the problem. */
+/**
+ * Reads a PEFT LoRA adapter for a model of this configuration. rsLoRA, ranks and alphas by layer come down to one rank and
+ * one alpha: B takes the scale, and lower ranks are filled up with zeros. Errors: `model`, naming the file and the
+ * problem.
+ */
 export function loadAdapter(directory: string, config: ModelConfig): Adapter {
   const fail = (what: string, hint = 'Point to a folder that PEFT or temper wrote.'): TemperError =>
     new TemperError('model', `${directory}: ${what}`, { hint });
@@ -136,7 +142,7 @@ export function loadAdapter(directory: string, config: ModelConfig): Adapter {
   if (typeof rank !== 'number' || !Number.isInteger(rank) || rank < 1 || typeof alpha !== 'number') {
     throw fail('r and lora_alpha are not numbers');
   }
-  for (const key of ['use_dora', 'modules_to_save', 'rank_pattern', 'alpha_pattern']) {
+  for (const key of ['use_dora', 'modules_to_save']) {
     const value = settings[key];
     const used = value && (typeof value !== 'object' || Object.keys(value).length > 0);
     if (used) throw fail(`it uses ${key}, which is not supported yet`);
@@ -147,6 +153,9 @@ export function loadAdapter(directory: string, config: ModelConfig): Adapter {
       .linearLayers(config)
       .map((layer) => [layer.name, layer]),
   );
+  const rankOf = patternOf(settings['rank_pattern'], rank, fail);
+  const alphaOf = patternOf(settings['alpha_pattern'], alpha, fail);
+  const rankScale = settings['use_rslora'] === true ? Math.sqrt : (r: number): number => r;
   const matrices = new Map<string, Float32Array>();
   const adapted = new Set<string>();
   for (const [name, tensor] of tensors) {
@@ -157,7 +166,8 @@ export function loadAdapter(directory: string, config: ModelConfig): Adapter {
         `tensor '${name}' fits no linear layer of this model`,
         'The adapter belongs to another base model.',
       );
-    const wanted = match[2] === 'A' ? [rank, layer.inputs] : [layer.outputs, rank];
+    const own = rankOf(layer.name);
+    const wanted = match[2] === 'A' ? [own, layer.inputs] : [layer.outputs, own];
     if (tensor.shape.join() !== wanted.join())
       throw fail(
         `tensor '${name}' has the shape [${tensor.shape.join(', ')}], expected [${wanted.join(', ')}]`,
@@ -171,5 +181,37 @@ export function loadAdapter(directory: string, config: ModelConfig): Adapter {
   }
   if (adapted.size === 0) throw fail('it has no matrices');
   const scaled = settings['use_rslora'] === true ? alpha * Math.sqrt(rank) : alpha;
-  return { rank, alpha: scaled, shape: { rank, layers: adapted }, matrices };
+  const scale = scaled / rank;
+  const widest = Math.max(...[...adapted].map(rankOf));
+  for (const layer of adapted) {
+    const own = rankOf(layer);
+    const factor = alphaOf(layer) / rankScale(own) / scale;
+    if (own === widest && factor === 1) continue;
+    const a = new Float32Array((matrices.get(loraA(layer))!.length / own) * widest);
+    a.set(matrices.get(loraA(layer))!);
+    const from = matrices.get(loraB(layer)) as Float32Array;
+    const b = new Float32Array((from.length / own) * widest);
+    from.forEach((x, i) => (b[Math.floor(i / own) * widest + (i % own)] = x * factor));
+    matrices.set(loraA(layer), a);
+    matrices.set(loraB(layer), b);
+  }
+  const effective = widest === rank ? scaled : scale * widest;
+  return { rank: widest, alpha: effective, shape: { rank: widest, layers: adapted }, matrices };
 }
+
+/** A setting by layer: the first of PEFT's patterns that the layer's name ends with, or the default. */
+function patternOf(patterns: unknown, standard: number, fail: (what: string) => TemperError) {
+  const entries = Object.entries((patterns ?? {}) as Record<string, unknown>).map(([pattern, value]) => {
+    if (typeof value !== 'number' || !(value > 0)) throw fail(`the pattern '${pattern}' has no number`);
+    try {
+      return [new RegExp(`^(?:.*\\.)?(?:${pattern})$`), value] as const;
+    } catch {
+      throw fail(`the pattern '${pattern}' cannot be read`);
+    }
+  });
+  return (layer: string): number => entries.find(([pattern]) => pattern.test(layer))?.[1] ?? standard;
+}
+
+/** Whether every B is zero, so that the adapter changes nothing. */
+export const isUntouched = (adapter: Adapter): boolean =>
+  [...adapter.matrices].every(([name, b]) => name.endsWith('_A') || b.every((x) => x === 0));

@@ -25,6 +25,7 @@ function linearHook(
   lora: LoraShape | null,
   scaled: (low: Value) => Value,
   trained: boolean,
+  seen: (x: Value, layer: LinearLayer) => Value = (x) => x,
 ): Linear {
   return (x, layer: LinearLayer) => {
     const base = graph.matmul(x, graph.weight(`${layer.name}.weight`, [layer.outputs, layer.inputs]), {
@@ -35,8 +36,22 @@ function linearHook(
       trained ? graph.parameter(name, shape) : graph.input(name, shape);
     const a = matrix(loraA(layer.name), [lora.rank, layer.inputs]);
     const b = matrix(loraB(layer.name), [layer.outputs, lora.rank]);
-    const low = scaled(graph.matmul(x, a, { transposeB: true })); // (N, r)
+    const low = scaled(graph.matmul(seen(x, layer), a, { transposeB: true })); // (N, r)
     return graph.add(base, graph.matmul(low, b, { transposeB: true }));
+  };
+}
+
+/** Names of the random numbers that decide which inputs of the adapters are dropped: one a row, one a column of a layer. */
+export const DROPOUT_ROWS = 'dropout_rows';
+export const dropoutColumns = (layer: string): string => `${layer}.dropout`;
+
+/** What an adapter sees of its inputs under dropout. */
+function dropoutHook(graph: Graph, probability: number): (x: Value, layer: LinearLayer) => Value {
+  if (probability === 0) return (x) => x;
+  const rows = graph.input(DROPOUT_ROWS, [product('B', 'T'), 1], 'int64');
+  return (x, layer) => {
+    const columns = graph.input(dropoutColumns(layer.name), [1, layer.inputs], 'int64');
+    return graph.mul(x, graph.dropoutMask(rows, columns, probability));
   };
 }
 
@@ -118,24 +133,47 @@ function loraScale(graph: Graph, lora: LoraShape | null): (low: Value) => Value 
 /** Computes a scalar loss from the log-probabilities of the completion tokens, (M, 1). */
 export type LossBuilder = (graph: Graph, logp: Value) => Value;
 
+/** The loss over the log-probabilities, and the mean entropy (nats) of the distributions they come from. */
+function objective(graph: Graph, config: ModelConfig, linear: Linear, lossOf: LossBuilder): Value {
+  const { hidden, table, labels } = selectedHidden(graph, config, linear);
+  const [logp, logprobs] = graph.tokenLogprobs(hidden, table, labels);
+  const loss = lossOf(graph, logp);
+  graph.output('logp', logp);
+  graph.output('loss', loss);
+  graph.output('entropy', graph.neg(graph.sumLast(graph.mul(graph.exp(logprobs), logprobs)))); // (M, 1)
+  return loss;
+}
+
 /**
- * Training. Inputs as in scoring, the adapter's matrices, and whatever the loss declares. Outputs: `loss`, `logp`,
- * and `gradient:<name>` for each matrix. `scale` is alpha / rank.
+ * Training. Inputs as in scoring, the adapter's matrices, and whatever the loss declares; with `dropout` > 0 (share of an
+ * adapter's inputs that are set to zero) also the random numbers that decide which. Outputs: `loss`, `logp` and `entropy`
+ * (M, 1), and `gradient:<name>` for each matrix. `scale` is alpha / rank.
  */
 export function trainingGraph(
   config: ModelConfig,
   lora: LoraShape,
   scale: number,
   lossOf: LossBuilder,
+  dropout = 0,
 ): Graph {
   const graph = new Graph();
-  const linear = linearHook(graph, lora, (low) => graph.scale(low, scale), true);
-  const { hidden, table, labels } = selectedHidden(graph, config, linear);
-  const [logp] = graph.tokenLogprobs(hidden, table, labels);
-  const loss = lossOf(graph, logp);
-  graph.output('logp', logp);
-  graph.output('loss', loss);
+  const seen = dropoutHook(graph, dropout);
+  const linear = linearHook(graph, lora, (low) => graph.scale(low, scale), true, seen);
+  const loss = objective(graph, config, linear, lossOf);
   for (const [name, gradient] of addGradients(graph, loss)) graph.output(`gradient:${name}`, gradient);
+  return graph;
+}
+
+/** Training without gradients and dropout: the loss of data that is not trained on. */
+export function evaluationGraph(
+  config: ModelConfig,
+  lora: LoraShape,
+  scale: number,
+  lossOf: LossBuilder,
+): Graph {
+  const graph = new Graph();
+  const linear = linearHook(graph, lora, (low) => graph.scale(low, scale), false);
+  objective(graph, config, linear, lossOf);
   return graph;
 }
 

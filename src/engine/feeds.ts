@@ -1,6 +1,10 @@
 /** Inputs of the graphs, from token ids and adapters. */
+import { rng } from '../core/rng.ts';
 import type { Adapter } from './adapter.ts';
-import { causalMask, ropeTables } from './build.ts';
+import type { ModelConfig } from './architecture.ts';
+import { architecture } from './architectures/registry.ts';
+import { causalMask, DROPOUT_ROWS, dropoutColumns, type LoraShape, ropeTables } from './build.ts';
+import { DROPOUT_PRIME } from './graph.ts';
 import type { LoadedModel } from './model.ts';
 import { Tensor } from './session.ts';
 
@@ -68,3 +72,27 @@ export function adapterFeeds(adapter: Adapter): Record<string, Tensor> {
 
 export const strengthFeed = (adapter: Adapter, strength: number): Tensor =>
   new Tensor('float32', Float32Array.of((strength * adapter.alpha) / adapter.rank), []);
+
+/** Random numbers for the dropout of a training graph over `ids` (B, T), decided by `key`. */
+export function dropoutFeeds(
+  config: ModelConfig,
+  shape: LoraShape,
+  ids: Tensor,
+  key: readonly (string | number)[],
+): Record<string, Tensor> {
+  const integers = (name: string, length: number, dims: readonly number[]): Tensor => {
+    const random = rng('dropout', name, ...key);
+    const below = DROPOUT_PRIME - 1;
+    return int64(
+      Array.from({ length }, () => 1 + Math.floor(random.next() * below)),
+      dims,
+    );
+  };
+  const feeds: Record<string, Tensor> = {
+    [DROPOUT_ROWS]: integers('rows', ids.size, [ids.size, 1]),
+  };
+  for (const { name, inputs } of architecture(config.architecture).linearLayers(config)) {
+    if (shape.layers.has(name)) feeds[dropoutColumns(name)] = integers(name, inputs, [1, inputs]);
+  }
+  return feeds;
+}

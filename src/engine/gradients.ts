@@ -44,6 +44,7 @@ const RULES: Rules = {
   weight: 'no gradient',
   constant: 'no gradient',
   promptAttention: 'no gradient',
+  dropoutMask: 'no gradient',
   concatLast: 'no gradient',
   splitLast: 'no gradient',
   step: 'no gradient',

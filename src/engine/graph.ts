@@ -69,6 +69,11 @@ export interface Operations {
    * logprobs (M, V)). E is frozen.
    */
   tokenLogprobs: Record<never, never>;
+  /**
+   * Which elements stay under dropout, times 1 / (1 - probability): rows (N, 1) and columns (1, D), random integers from
+   * 1 to p - 1 -> (N, D). Row times column modulo the prime p = 2^31 - 1 is uniform, and any two elements are independent.
+   */
+  dropoutMask: { readonly probability: number };
   /** Joins two values along the last axis. */
   concatLast: Record<never, never>;
   /** Cuts the last axis into two parts of these sizes. */
@@ -80,6 +85,9 @@ export interface Operations {
    */
   promptAttention: { readonly heads: number; readonly kvHeads: number; readonly scale: number };
 }
+
+/** Modulus of `dropoutMask`. */
+export const DROPOUT_PRIME = 2 ** 31 - 1;
 
 export type OperationName = keyof Operations;
 
@@ -226,6 +234,11 @@ export class Graph {
         [rows, embedding.shape[0] as Dimension],
       ],
     ) as [Value, Value];
+  }
+
+  dropoutMask(rows: Value, columns: Value, probability: number): Value {
+    const shape = [rows.shape[0] as Dimension, columns.shape[1] as Dimension];
+    return this.#emit('dropoutMask', { probability }, [rows, columns], [shape]);
   }
 
   concatLast(a: Value, b: Value): Value {

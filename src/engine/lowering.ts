@@ -2,7 +2,16 @@
  * From a `Graph` to an ONNX model. The table is a mapped type over the operations, so an operation that nothing
  * lowers does not compile.
  */
-import type { Dimension, ElementType, Graph, GraphNode, OperationName, Shape, Value } from './graph.ts';
+import {
+  type Dimension,
+  DROPOUT_PRIME,
+  type ElementType,
+  type Graph,
+  type GraphNode,
+  type OperationName,
+  type Shape,
+  type Value,
+} from './graph.ts';
 import {
   attribute,
   DATA_TYPES,
@@ -229,6 +238,13 @@ const LOWERINGS: { readonly [K in OperationName]: Lowering<K> } = {
     emit.node('LogSoftmax', [logits], { axis: -1 }, [logprobs!]);
     const column = emit.node('Unsqueeze', [labels!, emit.initializer([-1], [1], 'int64')]);
     emit.node('GatherElements', [logprobs!, column], { axis: 1 }, [logp!]);
+  },
+  dropoutMask: (emit, { attributes: { probability } }, inputs, outputs) => {
+    const whole = (value: number): string => emit.initializer([value], [], 'int64');
+    const uniform = emit.node('Mod', [emit.node('Mul', inputs), whole(DROPOUT_PRIME)]);
+    const kept = emit.node('GreaterOrEqual', [uniform, whole(Math.round(probability * DROPOUT_PRIME))]);
+    const ones = emit.node('Cast', [kept], { to: DATA_TYPES.float32 });
+    emit.node('Mul', [ones, emit.initializer([1 / (1 - probability)], [])], {}, outputs);
   },
   concatLast: as('Concat', { axis: -1 }),
   splitLast: (emit, { attributes }, [x], outputs) => {

@@ -39,6 +39,14 @@ function huggingFaceName(name: string): string | undefined {
   return rest && `model.layers.${block[1]}.${rest}`;
 }
 
+/** The inverse: GGUF's name of a tensor of the blocks. */
+export function ggufName(name: string): string {
+  const block = /^model\.layers\.(\d+)\.(.+)$/.exec(name);
+  const rest = Object.entries(BLOCK_TENSORS).find(([, theirs]) => theirs === block?.[2]);
+  if (!block || !rest) throw new RangeError(`no tensor of a block: ${name}`);
+  return `blk.${block[1]}.${rest[0]}`;
+}
+
 /** Reads a GGUF file. Errors: `model`, naming the file and what is wrong or missing. */
 export function loadGguf(path: string): LoadedModel {
   const gguf = readGguf(path);
@@ -60,8 +68,8 @@ export function loadGguf(path: string): LoadedModel {
     }
     checkShape(path, tensor, shape);
     const data = dequantize(tensor.type, readTensorBytes(path, tensor));
-    if (name.endsWith('q_proj.weight')) undoRopePermutation(data, config.heads, config.hiddenSize);
-    if (name.endsWith('k_proj.weight')) undoRopePermutation(data, config.kvHeads, config.hiddenSize);
+    const heads = rotaryHeads(name, config);
+    if (heads !== null) undoRopePermutation(data, heads, config.hiddenSize);
     weights.set(name, data);
   }
   for (const name of expected.keys()) {
@@ -148,6 +156,31 @@ function checkShape(path: string, tensor: GgufTensor, shape: readonly number[]):
     `${path}: tensor '${tensor.name}' has the shape [${tensor.shape.join(', ')}], expected [${shape.join(', ')}]`,
     { hint: 'The file contradicts its own metadata; fetch it again.' },
   );
+}
+
+/** Heads whose rows GGUF stores in another order; null where it does not. */
+function rotaryHeads(name: string, config: ModelConfig): number | null {
+  if (name.endsWith('q_proj.weight')) return config.heads;
+  return name.endsWith('k_proj.weight') ? config.kvHeads : null;
+}
+
+/** Rows (out, columns) of a weight, or of a matrix with the same rows, in GGUF's order. */
+export function toGgufRows(
+  name: string,
+  data: Float32Array,
+  config: ModelConfig,
+  columns: number,
+): Float32Array {
+  const heads = rotaryHeads(name, config);
+  if (heads === null) return data;
+  const size = data.length / columns / heads;
+  const ordered = new Float32Array(data.length);
+  for (let row = 0; row < size * heads; row++) {
+    const [head, inner] = [Math.floor(row / size), row % size];
+    const to = head * size + (inner % (size / 2)) * 2 + Math.floor(inner / (size / 2));
+    ordered.set(data.subarray(row * columns, (row + 1) * columns), to * columns);
+  }
+  return ordered;
 }
 
 /**

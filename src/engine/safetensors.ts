@@ -1,4 +1,5 @@
 /** The safetensors container: u64 header length, JSON header, raw little-endian data. */
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { TemperError } from '../core/errors.ts';
 import { dequantize } from './dequantize.ts';
 
@@ -10,31 +11,62 @@ export interface TensorData {
 const READABLE: Readonly<Record<string, 'F32' | 'F16' | 'BF16'>> = { F32: 'F32', F16: 'F16', BF16: 'BF16' };
 const MAX_HEADER = 100 << 20;
 
+const bytesOf = (data: Float32Array): Uint8Array =>
+  new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+/** Length and JSON header for float32 tensors in the order of their names, and where each begins behind it. */
+function layout(shapes: ReadonlyMap<string, readonly number[]>, metadata: Record<string, string>) {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  const offsets = new Map<string, number>();
+  let length = 0;
+  for (const name of [...shapes.keys()].sort()) {
+    const shape = shapes.get(name) as readonly number[];
+    const end = length + shape.reduce((a, b) => a * b, 1) * 4;
+    header[name] = { dtype: 'F32', shape, data_offsets: [length, end] };
+    offsets.set(name, length);
+    length = end;
+  }
+  let text = JSON.stringify(header);
+  text += ' '.repeat((8 - (Buffer.byteLength(text) % 8)) % 8);
+  const json = Buffer.from(text);
+  const head = new Uint8Array(8 + json.length);
+  new DataView(head.buffer).setBigUint64(0, BigInt(json.length), true);
+  head.set(json, 8);
+  return { head, offsets, length };
+}
+
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, TensorData>,
   metadata: Record<string, string>,
 ): Uint8Array {
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  let offset = 0;
-  const names = [...tensors.keys()].sort();
-  for (const name of names) {
-    const { shape, data } = tensors.get(name) as TensorData;
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, offset + data.byteLength] };
-    offset += data.byteLength;
-  }
-  let text = JSON.stringify(header);
-  text += ' '.repeat((8 - (Buffer.byteLength(text) % 8)) % 8);
-  const head = Buffer.from(text);
-  const file = new Uint8Array(8 + head.length + offset);
-  new DataView(file.buffer).setBigUint64(0, BigInt(head.length), true);
-  file.set(head, 8);
-  let at = 8 + head.length;
-  for (const name of names) {
-    const { data } = tensors.get(name) as TensorData;
-    file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
-  }
+  const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape]));
+  const { head, offsets, length } = layout(shapes, metadata);
+  const file = new Uint8Array(head.length + length);
+  file.set(head);
+  for (const [name, at] of offsets) file.set(bytesOf(tensors.get(name)!.data), head.length + at);
   return file;
+}
+
+/** The same to a file, one tensor in memory at a time. */
+export function writeSafetensors(
+  path: string,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  dataOf: (name: string) => Float32Array,
+  metadata: Record<string, string>,
+): void {
+  const { head, offsets } = layout(shapes, metadata);
+  const fd = openSync(path, 'w');
+  try {
+    writeAll(fd, head, 0);
+    for (const [name, at] of offsets) writeAll(fd, bytesOf(dataOf(name)), head.length + at);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length;)
+    done += writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30), position + done);
 }
 
 /** All tensors as float32. Errors: `model`, naming `source`. */

@@ -32,12 +32,23 @@ const USER_DEFINED = 4;
 const CHATML =
   "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 
+/** The tokenizer as Hugging Face's libraries read it. */
+export interface TokenizerFiles {
+  /** tokenizer.json */
+  readonly tokenizer: object;
+  /** tokenizer_config.json */
+  readonly configuration: object;
+  /** Id of the token that begins a text, if there is one. */
+  readonly beginning: number | undefined;
+}
+
 export class ChatTokenizer {
   /** Tokens that end an answer. */
   readonly stopTokens: ReadonlySet<number>;
   readonly paddingToken: number;
   /** The token that a complete answer ends with. */
   readonly endOfTurn: number;
+  readonly files: TokenizerFiles;
   readonly #tokenizer: Tokenizer;
   readonly #template: Template;
   readonly #special: { bos: string; eos: string };
@@ -53,6 +64,7 @@ export class ChatTokenizer {
       stopTokens: Iterable<number>;
       paddingToken: number;
       special: readonly string[];
+      files: TokenizerFiles;
     },
   ) {
     this.#tokenizer = tokenizer;
@@ -61,6 +73,7 @@ export class ChatTokenizer {
     this.stopTokens = new Set(options.stopTokens);
     this.paddingToken = options.paddingToken;
     this.endOfTurn = options.endOfTurn;
+    this.files = options.files;
     const escaped = options.special
       .filter((s) => s !== '')
       .map((s) => s.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
@@ -112,41 +125,42 @@ export class ChatTokenizer {
     const eos = idOf('eos_token_id');
     if (eos === undefined) throw fail('it names no end-of-text token');
     const bos = idOf('bos_token_id');
-    const tokenizer = new Tokenizer(
-      {
-        version: '1.0',
-        truncation: null,
-        padding: null,
-        added_tokens: added,
-        normalizer: null,
-        pre_tokenizer: preTokenizer,
-        post_processor: null,
-        decoder: byteLevel,
-        model: {
-          type: 'BPE',
-          dropout: null,
-          unk_token: null,
-          fuse_unk: false,
-          byte_fallback: false,
-          ignore_merges: false,
-          vocab: vocabulary,
-          merges,
-        },
+    const definition = {
+      version: '1.0',
+      truncation: null,
+      padding: null,
+      added_tokens: added,
+      normalizer: null,
+      pre_tokenizer: preTokenizer,
+      post_processor: null,
+      decoder: byteLevel,
+      model: {
+        type: 'BPE',
+        dropout: null,
+        unk_token: null,
+        fuse_unk: false,
+        byte_fallback: false,
+        ignore_merges: false,
+        vocab: vocabulary,
+        merges,
       },
-      {
-        tokenizer_class: 'PreTrainedTokenizerFast',
-        eos_token: tokens[eos],
-        clean_up_tokenization_spaces: false,
-      },
-    );
+    };
+    const configuration = {
+      tokenizer_class: 'PreTrainedTokenizerFast',
+      eos_token: tokens[eos],
+      clean_up_tokenization_spaces: false,
+    };
+    const tokenizer = new Tokenizer(definition, configuration);
     const stops = ['eos_token_id', 'eot_token_id'].map(idOf).filter((id) => id !== undefined);
     const endings = ['<|im_end|>', '<|endoftext|>', '<|eot_id|>', '<|end|>'].map(
       (token) => vocabulary[token],
     );
     const special = added.filter((token) => token.special).map((token) => token.content);
-    const template = gguf.metadata.get('tokenizer.chat_template');
+    const named = gguf.metadata.get('tokenizer.chat_template');
+    const template = typeof named === 'string' ? named : CHATML;
+    const paddingToken = idOf('padding_token_id') ?? eos;
     return new ChatTokenizer(tokenizer, {
-      template: typeof template === 'string' ? template : CHATML,
+      template,
       bos: bos === undefined ? '' : (tokens[bos] as string),
       eos: tokens[eos] as string,
       endOfTurn: idOf('eot_token_id') ?? eos,
@@ -154,8 +168,18 @@ export class ChatTokenizer {
         ...stops,
         ...endings.filter((id) => id !== undefined && typeOf(id) === CONTROL),
       ] as number[],
-      paddingToken: idOf('padding_token_id') ?? eos,
+      paddingToken,
       special,
+      files: {
+        tokenizer: definition,
+        configuration: {
+          ...configuration,
+          ...(bos === undefined ? {} : { bos_token: tokens[bos] }),
+          pad_token: tokens[paddingToken],
+          chat_template: template,
+        },
+        beginning: bos,
+      },
     });
   }
 

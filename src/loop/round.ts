@@ -22,6 +22,7 @@ import type { GateOptions } from '../metrics/gate.ts';
 import { type About, buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
 import type { Target } from '../models/target.ts';
 import type { Store } from '../store/store.ts';
+import { MetricsLog } from '../training/metrics.ts';
 import { trainOnnx } from '../training/onnx.ts';
 import type { DpoRecipe, LoraOptions, Recipe, SftRecipe } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
@@ -184,6 +185,7 @@ class Round {
       await trainOnnx(targets.model, start.adapter, used, recipe, {
         emit: this.#emit,
         state,
+        metrics: new MetricsLog(join(this.#options.directory, 'adapters', `${id}.metrics.jsonl`)),
         ...(signal ? { signal } : {}),
         onCheckpoint: (adapter, step) => {
           const checkpoint = plannedAt(step);

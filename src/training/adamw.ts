@@ -17,6 +17,13 @@ export const ADAMW_DEFAULTS: AdamWOptions = {
   maxGradientNorm: 1,
 };
 
+/** Euclidean norm over all gradients. */
+export function globalNorm(gradients: ReadonlyMap<string, Float32Array>): number {
+  let squares = 0;
+  for (const gradient of gradients.values()) for (const g of gradient) squares += g * g;
+  return Math.sqrt(squares);
+}
+
 export class AdamW {
   readonly #options: AdamWOptions;
   readonly first = new Map<string, Float32Array>();
@@ -38,9 +45,7 @@ export class AdamW {
   ): number {
     const { beta1, beta2, epsilon, weightDecay, maxGradientNorm } = this.#options;
     this.steps++;
-    let squares = 0;
-    for (const gradient of gradients.values()) for (const g of gradient) squares += g * g;
-    const norm = Math.sqrt(squares);
+    const norm = globalNorm(gradients);
     const clip = maxGradientNorm > 0 && norm > maxGradientNorm ? maxGradientNorm / norm : 1;
     const correction1 = 1 - beta1 ** this.steps;
     const correction2 = 1 - beta2 ** this.steps;

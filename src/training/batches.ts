@@ -23,7 +23,7 @@ const textOf = (messages: readonly Message[]): string =>
 export function tokenize(
   examples: readonly PreferenceExample[],
   tokenizer: ChatTokenizer,
-  { maxLength, maxCompletionLength }: { maxLength: number; maxCompletionLength: number },
+  { maxLength, maxCompletionLength }: { maxLength: number; maxCompletionLength: number | null },
 ): TokenizedDataset {
   const kept: TokenizedExample[] = [];
   const dropped: string[] = [];
@@ -37,7 +37,7 @@ export function tokenize(
     const completion = (messages: readonly Message[]): number[] =>
       [...tokenizer.encode(textOf(messages)), tokenizer.endOfTurn].slice(
         0,
-        Math.min(room, maxCompletionLength),
+        Math.min(room, maxCompletionLength ?? room),
       );
     kept.push({
       id: example.id,

@@ -1,7 +1,7 @@
 /** How an adapter is trained: everything but the data. Its hash, with the dataset's and the model's, names the adapter. */
 import { z } from 'zod';
 import { ALL_TARGETS } from '../engine/adapter.ts';
-import { PREFERENCE_LOSSES, type PreferenceLoss } from './losses.ts';
+import { type LossEntry, lossEntry, PREFERENCE_LOSSES, type PreferenceLoss } from './losses.ts';
 
 const lossNames = Object.keys(PREFERENCE_LOSSES) as [PreferenceLoss, ...PreferenceLoss[]];
 
@@ -11,12 +11,16 @@ const common = {
   /** Share of the steps over which the learning rate rises. */
   warmup: z.number().min(0).max(0.5).default(0.06),
   epochs: z.number().positive().max(100).default(1),
-  /** Examples (SFT) or pairs (DPO) of one optimiser step. */
+  /** Examples (SFT) or pairs (DPO) of one batch. */
   batch: z.int().min(1).default(8),
   /** Longest sequence, tokens; completions are cut at the end, examples whose prompt fills it are dropped. */
   maxLength: z.int().min(16).default(384),
-  /** Longest completion, tokens, cut at the end: whether to answer or to decline is decided at its beginning. */
-  maxCompletionLength: z.int().min(1).default(40),
+  /** Longest completion, tokens, cut at the end; null: as long as the sequence allows. */
+  maxCompletionLength: z.int().min(1).nullable().default(null),
+  /** Batches of one optimiser step; it is as if they were one batch. */
+  accumulation: z.int().min(1).default(1),
+  /** Share of the inputs of an adapter's layers set to zero while training. */
+  dropout: z.number().min(0).max(0.9).default(0),
   /** Most tokens, padding included, of one pass through the model. */
   microBatchTokens: z.int().min(16).default(1024),
   weightDecay: z.number().min(0).default(0),
@@ -24,11 +28,19 @@ const common = {
   seed: z.int().default(1),
   /** Keep a checkpoint about every this share of the run. */
   checkpointEvery: z.number().positive().max(1).default(0.5),
+  /** Checkpoints kept beside the result, the newest; null keeps all. */
+  keepCheckpoints: z.int().min(1).nullable().default(null),
+  /** Measure the loss on held-out examples every this many steps; 0 holds none out. */
+  evaluateEvery: z.int().min(0).default(0),
+  /** Share of the examples held out for that. */
+  evaluationShare: z.number().positive().max(0.5).default(0.1),
 };
 
 export const loraSchema = z.strictObject({
   rank: z.int().min(1).max(256).default(16),
   alpha: z.number().positive().default(32),
+  /** Scale by alpha / sqrt(rank) instead of alpha / rank (Kalajdzievski 2023). */
+  rslora: z.boolean().default(false),
   targets: z
     .array(z.enum(ALL_TARGETS))
     .min(1)
@@ -43,14 +55,21 @@ export const sftSchema = z.strictObject({
   checkpointEvery: z.number().positive().max(1).default(1),
 });
 
-export const dpoSchema = z.strictObject({
+const dpoKeys = z.strictObject({
   kind: z.literal('dpo').default('dpo'),
   ...common,
   learningRate: z.number().positive().default(3e-5),
   checkpointEvery: z.number().positive().max(1).default(1),
   loss: z.enum(lossNames).default('sigmoid'),
   beta: z.number().positive().default(0.1),
-  /** Weight of the chosen answers' negative log-likelihood (RPO): keeps their probability from falling. */
+  /** Share of the labels taken to be wrong; only conservative, robust and exo_pair read it. */
+  labelSmoothing: z.number().min(0).lt(0.5).default(0),
+  /** Target margin of simpo. */
+  gamma: z.number().default(0.5),
+  /** Weights of chosen and rejected answers in kto. */
+  desirableWeight: z.number().positive().default(1),
+  undesirableWeight: z.number().positive().default(1),
+  /** Weight of the chosen answers' negative log-likelihood (RPO): keeps their probability from falling. orpo has its own. */
   nll: z.number().min(0).default(0.5),
   /** Pairs taken from the dataset at most: half harm, a quarter benign, a quarter general. */
   maxPairs: z.int().min(1).default(64),
@@ -58,9 +77,26 @@ export const dpoSchema = z.strictObject({
   reference: z.enum(['start', 'base']).default('start'),
 });
 
+/** Label smoothing goes with the losses that read it: elsewhere TRL ignores it, which hides a mistake. */
+function smoothingFits({ loss, labelSmoothing }: z.infer<typeof dpoKeys>, context: z.RefinementCtx): void {
+  const { smoothed } = lossEntry(loss);
+  const smoothing = Object.entries(PREFERENCE_LOSSES).flatMap(([name, entry]) =>
+    (entry as LossEntry).smoothed ? [name] : [],
+  );
+  const problem =
+    labelSmoothing > 0 && !smoothed
+      ? `the loss ${loss} does not read it; ${smoothing.join(', ')} do`
+      : labelSmoothing === 0 && loss === 'exo_pair'
+        ? 'exo_pair needs one above 0'
+        : null;
+  if (problem) context.addIssue({ code: 'custom', path: ['labelSmoothing'], message: problem });
+}
+
+export const dpoSchema = dpoKeys.superRefine(smoothingFits);
+
 export const recipeSchema = z.discriminatedUnion('kind', [
   sftSchema.extend({ kind: z.literal('sft') }),
-  dpoSchema.extend({ kind: z.literal('dpo') }),
+  dpoKeys.extend({ kind: z.literal('dpo') }).superRefine(smoothingFits),
 ]);
 
 export type LoraOptions = z.infer<typeof loraSchema>;

@@ -5,13 +5,14 @@ import { float32 } from '../engine/feeds.ts';
 import { Session } from '../engine/session.ts';
 import { AdamW, scheduled } from './adamw.ts';
 import { microBatches, planBatches } from './batches.ts';
-import { preferenceLoss, PREFERENCE_LOSSES, type PreferenceLoss } from './losses.ts';
+import { type LossSettings, preferenceLoss, PREFERENCE_LOSSES, type PreferenceLoss } from './losses.ts';
 
-/** log pi_w = -42, log pi_l = -55, ref_w = -45, ref_l = -50: h = 8, as two tokens a completion. */
-async function lossOf(loss: PreferenceLoss, nll: number): Promise<number> {
+/** log pi_w = -42, log pi_l = -55, ref_w = -45, ref_l = -50: h = 8; 20 and 25 tokens, here as two entries each. */
+async function lossOf(loss: PreferenceLoss, settings: Partial<LossSettings> & { nll?: number } = {}) {
   const graph = new Graph();
   const logp = graph.parameter('logp', ['M', 1]);
-  graph.output('loss', preferenceLoss({ loss, beta: 0.1, nll })(graph, logp));
+  const options = { loss, beta: 0.1, nll: 0, ...settings };
+  graph.output('loss', preferenceLoss(options)(graph, logp));
   await using session = await Session.create(graph, new Map(), { placement: 'fed' });
   const one = (x: number) => float32(Float32Array.of(x), [1, 1]);
   const row = (...x: number[]) => float32(Float32Array.from(x), [1, 4]);
@@ -19,19 +20,51 @@ async function lossOf(loss: PreferenceLoss, nll: number): Promise<number> {
     logp: float32(Float32Array.of(-40, -2, -50, -5), [4, 1]),
     chosen_tokens: row(1, 1, 0, 0),
     rejected_tokens: row(0, 0, 1, 1),
+    chosen_inverse_length: one(1 / 20),
+    rejected_inverse_length: one(1 / 25),
     reference_chosen: one(-45),
     reference_rejected: one(-50),
+    kl: one(2),
     weight: one(1),
-    ...(nll > 0 ? { token_weight: row(1 / 20, 1 / 20, 0, 0) } : {}),
+    token_weight: row(1 / 20, 1 / 20, 0, 0),
   };
   return ((await session.run(feeds, { loss: null }))['loss']!.data as Float32Array)[0] as number;
 }
 
+/** -log sigma */
+const nls = (x: number): number => Math.log1p(Math.exp(-x));
+const sigma = (x: number): number => 1 / (1 + Math.exp(-x));
+
 describe('losses', () => {
-  test('sigmoid, hinge and sigmoid + NLL at the reference values', async () => {
-    expect(await lossOf('sigmoid', 0)).toBeCloseTo(0.3711006659, 6);
-    expect(await lossOf('hinge', 0)).toBeCloseTo(0.2, 6);
-    expect(await lossOf('sigmoid', 1)).toBeCloseTo(2.4711006659, 6);
+  // The first block are independent reference values; below are the formulas with r_w = 0.3 and r_l = -0.5.
+  const values: [PreferenceLoss, Partial<LossSettings> & { nll?: number }, number][] = [
+    ['sigmoid', {}, 0.3711006659],
+    ['sigmoid', { nll: 1 }, 2.4711006659],
+    ['conservative', { labelSmoothing: 0.1 }, 0.4511006659],
+    ['robust', { labelSmoothing: 0.1 }, 0.2711006659],
+    ['hinge', {}, 0.2],
+    ['ipo', {}, 21.6225],
+    ['sigmoid_norm', {}, 0.6758002977],
+    ['simpo', { beta: 2, gamma: 0.5 }, 0.8543552445],
+    ['orpo', {}, 2.163815187],
+    ['kto', {}, (0.4750208125 + 0.3318122278) / 2],
+    ['kto', { desirableWeight: 2, undesirableWeight: 0 }, 0.4750208125],
+    [
+      'exo_pair',
+      { labelSmoothing: 0.1 },
+      sigma(0.8) * (-nls(0.8) - Math.log(0.9)) + sigma(-0.8) * (-nls(-0.8) - Math.log(0.1)),
+    ],
+    ['nca_pair', {}, nls(0.3) + 0.5 * nls(-0.3) + 0.5 * nls(0.5)],
+    ['bco_pair', {}, nls(0.3) + nls(0.5)],
+    ['sppo_hard', {}, (3 - 5) ** 2 + (-5 + 5) ** 2],
+    ['apo_zero', {}, 1 - sigma(0.3) + sigma(-0.5)],
+    ['apo_down', {}, sigma(0.3) + 1 - sigma(0.8)],
+  ];
+  test.each(values)('%s %j: %d', async (loss, settings, value) => {
+    expect(await lossOf(loss, settings)).toBeCloseTo(value, 5);
+  });
+  test('each loss has a value above', () => {
+    expect(new Set(values.map(([loss]) => loss))).toEqual(new Set(Object.keys(PREFERENCE_LOSSES)));
   });
   test('every loss says what it is and where it is from', () => {
     for (const entry of Object.values(PREFERENCE_LOSSES))

@@ -7,7 +7,7 @@ import type { ModelConfig } from '../../src/engine/architecture.ts';
 import { causalMask, ropeTables, trainingGraph } from '../../src/engine/build.ts';
 import { adapterFeeds, float32, int64 } from '../../src/engine/feeds.ts';
 import { addGradients } from '../../src/engine/gradients.ts';
-import { Graph, type Value } from '../../src/engine/graph.ts';
+import { DROPOUT_PRIME, Graph, type Value } from '../../src/engine/graph.ts';
 import { expectedShapes } from '../../src/engine/model.ts';
 import { Session, type Tensor } from '../../src/engine/session.ts';
 
@@ -102,6 +102,34 @@ describe('each operation', () => {
     const values = data(random('x', 12, 0.7));
     expect(await worstError(session, { x: float32(values, [3, 4]) }, { x: values }, 1e-2)).toBeLessThan(5e-3);
   });
+});
+
+test('dropoutMask keeps its share of every row and column, scaled', async () => {
+  const [N, D, probability] = [400, 300, 0.3];
+  const graph = new Graph();
+  const mask = graph.dropoutMask(
+    graph.input('rows', [N, 1], 'int64'),
+    graph.input('columns', [1, D], 'int64'),
+    probability,
+  );
+  graph.output('mask', mask);
+  await using session = await Session.create(graph, new Map(), { placement: 'fed' });
+  const integers = (seed: string, length: number) => {
+    const stream = rng(seed);
+    return Array.from({ length }, () => 1 + Math.floor(stream.next() * (DROPOUT_PRIME - 1)));
+  };
+  const feeds = { rows: int64(integers('r', N), [N, 1]), columns: int64(integers('c', D), [1, D]) };
+  const values = (await session.run(feeds, { mask: null }))['mask']!.data as Float32Array;
+  const kept = (i: number, j: number): number => Number(values[i * D + j]! > 0);
+  const share = (count: number, of: (i: number) => number): number =>
+    Array.from({ length: count }, (_, i) => of(i)).reduce((a, b) => a + b, 0) / count;
+  expect(new Set(values)).toEqual(new Set([0, Math.fround(1 / 0.7)]));
+  expect(share(N, (i) => share(D, (j) => kept(i, j)))).toBeCloseTo(0.7, 2);
+  for (let i = 0; i < N; i++) expect(Math.abs(share(D, (j) => kept(i, j)) - 0.7)).toBeLessThan(0.13);
+  for (let j = 0; j < D; j++) expect(Math.abs(share(N, (i) => kept(i, j)) - 0.7)).toBeLessThan(0.13);
+  // Two rows agree as often as independent ones: 0.7^2 + 0.3^2.
+  const agree = share(N - 1, (i) => share(D, (j) => Number(kept(i, j) === kept(i + 1, j))));
+  expect(agree).toBeCloseTo(0.58, 2);
 });
 
 const TINY: ModelConfig = {

@@ -1,0 +1,57 @@
+/** Writer of GGUF files, version 3 (format: ggml/docs/gguf.md), for float32 tensors and scalar metadata. */
+import { writeFileSync } from 'node:fs';
+import type { TensorData } from './safetensors.ts';
+
+export type GgufEntry =
+  | readonly [key: string, type: 'string', value: string]
+  | readonly [key: string, type: 'f32', value: number];
+
+const ALIGNMENT = 32;
+const TYPES = { f32: 6, string: 8 } as const;
+const F32 = 0;
+
+const u32 = (value: number): Buffer => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+};
+const u64 = (value: number): Buffer => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
+};
+const text = (value: string): Buffer => {
+  const bytes = Buffer.from(value);
+  return Buffer.concat([u64(bytes.length), bytes]);
+};
+const f32 = (value: number): Buffer => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeFloatLE(value);
+  return bytes;
+};
+const padding = (length: number): Buffer => Buffer.alloc((ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT);
+
+/** Shapes are row-major, outermost first, as in `Gguf`. */
+export function writeGguf(
+  path: string,
+  metadata: readonly GgufEntry[],
+  tensors: ReadonlyMap<string, TensorData>,
+): void {
+  const infos: Buffer[] = [];
+  const parts: Buffer[] = [];
+  let offset = 0;
+  for (const [name, { shape, data }] of tensors) {
+    const dimensions = shape.toReversed().map(u64);
+    infos.push(Buffer.concat([text(name), u32(shape.length), ...dimensions, u32(F32), u64(offset)]));
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    const rest = padding(bytes.length);
+    parts.push(bytes, rest);
+    offset += bytes.length + rest.length;
+  }
+  const entries = metadata.map(([key, type, value]) =>
+    Buffer.concat([text(key), u32(TYPES[type]), type === 'f32' ? f32(value) : text(value)]),
+  );
+  const counts = Buffer.concat([u64(tensors.size), u64(metadata.length)]);
+  const head = Buffer.concat([Buffer.from('GGUF'), u32(3), counts, ...entries, ...infos]);
+  writeFileSync(path, Buffer.concat([head, padding(head.length), ...parts]));
+}

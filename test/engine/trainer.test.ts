@@ -1,0 +1,159 @@
+/** What a training run promises besides its numbers: continuing, repeating, reporting, stopping in time. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import type { TemperEvent } from '../../src/core/events.ts';
+import { type Adapter, adapterHash, loadAdapter } from '../../src/engine/adapter.ts';
+import { CheckpointFolder } from '../../src/training/checkpoints.ts';
+import { MetricsLog, type StepMetrics, TrainingWatch } from '../../src/training/metrics.ts';
+import { trainOnnx, type TrainOptions } from '../../src/training/onnx.ts';
+import { dpoSchema, recipeSchema, sftSchema } from '../../src/training/recipe.ts';
+import { FileTrainingState } from '../../src/training/state.ts';
+import {
+  tinyGolden,
+  tinyLlama,
+  tinyPath,
+  tokenExample,
+  type TokenPair,
+  withTokens,
+} from '../tiny-fixture.ts';
+
+const model = withTokens(tinyLlama());
+const { stream } = tinyGolden<{ stream: TokenPair[] }>('trl.json');
+const data = stream.map(tokenExample);
+const start = loadAdapter(tinyPath('adapter'), model.config);
+const folder = mkdtempSync(join(tmpdir(), 'temper-trainer-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const sft = (recipe: object, options: TrainOptions = {}) =>
+  trainOnnx(model, start, data, sftSchema.parse({ maxLength: 24, ...recipe }), options);
+const dpo = (recipe: object, options: TrainOptions = {}) =>
+  trainOnnx(model, start, data, dpoSchema.parse({ maxLength: 24, batch: 4, ...recipe }), options);
+const rows = (path: string): StepMetrics[] =>
+  readFileSync(path, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as StepMetrics);
+
+test('a run that is stopped finishes its step, and continues to the adapter of an unbroken one', async () => {
+  const recipe = { dropout: 0.2, epochs: 1 };
+  const whole = await dpo(recipe);
+  const log = new MetricsLog(join(folder, 'metrics.jsonl'));
+  const state = () => new FileTrainingState(join(folder, 'state'), 1000);
+  const controller = new AbortController();
+  const events: TemperEvent[] = [];
+  const stopped = dpo(recipe, {
+    state: state(),
+    metrics: log,
+    signal: controller.signal,
+    emit: (event) => events.push(event),
+    onStep: ({ step }) => step === 3 && controller.abort(new Error('enough')),
+  });
+  await expect(stopped).rejects.toThrow('enough');
+  expect(events.at(-1)).toMatchObject({ type: 'note', message: 'stopped after step 3 of 10' });
+  const continued = await dpo(recipe, { state: state(), metrics: log });
+  expect(adapterHash(continued.adapter)).toBe(adapterHash(whole.adapter));
+  expect(rows(log.path).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+});
+
+test('metrics of a step have the names of TRL, as events too', async () => {
+  const seen: Record<string, number>[] = [];
+  const emit = (event: TemperEvent) => event.type === 'metrics' && seen.push({ ...event.values });
+  await dpo({ epochs: 0.2 }, { emit });
+  for (const name of ['loss', 'entropy', 'learning_rate', 'grad_norm', 'num_tokens', 'epoch', 'tokens/s'])
+    expect(Number.isFinite(seen[0]![name]), name).toBe(true);
+  for (const name of ['rewards/chosen', 'rewards/rejected', 'rewards/accuracies', 'rewards/margins'])
+    expect(seen[0]![name], name).toBe(0); // the reference is where training starts
+  expect(seen[0]!['logps/chosen']).toBeLessThan(0);
+  expect(seen[0]!['logps/rejected']).toBeLessThan(0);
+});
+
+test('dropout follows from the seed and changes the result', async () => {
+  const hash = async (recipe: object) => adapterHash((await sft(recipe)).adapter);
+  const one = await hash({ dropout: 0.3 });
+  expect(await hash({ dropout: 0.3 })).toBe(one);
+  expect(await hash({ dropout: 0.1 })).not.toBe(one);
+});
+
+test('accumulation is a larger batch', async () => {
+  const losses = async (recipe: object) => {
+    const seen: number[] = [];
+    await sft(recipe, { onStep: ({ loss }) => seen.push(loss) });
+    return seen;
+  };
+  expect(await losses({ batch: 2, accumulation: 4 })).toEqual(await losses({ batch: 8 }));
+});
+
+test('held-out examples are measured and not trained on', async () => {
+  const log = new MetricsLog(join(folder, 'held.jsonl'));
+  await dpo({ evaluateEvery: 3, evaluationShare: 0.2 }, { metrics: log });
+  const evaluated = rows(log.path).filter((row) => 'eval_loss' in row);
+  expect(evaluated.map(({ step }) => step)).toEqual([3, 6]);
+  expect(evaluated[0]).toHaveProperty('eval_rewards/margins');
+  expect(rows(log.path).filter((row) => !('eval_loss' in row))).toHaveLength(8); // 32 of 40 examples
+});
+
+test('a loss that is no number ends the run with the last good adapter', async () => {
+  let kept: Adapter | undefined;
+  const run = sft(
+    { learningRate: 1e30, warmup: 0, epochs: 3 },
+    { onFailure: (adapter) => void (kept = adapter) },
+  );
+  await expect(run).rejects.toMatchObject({ code: 'model', hint: 'Lower the learning rate.' });
+  expect([...kept!.matrices.values()].every((matrix) => matrix.every(Number.isFinite))).toBe(true);
+  expect(adapterHash(kept!)).toBe(adapterHash(start));
+});
+
+test('the newest checkpoints stay', () => {
+  const checkpoints = new CheckpointFolder(join(folder, 'checkpoints'), { keep: 2, base: 'tiny' });
+  for (const step of [2, 4, 6, 10]) checkpoints.save(start, step);
+  expect(readdirSync(join(folder, 'checkpoints')).sort()).toEqual(['step-10', 'step-6']);
+  expect(existsSync(join(folder, 'checkpoints', 'step-6', 'adapter_config.json'))).toBe(true);
+});
+
+test('label smoothing goes with the losses that read it', () => {
+  const parse = (recipe: object) => recipeSchema.safeParse({ kind: 'dpo', ...recipe }).success;
+  expect(parse({ loss: 'robust', labelSmoothing: 0.1 })).toBe(true);
+  expect(parse({ loss: 'sigmoid', labelSmoothing: 0.1 })).toBe(false);
+  expect(parse({ loss: 'exo_pair' })).toBe(false);
+});
+
+describe('warnings', () => {
+  const row = (values: Partial<StepMetrics>): StepMetrics => ({
+    step: 1,
+    steps: 40,
+    epoch: 1,
+    loss: 0.5,
+    learning_rate: 1,
+    grad_norm: 1,
+    num_tokens: 1,
+    entropy: 1,
+    'tokens/s': 1,
+    'rewards/margins': 0,
+    'rewards/accuracies': 0.5,
+    'rewards/chosen': 0,
+    ...values,
+  });
+  const warningsOf = (make: (step: number) => Partial<StepMetrics>): string[] => {
+    const watch = new TrainingWatch(0.1);
+    return Array.from({ length: 40 }, (_, step) => watch.see(row(make(step)))).flat();
+  };
+
+  test('when chosen answers become less likely while the margin grows, once', () => {
+    const warnings = warningsOf((step) => ({
+      'rewards/chosen': -0.01 * step,
+      'rewards/margins': 0.02 * step,
+    }));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/less likely .* margin .* grows: raise nll/);
+  });
+  test('when every pair is separated', () => {
+    expect(warningsOf(() => ({ 'rewards/accuracies': 1, loss: 0.01 }))[0]).toContain('already separated');
+  });
+  test('none when all is well', () => {
+    expect(warningsOf((step) => ({ 'rewards/chosen': 0.01 * step, 'rewards/margins': 0.02 * step }))).toEqual(
+      [],
+    );
+  });
+});
