@@ -51,6 +51,7 @@ describe('usage', () => {
     'generate',
     'curate',
     'train',
+    'adapter',
     'compare',
     'report',
     'runs',
