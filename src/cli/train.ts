@@ -7,7 +7,7 @@ import { TemperError } from '../core/errors.ts';
 import { importPreferences } from '../curation/import.ts';
 import { contentHash } from '../core/ids.ts';
 import { adapterHash, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
-import { loadGguf } from '../engine/model.ts';
+import { loadModel } from '../engine/model.ts';
 import { locateModel } from '../loop/targets.ts';
 import { trainOnnx } from '../training/onnx.ts';
 import { dpoSchema, loraSchema, sftSchema } from '../training/recipe.ts';
@@ -81,7 +81,7 @@ export function trainCommand(): Command {
       const { models } = loadConfig(options.config);
       const result = await withProgress(async ({ emit, signal }) => {
         const file = await locateModel(targetSettings(options.target), models, emit);
-        const model = loadGguf(file.path);
+        const model = loadModel(file.path);
         const start =
           options.adapter === undefined
             ? freshAdapter(model.config, { ...lora, seed: recipe.seed })

@@ -1,36 +1,36 @@
-/** Tokenizer and chat template of a model, from GGUF metadata through Hugging Face's own libraries. */
+/** Tokenizer and chat template of a model, on Hugging Face's own libraries. */
 import { Template } from '@huggingface/jinja';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { TemperError } from '../core/errors.ts';
 import type { Message } from '../core/records.ts';
-import type { Gguf } from './gguf.ts';
 
-/** How text is split before byte-pair merges, by `tokenizer.ggml.pre` (regular expressions: llama.cpp's names). */
-const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
-const split = (pattern: string) => ({
-  type: 'Sequence',
-  pretokenizers: [
-    { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false },
-    { ...byteLevel, use_regex: false },
-  ],
-});
-const PRETOKENIZERS: Readonly<Record<string, object>> = {
-  'gpt-2': byteLevel,
-  default: byteLevel,
-  smollm: { type: 'Sequence', pretokenizers: [{ type: 'Digits', individual_digits: true }, byteLevel] },
-  'llama-bpe': split(
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
-  ),
-  qwen2: split(
-    "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
-  ),
-};
-/** GGUF token types. */
-const CONTROL = 3;
-const USER_DEFINED = 4;
 /** Used where a model brings no template. */
 const CHATML =
   "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
+
+export interface SpecialToken {
+  readonly id: number;
+  readonly content: string;
+}
+
+export interface TokenizerParts {
+  /** Names the file in errors. */
+  readonly source: string;
+  /** The contents of tokenizer.json and of tokenizer_config.json, or the same made from another file. */
+  readonly tokenizer: object;
+  readonly settings: object;
+  /** Jinja; null where the model brings none. */
+  readonly template: string | null;
+  readonly bos: string;
+  readonly eos: SpecialToken;
+  /** Further tokens that end an answer. */
+  readonly stops: readonly number[];
+  /** What a complete answer ends with, where the template does not show it. */
+  readonly endOfTurn?: number | undefined;
+  readonly padding?: number | undefined;
+  /** Tokens that structure a conversation and may not come from a message. */
+  readonly special: readonly SpecialToken[];
+}
 
 export class ChatTokenizer {
   /** Tokens that end an answer. */
@@ -40,123 +40,53 @@ export class ChatTokenizer {
   readonly endOfTurn: number;
   readonly #tokenizer: Tokenizer;
   readonly #template: Template;
-  readonly #special: { bos: string; eos: string };
+  readonly #bos: string;
+  readonly #eos: string;
   readonly #specialPattern: RegExp;
 
-  constructor(
-    tokenizer: Tokenizer,
-    options: {
-      template: string;
-      bos: string;
-      eos: string;
-      endOfTurn: number;
-      stopTokens: Iterable<number>;
-      paddingToken: number;
-      special: readonly string[];
-    },
-  ) {
-    this.#tokenizer = tokenizer;
-    this.#template = new Template(options.template);
-    this.#special = { bos: options.bos, eos: options.eos };
-    this.stopTokens = new Set(options.stopTokens);
-    this.paddingToken = options.paddingToken;
-    this.endOfTurn = options.endOfTurn;
-    const escaped = options.special
-      .filter((s) => s !== '')
-      .map((s) => s.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
+  /** Errors: `model`, naming `parts.source`. */
+  constructor(parts: TokenizerParts) {
+    const wrap = <T>(what: string, make: () => T): T => {
+      try {
+        return make();
+      } catch (cause) {
+        throw new TemperError('model', `${parts.source}: ${what}: ${(cause as Error).message}`, { cause });
+      }
+    };
+    this.#tokenizer = wrap(
+      'the tokenizer cannot be used',
+      () => new Tokenizer(parts.tokenizer, parts.settings),
+    );
+    this.#template = wrap('the chat template cannot be read', () => new Template(parts.template ?? CHATML));
+    this.#bos = parts.bos;
+    this.#eos = parts.eos.content;
+    const escaped = parts.special
+      .map(({ content }) => content.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+      .filter((content) => content !== '');
     this.#specialPattern = new RegExp(escaped.length > 0 ? escaped.join('|') : '(?!)', 'g');
+    this.endOfTurn = this.#endOfTurn(parts.special) ?? parts.endOfTurn ?? parts.eos.id;
+    this.stopTokens = new Set([parts.eos.id, ...parts.stops, this.endOfTurn]);
+    this.paddingToken = parts.padding ?? parts.eos.id;
   }
 
-  static fromGguf(gguf: Gguf): ChatTokenizer {
-    const fail = (what: string, hint?: string): TemperError =>
-      new TemperError('model', `${gguf.path}: ${what}`, hint ? { hint } : {});
-    const kind = gguf.metadata.get('tokenizer.ggml.model');
-    if (kind !== 'gpt2')
-      throw fail(`tokenizers of kind '${String(kind)}' are not supported yet`, 'Byte-level BPE (gpt2) is.');
-    const pre = String(gguf.metadata.get('tokenizer.ggml.pre') ?? 'default');
-    const preTokenizer = Object.hasOwn(PRETOKENIZERS, pre) ? PRETOKENIZERS[pre] : undefined;
-    if (!preTokenizer)
-      throw fail(
-        `the pre-tokenizer '${pre}' is not known`,
-        `Known: ${Object.keys(PRETOKENIZERS).join(', ')}.`,
+  /** The special token that the template puts after an answer, if it does. */
+  #endOfTurn(special: readonly SpecialToken[]): number | undefined {
+    const answer = 'ANSWER';
+    let text: string;
+    try {
+      text = this.#rendered(
+        [
+          { role: 'user', content: 'Question' },
+          { role: 'assistant', content: answer },
+        ],
+        false,
       );
-    const strings = (key: string): string[] => {
-      const value = gguf.metadata.get(key);
-      if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value as string[];
-      throw fail(`metadata key '${key}' is missing or not a list of texts`);
-    };
-    const tokens = strings('tokenizer.ggml.tokens');
-    const merges = strings('tokenizer.ggml.merges');
-    const types = gguf.metadata.get('tokenizer.ggml.token_type');
-    const vocabulary = Object.fromEntries(tokens.map((token, id) => [token, id]));
-    const typeOf = (id: number): unknown => (Array.isArray(types) ? types[id] : undefined);
-    const added = tokens.flatMap((content, id) =>
-      typeOf(id) === CONTROL || typeOf(id) === USER_DEFINED
-        ? [
-            {
-              id,
-              content,
-              special: typeOf(id) === CONTROL,
-              single_word: false,
-              lstrip: false,
-              rstrip: false,
-              normalized: false,
-            },
-          ]
-        : [],
-    );
-    const idOf = (key: string): number | undefined => {
-      const value = gguf.metadata.get(`tokenizer.ggml.${key}`);
-      return typeof value === 'number' && value < tokens.length ? value : undefined;
-    };
-    const eos = idOf('eos_token_id');
-    if (eos === undefined) throw fail('it names no end-of-text token');
-    const bos = idOf('bos_token_id');
-    const tokenizer = new Tokenizer(
-      {
-        version: '1.0',
-        truncation: null,
-        padding: null,
-        added_tokens: added,
-        normalizer: null,
-        pre_tokenizer: preTokenizer,
-        post_processor: null,
-        decoder: byteLevel,
-        model: {
-          type: 'BPE',
-          dropout: null,
-          unk_token: null,
-          fuse_unk: false,
-          byte_fallback: false,
-          ignore_merges: false,
-          vocab: vocabulary,
-          merges,
-        },
-      },
-      {
-        tokenizer_class: 'PreTrainedTokenizerFast',
-        eos_token: tokens[eos],
-        clean_up_tokenization_spaces: false,
-      },
-    );
-    const stops = ['eos_token_id', 'eot_token_id'].map(idOf).filter((id) => id !== undefined);
-    const endings = ['<|im_end|>', '<|endoftext|>', '<|eot_id|>', '<|end|>'].map(
-      (token) => vocabulary[token],
-    );
-    const special = added.filter((token) => token.special).map((token) => token.content);
-    const template = gguf.metadata.get('tokenizer.chat_template');
-    return new ChatTokenizer(tokenizer, {
-      template: typeof template === 'string' ? template : CHATML,
-      bos: bos === undefined ? '' : (tokens[bos] as string),
-      eos: tokens[eos] as string,
-      endOfTurn: idOf('eot_token_id') ?? eos,
-      stopTokens: [
-        ...stops,
-        ...endings.filter((id) => id !== undefined && typeOf(id) === CONTROL),
-      ] as number[],
-      paddingToken: idOf('padding_token_id') ?? eos,
-      special,
-    });
+    } catch {
+      return undefined; // a template that cannot show an answer says nothing about its end
+    }
+    const rest = text.slice(text.lastIndexOf(answer) + answer.length).trimStart();
+    const found = special.filter(({ content }) => content !== '' && rest.startsWith(content));
+    return found.sort((x, y) => y.content.length - x.content.length)[0]?.id;
   }
 
   encode(text: string): number[] {
@@ -182,16 +112,20 @@ export class ChatTokenizer {
       content: content.replace(this.#specialPattern, (token) => `${token[0]} ${token.slice(1)}`),
     }));
     try {
-      return this.#template.render({
-        messages: safe,
-        add_generation_prompt: true,
-        bos_token: this.#special.bos,
-        eos_token: this.#special.eos,
-      });
+      return this.#rendered(safe, true);
     } catch (cause) {
       throw new TemperError('model', `the chat template of the model fails: ${(cause as Error).message}`, {
         cause,
       });
     }
+  }
+
+  #rendered(messages: readonly Message[], forAnswer: boolean): string {
+    return this.#template.render({
+      messages,
+      add_generation_prompt: forAnswer,
+      bos_token: this.#bos,
+      eos_token: this.#eos,
+    });
   }
 }
