@@ -16,6 +16,8 @@ const ACTIVATIONS = {
 /** Which layers see only the window. */
 function windowedLayers(architecture: Architecture, settings: Settings, layers: number): boolean[] {
   const listed = settings.list('layer_types', isText);
+  if (listed && listed.length < layers)
+    throw settings.fail(`'layer_types' lists ${listed.length} of ${layers} layers`);
   return Array.from({ length: layers }, (_, layer) => {
     if (!listed) return architecture.windowed(settings, layer);
     const kind = listed[layer];

@@ -81,9 +81,10 @@ export function folderTokenizer(folder: string, config: Settings, vocabularySize
     tokenizer: {
       normalizer: null,
       pre_tokenizer: null,
-      post_processor: null,
       decoder: null,
       ...tokenizer,
+      // It would add special tokens, which here come from the chat template alone.
+      post_processor: null,
       added_tokens: added,
     },
     settings: { ...settingsValues, clean_up_tokenization_spaces: false },

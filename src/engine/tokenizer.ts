@@ -1,7 +1,7 @@
 /** Tokenizer and chat template of a model, on Hugging Face's own libraries. */
 import { Template } from '@huggingface/jinja';
 import { Tokenizer } from '@huggingface/tokenizers';
-import { TemperError } from '../core/errors.ts';
+import { errorMessage, TemperError } from '../core/errors.ts';
 import type { Message } from '../core/records.ts';
 
 /** Used where a model brings no template. */
@@ -32,12 +32,22 @@ export interface TokenizerParts {
   readonly special: readonly SpecialToken[];
 }
 
+/** Runs code of a library over data of a model file; what it throws becomes a TemperError of kind `model`. */
+function guarded<T>(what: string, run: () => T): T {
+  try {
+    return run();
+  } catch (cause) {
+    throw new TemperError('model', `${what}: ${errorMessage(cause)}`, { cause });
+  }
+}
+
 export class ChatTokenizer {
   /** Tokens that end an answer. */
   readonly stopTokens: ReadonlySet<number>;
   readonly paddingToken: number;
   /** The token that a complete answer ends with. */
   readonly endOfTurn: number;
+  readonly #source: string;
   readonly #tokenizer: Tokenizer;
   readonly #template: Template;
   readonly #bos: string;
@@ -46,18 +56,15 @@ export class ChatTokenizer {
 
   /** Errors: `model`, naming `parts.source`. */
   constructor(parts: TokenizerParts) {
-    const wrap = <T>(what: string, make: () => T): T => {
-      try {
-        return make();
-      } catch (cause) {
-        throw new TemperError('model', `${parts.source}: ${what}: ${(cause as Error).message}`, { cause });
-      }
-    };
-    this.#tokenizer = wrap(
-      'the tokenizer cannot be used',
+    this.#source = parts.source;
+    this.#tokenizer = guarded(
+      `${parts.source}: the tokenizer cannot be used`,
       () => new Tokenizer(parts.tokenizer, parts.settings),
     );
-    this.#template = wrap('the chat template cannot be read', () => new Template(parts.template ?? CHATML));
+    this.#template = guarded(
+      `${parts.source}: the chat template cannot be read`,
+      () => new Template(parts.template ?? CHATML),
+    );
     this.#bos = parts.bos;
     this.#eos = parts.eos.content;
     const escaped = parts.special
@@ -89,12 +96,20 @@ export class ChatTokenizer {
     return found.sort((x, y) => y.content.length - x.content.length)[0]?.id;
   }
 
+  /** Errors: `model` where the tokenizer's own rules fail on the text. */
   encode(text: string): number[] {
-    return this.#tokenizer.encode(text, { add_special_tokens: false }).ids;
+    const ids = guarded(`${this.#source}: the tokenizer cannot encode a text`, () => {
+      return this.#tokenizer.encode(text, { add_special_tokens: false }).ids as number[];
+    });
+    if (ids.every((id) => Number.isInteger(id))) return ids;
+    throw new TemperError('model', `${this.#source}: the tokenizer has no token for some part of a text`);
   }
 
   decode(tokens: readonly number[]): string {
-    return tokens.length === 0 ? '' : this.#tokenizer.decode([...tokens], { skip_special_tokens: true });
+    if (tokens.length === 0) return '';
+    return guarded(`${this.#source}: the tokenizer cannot decode tokens`, () =>
+      this.#tokenizer.decode([...tokens], { skip_special_tokens: true }),
+    );
   }
 
   /**
@@ -111,13 +126,7 @@ export class ChatTokenizer {
       role,
       content: content.replace(this.#specialPattern, (token) => `${token[0]} ${token.slice(1)}`),
     }));
-    try {
-      return this.#rendered(safe, true);
-    } catch (cause) {
-      throw new TemperError('model', `the chat template of the model fails: ${(cause as Error).message}`, {
-        cause,
-      });
-    }
+    return guarded(`${this.#source}: the chat template of the model fails`, () => this.#rendered(safe, true));
   }
 
   #rendered(messages: readonly Message[], forAnswer: boolean): string {
