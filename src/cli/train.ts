@@ -48,7 +48,11 @@ export function trainCommand(): Command {
     .description('Train a LoRA adapter from preference data; the result is in PEFT format')
     .argument('<data.jsonl>', "TRL's conversational preference format: {prompt, chosen, rejected}")
     .addOption(new Option('--recipe <recipe>', 'how to train').choices(['sft', 'dpo']).makeOptionMandatory())
-    .option('--target <target>', '`embedded` (the default model) or the path of a GGUF file', 'embedded')
+    .option(
+      '--target <target>',
+      '`embedded` (the default model) or the path of a GGUF file or model folder',
+      'embedded',
+    )
     .requiredOption('--out <directory>', 'where the adapter goes')
     .option('--adapter <directory>', 'adapter to start from (and, for DPO, the reference)')
     .option(

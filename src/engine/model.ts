@@ -37,6 +37,10 @@ function lookAt(path: string): { kind: 'gguf'; file: string } | { kind: 'folder'
   throw new TemperError('model', `${path}: the folder has ${found}`, { hint });
 }
 
+/** Whether a path names a model, and not a folder of something else, such as an adapter. */
+export const isModel = (path: string): boolean =>
+  path.endsWith('.gguf') || existsSync(join(path, CONFIG_FILE));
+
 /** Reads a model. Errors: `model`, naming the file and what is wrong or missing. */
 export function loadModel(path: string): LoadedModel {
   const found = lookAt(path);
