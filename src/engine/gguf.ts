@@ -192,6 +192,9 @@ export function readGguf(path: string): Gguf {
       if (tensors.has(tensor.name)) throw cursor.fail(`tensor '${tensor.name}' appears twice`);
       tensors.set(tensor.name, { ...tensor, offset });
     }
+    // Small files must not become large models: no two tensors share bytes.
+    if (relative.reduce((sum, { byteLength }) => sum + byteLength, dataStart) > cursor.size)
+      throw cursor.fail('its tensors overlap');
     return { path, metadata, tensors };
   });
 }

@@ -93,6 +93,9 @@ function readEntries(
       throw fail(`the data of tensor '${name}' lies outside the file`);
     entries.push({ name, type, shape, offset: 8 + length + start, byteLength });
   }
+  // Small files must not become large models: no two tensors share bytes.
+  if (entries.reduce((sum, entry) => sum + entry.byteLength, 8 + length) > size)
+    throw fail('its tensors overlap');
   return entries;
 }
 

@@ -165,6 +165,16 @@ test('weights that are quantised, missing, superfluous or of another shape are r
   );
 });
 
+test('tensors that share bytes are refused: a small file cannot ask for a large model', () => {
+  const path = folder('shared');
+  const entry = { dtype: 'BF16', shape: [300, 32], data_offsets: [0, 19200] };
+  const header = Buffer.from(JSON.stringify({ 'model.embed_tokens.weight': entry, 'lm_head.weight': entry }));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  writeFileSync(join(path, 'model.safetensors'), Buffer.concat([length, header, Buffer.alloc(19200)]));
+  expect(() => loadModel(path)).toThrow('its tensors overlap');
+});
+
 test('an adapter of Phi-3 attaches to the fused projections, by their name or by those of their parts', () => {
   const config = read('phi3', configOf('phi3'));
   const layers = (...targets: string[]) =>
