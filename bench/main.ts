@@ -8,14 +8,14 @@ import { DEFAULT_MODEL_CACHE } from '../src/config/config.ts';
 import type { PreferenceExample } from '../src/core/records.ts';
 import { ALL_TARGETS, freshAdapter } from '../src/engine/adapter.ts';
 import { Generator } from '../src/engine/generator.ts';
-import { loadGguf } from '../src/engine/model.ts';
+import { loadModel } from '../src/engine/model.ts';
 import { scoreCompletions } from '../src/engine/scorer.ts';
 import { DEFAULT_MODEL } from '../src/models/catalog.ts';
 import { ensureModel } from '../src/models/fetch.ts';
 import { trainOnnx } from '../src/training/onnx.ts';
 import { dpoSchema, sftSchema } from '../src/training/recipe.ts';
 
-const load = async () => loadGguf(await ensureModel(DEFAULT_MODEL, { cache: DEFAULT_MODEL_CACHE }));
+const load = async () => loadModel(await ensureModel(DEFAULT_MODEL, { cache: DEFAULT_MODEL_CACHE }));
 const peakGb = (): string => (process.resourceUsage().maxRSS / 1e6).toFixed(2);
 const seconds = (since: number): number => (performance.now() - since) / 1000;
 

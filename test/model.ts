@@ -1,6 +1,6 @@
 /** The default model for tests, from the cache that `npm test` filled; fetched where it is missing. */
 import { DEFAULT_MODEL_CACHE } from '../src/config/config.ts';
-import { type LoadedModel, loadGguf } from '../src/engine/model.ts';
+import { type LoadedModel, loadModel } from '../src/engine/model.ts';
 import { DEFAULT_MODEL } from '../src/models/catalog.ts';
 import { ensureModel } from '../src/models/fetch.ts';
 
@@ -12,6 +12,6 @@ export const defaultModelPath = (): Promise<string> =>
   });
 
 export function defaultModel(): Promise<LoadedModel> {
-  loaded ??= defaultModelPath().then(loadGguf);
+  loaded ??= defaultModelPath().then(loadModel);
   return loaded;
 }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { PreferenceExample } from '../src/core/records.ts';
-import { type LoadedModel, loadGguf } from '../src/engine/model.ts';
+import { type LoadedModel, loadModel } from '../src/engine/model.ts';
 import type { ChatTokenizer } from '../src/engine/tokenizer.ts';
 
 export const tinyPath = (name: string): string =>
@@ -10,7 +10,7 @@ export const tinyPath = (name: string): string =>
 
 export const tinyGolden = <T>(name: string): T => JSON.parse(readFileSync(tinyPath(name), 'utf8')) as T;
 
-export const tinyLlama = (): LoadedModel => loadGguf(tinyPath('model.gguf'));
+export const tinyLlama = (): LoadedModel => loadModel(tinyPath('model.gguf'));
 
 export interface TokenPair {
   readonly prompt: readonly number[];

@@ -13,7 +13,7 @@ import type { Message, PreferenceExample } from '../../src/core/records.ts';
 import { ALL_TARGETS, freshAdapter, loadAdapter, saveAdapter } from '../../src/engine/adapter.ts';
 import { exportGgufAdapter, exportMerged } from '../../src/engine/export.ts';
 import { Generator } from '../../src/engine/generator.ts';
-import { loadGguf } from '../../src/engine/model.ts';
+import { loadModel } from '../../src/engine/model.ts';
 import { scoreCompletions } from '../../src/engine/scorer.ts';
 import { trainOnnx } from '../../src/training/onnx.ts';
 import { sftSchema } from '../../src/training/recipe.ts';
@@ -22,7 +22,7 @@ const out = process.argv[2];
 if (!out) throw new Error('Give a folder to write to.');
 mkdirSync(out, { recursive: true });
 const base = fileURLToPath(new URL('../../test/fixtures/tiny/model.gguf', import.meta.url));
-const model = loadGguf(base);
+const model = loadModel(base);
 const said = (role: Message['role'], content: string): Message[] => [{ role, content }];
 const examples = ['the weather', 'the sea', 'the thin moth'].map((subject, i): PreferenceExample => ({
   id: String(i),

@@ -5,7 +5,7 @@ import { TemperError } from '../core/errors.ts';
 import { type Adapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import { interpolateAdapters, mergeAdapters, scaleAdapter } from '../engine/adapter-arithmetic.ts';
 import { exportGgufAdapter, exportMerged } from '../engine/export.ts';
-import { type LoadedModel, loadGguf } from '../engine/model.ts';
+import { type LoadedModel, loadModel } from '../engine/model.ts';
 import { locateModel } from '../loop/targets.ts';
 import { type CommonOptions, configOf, real, withCommon, withProgress } from './context.ts';
 import { targetSettings } from './target.ts';
@@ -24,7 +24,7 @@ interface Opened {
 async function open(directories: readonly string[], options: Options): Promise<Opened> {
   const { models } = configOf(options);
   const file = await withProgress(({ emit }) => locateModel(targetSettings(options.target), models, emit));
-  const model = loadGguf(file.path);
+  const model = loadModel(file.path);
   return {
     model,
     base: file.name,

@@ -48,7 +48,8 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   seed: 'Every random choice follows from it.',
   target: 'The model under test.',
   'target.model': '`embedded`: on the own engine.',
-  'target.path': 'A GGUF file (Llama architecture) instead of the default model.',
+  'target.path':
+    'A GGUF file or a Hugging Face folder instead of the default model; families: docs/engine.md.',
   'target.adapter': 'A PEFT LoRA adapter that the target already has.',
   'target.system': 'Its system prompt.',
   'target.temperature': '0 = greedy.',

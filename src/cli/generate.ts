@@ -36,7 +36,10 @@ export function generateCommand(): Command {
   return withCommon(new Command('generate'))
     .description('Answer prompts: one answer for each record, in order')
     .argument('<in.jsonl>', 'records {id, prompt | messages}')
-    .requiredOption('--target <target>', '`embedded` (the default model) or the path of a GGUF file')
+    .requiredOption(
+      '--target <target>',
+      '`embedded` (the default model) or the path of a GGUF file or model folder',
+    )
     .option('--adapter <directory>', 'a PEFT LoRA adapter')
     .option('--out <out.jsonl>', 'where to write (default: stdout)')
     .option('--keep', 'copy the fields of the input record, so that `temper judge` can read the output')

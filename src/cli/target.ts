@@ -1,4 +1,4 @@
-/** `--target` and `--adapter` of the commands: the default model by name, or a GGUF file by path. */
+/** `--target` and `--adapter` of the commands: the default model by name, or a GGUF file or model folder by path. */
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
@@ -10,7 +10,7 @@ export function targetSettings(target: string): { path?: string } {
   const path = target.startsWith('embedded:') ? target.slice('embedded:'.length) : target;
   if (existsSync(path)) return { path };
   throw new TemperError('model', `--target ${target}: no such model`, {
-    hint: "Use 'embedded' for the default model, or the path of a GGUF file.",
+    hint: "Use 'embedded' for the default model, or the path of a GGUF file or of a model folder.",
   });
 }
 
@@ -22,7 +22,7 @@ export interface TargetOptions extends CommonOptions {
 /** --target and --adapter, over what the configuration says. */
 export const withTarget = (command: Command): Command =>
   command
-    .option('--target <target>', '`embedded` (the default model) or the path of a GGUF file')
+    .option('--target <target>', '`embedded` (the default model) or the path of a GGUF file or model folder')
     .option('--adapter <directory>', 'a PEFT LoRA adapter of the target');
 
 export function targetConfig(options: TargetOptions): Config {

@@ -7,7 +7,7 @@ import { TemperError } from '../core/errors.ts';
 import { importPreferences } from '../curation/import.ts';
 import { contentHash } from '../core/ids.ts';
 import { adapterHash, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
-import { loadGguf } from '../engine/model.ts';
+import { loadModel } from '../engine/model.ts';
 import { locateModel } from '../loop/targets.ts';
 import { CheckpointFolder } from '../training/checkpoints.ts';
 import { MetricsLog } from '../training/metrics.ts';
@@ -50,7 +50,11 @@ export function trainCommand(): Command {
     .description('Train a LoRA adapter from preference data; the result is in PEFT format')
     .argument('<data.jsonl>', "TRL's conversational preference format: {prompt, chosen, rejected}")
     .addOption(new Option('--recipe <recipe>', 'how to train').choices(['sft', 'dpo']).makeOptionMandatory())
-    .option('--target <target>', '`embedded` (the default model) or the path of a GGUF file', 'embedded')
+    .option(
+      '--target <target>',
+      '`embedded` (the default model) or the path of a GGUF file or model folder',
+      'embedded',
+    )
     .requiredOption('--out <directory>', 'where the adapter goes')
     .option('--adapter <directory>', 'adapter to start from (and, for DPO, the reference)')
     .option(
@@ -83,7 +87,7 @@ export function trainCommand(): Command {
       const { models } = loadConfig(options.config);
       const result = await withProgress(async ({ emit, signal }) => {
         const file = await locateModel(targetSettings(options.target), models, emit);
-        const model = loadGguf(file.path);
+        const model = loadModel(file.path);
         const start =
           options.adapter === undefined
             ? freshAdapter(model.config, { ...lora, seed: recipe.seed })

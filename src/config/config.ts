@@ -15,7 +15,7 @@ export const DEFAULT_MODEL_CACHE = join(
 );
 
 const targetSchema = z.strictObject({
-  /** `embedded`: the default model, or the GGUF file at `path`. */
+  /** `embedded`: the default model, or the GGUF file or model folder at `path`. */
   model: z.literal('embedded').default('embedded'),
   path: z.string().min(1).optional(),
   /** A PEFT adapter that the target already has. */

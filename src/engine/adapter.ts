@@ -6,6 +6,7 @@ import { contentHash, sha256 } from '../core/ids.ts';
 import { rng } from '../core/rng.ts';
 import type { LinearLayer, ModelConfig } from './architecture.ts';
 import { architecture } from './architectures/registry.ts';
+import { linearLayers } from './blocks.ts';
 import { loraA, loraB, type LoraShape } from './build.ts';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 
@@ -28,12 +29,19 @@ export const ALL_TARGETS = [
   'down_proj',
 ] as const;
 
+/** Names of fused projections (Phi-3); the names of what they fuse mean them too. */
+export const FUSED_TARGETS = ['qkv_proj', 'gate_up_proj'] as const;
+
 const projection = (layer: string): string => layer.slice(layer.lastIndexOf('.') + 1);
 
+const layersOf = (config: ModelConfig): LinearLayer[] =>
+  linearLayers(architecture(config.architecture), config);
+
+/** The layers of these targets; a fused one (`qkv_proj`) is meant by its own name and by those that it fuses. */
 function targetLayers(config: ModelConfig, targets: readonly string[]): LinearLayer[] {
-  return architecture(config.architecture)
-    .linearLayers(config)
-    .filter((layer) => targets.includes(projection(layer.name)));
+  return layersOf(config).filter(({ name, fuses }) =>
+    [projection(name), ...fuses].some((target) => targets.includes(target)),
+  );
 }
 
 /** A fresh adapter: A uniform in +-1 / sqrt(in) (Kaiming with a = sqrt(5), as PEFT), B zero, so it changes nothing. */
@@ -148,11 +156,7 @@ export function loadAdapter(directory: string, config: ModelConfig): Adapter {
     if (used) throw fail(`it uses ${key}, which is not supported yet`);
   }
   const tensors = decodeSafetensors(bytes, directory);
-  const layers = new Map(
-    architecture(config.architecture)
-      .linearLayers(config)
-      .map((layer) => [layer.name, layer]),
-  );
+  const layers = new Map(layersOf(config).map((layer) => [layer.name, layer]));
   const rankOf = patternOf(settings['rank_pattern'], rank, fail);
   const alphaOf = patternOf(settings['alpha_pattern'], alpha, fail);
   const rankScale = settings['use_rslora'] === true ? Math.sqrt : (r: number): number => r;

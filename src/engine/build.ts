@@ -4,6 +4,8 @@
  */
 import { architecture } from './architectures/registry.ts';
 import { EMBEDDING, type ForwardHooks, type LinearLayer, type ModelConfig, OUTPUT } from './architecture.ts';
+import { decodingAttention, explicitAttention, promptAttention, softcapped } from './attention.ts';
+import { forward } from './blocks.ts';
 import { addGradients } from './gradients.ts';
 import { Graph, product, type Value } from './graph.ts';
 
@@ -19,7 +21,7 @@ export interface LoraShape {
 
 type Linear = ForwardHooks['linear'];
 
-/** x W^T, plus scale (x A^T) B^T where the layer has an adapter. */
+/** x W^T + b, plus scale (x A^T) B^T where the layer has an adapter. */
 function linearHook(
   graph: Graph,
   lora: LoraShape | null,
@@ -28,9 +30,12 @@ function linearHook(
   seen: (x: Value, layer: LinearLayer) => Value = (x) => x,
 ): Linear {
   return (x, layer: LinearLayer) => {
-    const base = graph.matmul(x, graph.weight(`${layer.name}.weight`, [layer.outputs, layer.inputs]), {
+    const product = graph.matmul(x, graph.weight(`${layer.name}.weight`, [layer.outputs, layer.inputs]), {
       transposeB: true,
     });
+    const base = layer.bias
+      ? graph.add(product, graph.weight(`${layer.name}.bias`, [layer.outputs]))
+      : product;
     if (!lora?.layers.has(layer.name)) return base;
     const matrix = (name: string, shape: readonly number[]): Value =>
       trained ? graph.parameter(name, shape) : graph.input(name, shape);
@@ -55,37 +60,6 @@ function dropoutHook(graph: Graph, probability: number): (x: Value, layer: Linea
   };
 }
 
-/** Attention written out, so that it can be differentiated. Sequences start at position 0 and are padded on the right. */
-function explicitAttention(graph: Graph, config: ModelConfig): ForwardHooks['attention'] {
-  const { heads, kvHeads, headSize } = config;
-  const group = heads / kvHeads;
-  const half = headSize / 2;
-  const table = {
-    positions: graph.constant([0], [1], 'int64'),
-    cos: graph.input('rope_cos', ['P', half]),
-    sin: graph.input('rope_sin', ['P', half]),
-  };
-  const mask = graph.input('mask', ['T', 'T']); // 0 where a position may look, -1e9 elsewhere
-  const tokens = product('B', 'T');
-  /** (N, h * size) -> (B * kvHeads, h / kvHeads * T, size) */
-  const split = (x: Value, count: number, rotate: boolean): Value => {
-    const rows = graph.reshape(x, ['B', 'T', count * headSize]);
-    const turned = rotate ? graph.rope(rows, table, count) : rows;
-    const perHead = graph.transpose(graph.reshape(turned, ['B', 'T', count, headSize]), [0, 2, 1, 3]);
-    return graph.reshape(perHead, [product('B', kvHeads), product('T', count / kvHeads), headSize]);
-  };
-  return (_layer, query, key, value) => {
-    const q = graph.scale(split(query, heads, true), 1 / Math.sqrt(headSize));
-    const k = split(key, kvHeads, true);
-    const v = split(value, kvHeads, false);
-    const scores = graph.batchMatmul(q, graph.transpose(k, [0, 2, 1])); // (B kv, G T, T)
-    const masked = graph.add(graph.reshape(scores, [product('B', kvHeads), group, 'T', 'T']), mask);
-    const weights = graph.reshape(graph.softmax(masked), [product('B', kvHeads), product('T', group), 'T']);
-    const mixed = graph.reshape(graph.batchMatmul(weights, v), ['B', heads, 'T', headSize]);
-    return graph.reshape(graph.transpose(mixed, [0, 2, 1, 3]), [tokens, heads * headSize]);
-  };
-}
-
 const embeddingTable = (graph: Graph, config: ModelConfig): Value =>
   graph.weight(EMBEDDING, [config.vocabularySize, config.hiddenSize]);
 
@@ -101,12 +75,12 @@ function selectedHidden(graph: Graph, config: ModelConfig, linear: Linear) {
   const embedding = embeddingTable(graph, config);
   const embedded = graph.gather(embedding, graph.reshape(ids, [product('B', 'T')]));
   const attention = explicitAttention(graph, config);
-  const hidden = architecture(config.architecture).forward({ graph, linear, attention }, config, embedded);
+  const hidden = forward(architecture(config.architecture), { graph, linear, attention }, config, embedded);
   return { hidden: graph.gather(hidden, rows), labels, table: outputTable(graph, config, embedding) };
 }
 
 /**
- * Scoring. Inputs: ids (B, T), rows (M), labels (M), mask (T, T), rope tables; with an adapter also its matrices and
+ * Scoring. Inputs: ids (B, T), rows (M), labels (M), positions (B, T), masks (T, T), rope tables; with an adapter also its matrices and
  * `lora_scale`. Outputs: `logp` (M, 1), and `logprobs` (M, V) if asked for.
  */
 export function scoringGraph(
@@ -117,7 +91,7 @@ export function scoringGraph(
   const graph = new Graph();
   const linear = linearHook(graph, lora, loraScale(graph, lora), false);
   const { hidden, table, labels } = selectedHidden(graph, config, linear);
-  const [logp, logprobs] = graph.tokenLogprobs(hidden, table, labels);
+  const [logp, logprobs] = graph.tokenLogprobs(hidden, table, labels, config.logitSoftcap);
   graph.output('logp', logp);
   if (options.logprobs) graph.output('logprobs', logprobs);
   return graph;
@@ -136,7 +110,7 @@ export type LossBuilder = (graph: Graph, logp: Value) => Value;
 /** The loss over the log-probabilities, and the mean entropy (nats) of the distributions they come from. */
 function objective(graph: Graph, config: ModelConfig, linear: Linear, lossOf: LossBuilder): Value {
   const { hidden, table, labels } = selectedHidden(graph, config, linear);
-  const [logp, logprobs] = graph.tokenLogprobs(hidden, table, labels);
+  const [logp, logprobs] = graph.tokenLogprobs(hidden, table, labels, config.logitSoftcap);
   const loss = lossOf(graph, logp);
   graph.output('logp', logp);
   graph.output('loss', loss);
@@ -190,110 +164,25 @@ function generation(
   const embedding = embeddingTable(graph, config);
   const embedded = graph.gather(embedding, graph.reshape(ids, [product('B', 'S')]));
   const attention = attend(graph);
-  const hidden = architecture(config.architecture).forward({ graph, linear, attention }, config, embedded);
+  const hidden = forward(architecture(config.architecture), { graph, linear, attention }, config, embedded);
   const table = outputTable(graph, config, embedding);
-  graph.output('logits', graph.matmul(graph.gather(hidden, last), table, { transposeB: true }));
+  const logits = graph.matmul(graph.gather(hidden, last), table, { transposeB: true });
+  graph.output('logits', softcapped(graph, logits, config.logitSoftcap));
   return graph;
-}
-
-/** Rotary embedding at the fed `positions` (B, S) of (B * S, count * size), as (B, S, count * size). */
-function positioned(graph: Graph, config: ModelConfig) {
-  const { headSize } = config;
-  const positions = graph.input('positions', ['B', 'S'], 'int64');
-  const cos = graph.input('rope_cos', ['P', headSize / 2]);
-  const sin = graph.input('rope_sin', ['P', headSize / 2]);
-  const rows = (x: Value, count: number): Value => graph.reshape(x, ['B', 'S', count * headSize]);
-  return {
-    rows,
-    rotate: (x: Value, count: number) => graph.rope(rows(x, count), { positions, cos, sin }, count),
-  };
 }
 
 /**
  * Prompts, padded on the right. Besides the shared inputs: `positions`, rope tables, `lengths` (B) tokens of each
  * minus one, `total` (1) the longest. Outputs also `new_keys.<l>`, `new_values.<l>` (B, S, kvHeads * size).
  */
-export function promptGraph(config: ModelConfig, lora: LoraShape | null): Graph {
-  const { heads, kvHeads, headSize } = config;
-  return generation(config, lora, (graph) => {
-    const { rows, rotate } = positioned(graph, config);
-    const lengths = graph.input('lengths', ['B'], 'int32');
-    const total = graph.input('total', [1], 'int32');
-    return (layer, query, key, value) => {
-      const k = rotate(key, kvHeads);
-      const v = rows(value, kvHeads);
-      graph.output(`new_keys.${layer}`, k);
-      graph.output(`new_values.${layer}`, v);
-      const scale = 1 / Math.sqrt(headSize);
-      const mixed = graph.promptAttention([rotate(query, heads), k, v, lengths, total], {
-        heads,
-        kvHeads,
-        scale,
-      });
-      return graph.reshape(mixed, [product('B', 'S'), heads * headSize]);
-    };
-  });
-}
+export const promptGraph = (config: ModelConfig, lora: LoraShape | null): Graph =>
+  generation(config, lora, (graph) => promptAttention(graph, config));
 
 /**
  * One more token for each sequence (S = 1). Besides the shared inputs: `positions`, rope tables, the cache `keys.<l>`
- * (B * kvHeads, size, C) and `values.<l>` (B * kvHeads, C, size), `mask` (B, 1, 1, C): 0 where the cache is filled,
+ * (B * kvHeads, size, C) and `values.<l>` (B * kvHeads, C, size), masks (B, 1, 1, C): 0 where a position may look,
  * -1e9 elsewhere. Outputs also `new_keys.<l>`, `new_values.<l>` (B, 1, kvHeads * size). The cache is only read:
  * ONNX Runtime's Node binding copies every output, so a cache that is an output would be copied at each step.
  */
-export function decodingGraph(config: ModelConfig, lora: LoraShape | null): Graph {
-  const { heads, kvHeads, headSize } = config;
-  const group = heads / kvHeads;
-  const pairs = product('B', kvHeads);
-  return generation(config, lora, (graph) => {
-    const { rows, rotate } = positioned(graph, config);
-    const mask = graph.input('mask', ['B', 1, 1, 'C']);
-    return (layer, query, key, value) => {
-      const k = rotate(key, kvHeads);
-      const v = rows(value, kvHeads);
-      graph.output(`new_keys.${layer}`, k);
-      graph.output(`new_values.${layer}`, v);
-      const pastKeys = graph.input(`keys.${layer}`, [pairs, headSize, 'C']);
-      const pastValues = graph.input(`values.${layer}`, [pairs, 'C', headSize]);
-      const q = graph.scale(
-        graph.reshape(rotate(query, heads), [pairs, product('S', group), headSize]),
-        1 / Math.sqrt(headSize),
-      );
-      const scores = (keys: Value, columns: string) =>
-        graph.reshape(graph.batchMatmul(q, keys), ['B', heads, 'S', columns]);
-      // The new token's score comes first, so that the sum over the rest does not depend on the capacity C.
-      const fresh = scores(graph.reshape(k, [pairs, headSize, 'S']), 'S');
-      const past = graph.add(scores(pastKeys, 'C'), mask);
-      const [p, r] = graph.splitLast(graph.softmax(graph.concatLast(fresh, past)), ['S', 'C']);
-      const weigh = (weights: Value, columns: string, values: Value) =>
-        graph.batchMatmul(graph.reshape(weights, [pairs, product('S', group), columns]), values);
-      const mixed = graph.add(
-        weigh(p, 'S', graph.reshape(v, [pairs, 'S', headSize])),
-        weigh(r, 'C', pastValues),
-      );
-      return graph.reshape(mixed, [product('B', 'S'), heads * headSize]);
-    };
-  });
-}
-
-/** cos and sin of rotary angles, (positions, headSize / 2) each. */
-export function ropeTables(config: ModelConfig, positions: number): { cos: Float32Array; sin: Float32Array } {
-  const half = config.headSize / 2;
-  const cos = new Float32Array(positions * half);
-  const sin = new Float32Array(positions * half);
-  for (let i = 0; i < half; i++) {
-    const frequency = config.ropeBase ** (-i / half);
-    for (let position = 0; position < positions; position++) {
-      cos[position * half + i] = Math.cos(position * frequency);
-      sin[position * half + i] = Math.sin(position * frequency);
-    }
-  }
-  return { cos, sin };
-}
-
-/** (T, T): 0 on and below the diagonal, -1e9 above. */
-export function causalMask(length: number): Float32Array {
-  const mask = new Float32Array(length * length);
-  for (let i = 0; i < length; i++) mask.fill(-1e9, i * length + i + 1, (i + 1) * length);
-  return mask;
-}
+export const decodingGraph = (config: ModelConfig, lora: LoraShape | null): Graph =>
+  generation(config, lora, (graph) => decodingAttention(graph, config));

@@ -1,33 +1,19 @@
 /**
  * Block formats of GGUF tensors and their conversion to float32 (layouts: ggml-common.h; `d` scale, `m` minimum,
- * `q` quants). A row is a whole number of blocks.
+ * `q` quants). A row is a whole number of blocks. Here floats and blocks of 32; those of 256: `superblocks.ts`.
  */
 
-interface BlockType {
-  /** ggml_type. */
-  readonly number: number;
-  /** Elements of one block. */
-  readonly elements: number;
-  /** Bytes of one block. */
-  readonly bytes: number;
-  /** Writes the floats of `blocks` blocks. */
-  decode(source: DataView, target: Float32Array, blocks: number): void;
-}
+import { type BlockType, halfTable } from './block-type.ts';
+import { SUPERBLOCK_TYPES } from './superblocks.ts';
 
-/** IEEE 754 half precision, by table: 65,536 floats, filled on first use. */
-let halves: Float32Array | undefined;
-function halfTable(): Float32Array {
-  if (halves) return halves;
-  halves = new Float32Array(65536);
-  for (let bits = 0; bits < 65536; bits++) {
-    const sign = bits & 0x8000 ? -1 : 1;
-    const exponent = (bits >> 10) & 31;
-    const fraction = bits & 1023;
-    if (exponent === 0) halves[bits] = sign * fraction * 2 ** -24;
-    else if (exponent === 31) halves[bits] = fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-    else halves[bits] = sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-  }
-  return halves;
+/** The 16 values that a nibble of IQ4_NL stands for. */
+const NONLINEAR = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113] as const;
+
+/** Quant `j` of Q5_0 and Q5_1: a fifth bit from the 32 at `at`, a nibble from the 16 bytes after them. */
+function fiveBits(source: DataView, at: number, j: number): number {
+  const high = (source.getUint32(at, true) >>> j) & 1;
+  const low = (source.getUint8(at + 4 + (j & 15)) >> (j < 16 ? 0 : 4)) & 15;
+  return low | (high << 4);
 }
 
 export const BLOCK_TYPES = {
@@ -85,6 +71,33 @@ export const BLOCK_TYPES = {
       }
     },
   },
+  Q5_0: {
+    number: 6,
+    elements: 32,
+    bytes: 22, // d f16, 32 fifth bits, 16 bytes of nibbles; x = d (q - 16)
+    decode(source, target, blocks) {
+      const half = halfTable();
+      for (let block = 0; block < blocks; block++) {
+        const at = block * 22;
+        const d = half[source.getUint16(at, true)] as number;
+        for (let j = 0; j < 32; j++) target[block * 32 + j] = d * (fiveBits(source, at + 2, j) - 16);
+      }
+    },
+  },
+  Q5_1: {
+    number: 7,
+    elements: 32,
+    bytes: 24, // d f16, m f16, 32 fifth bits, 16 bytes of nibbles; x = d q + m
+    decode(source, target, blocks) {
+      const half = halfTable();
+      for (let block = 0; block < blocks; block++) {
+        const at = block * 24;
+        const d = half[source.getUint16(at, true)] as number;
+        const m = half[source.getUint16(at + 2, true)] as number;
+        for (let j = 0; j < 32; j++) target[block * 32 + j] = d * fiveBits(source, at + 4, j) + m;
+      }
+    },
+  },
   Q8_0: {
     number: 8,
     elements: 32,
@@ -98,31 +111,19 @@ export const BLOCK_TYPES = {
       }
     },
   },
-  Q6_K: {
-    number: 14,
-    elements: 256,
-    bytes: 210, // 128 bytes low nibbles, 64 bytes high pairs, 16 signed scales, d f16; x = d scale (q - 32)
+  ...SUPERBLOCK_TYPES,
+  IQ4_NL: {
+    number: 20,
+    elements: 32,
+    bytes: 18, // d f16, 16 bytes of nibbles; x = d NONLINEAR[q]
     decode(source, target, blocks) {
       const half = halfTable();
       for (let block = 0; block < blocks; block++) {
-        const at = block * 210;
-        const d = half[source.getUint16(at + 208, true)] as number;
-        for (let part = 0; part < 2; part++) {
-          const low = at + part * 64;
-          const high = at + 128 + part * 32;
-          const scales = at + 192 + part * 8;
-          const out = block * 256 + part * 128;
-          for (let l = 0; l < 32; l++) {
-            const pairs = source.getUint8(high + l);
-            const a = source.getUint8(low + l);
-            const b = source.getUint8(low + l + 32);
-            const group = l >> 4;
-            const scale = (k: number): number => d * source.getInt8(scales + group + k);
-            target[out + l] = scale(0) * (((a & 15) | ((pairs & 3) << 4)) - 32);
-            target[out + l + 32] = scale(2) * (((b & 15) | (((pairs >> 2) & 3) << 4)) - 32);
-            target[out + l + 64] = scale(4) * (((a >> 4) | (((pairs >> 4) & 3) << 4)) - 32);
-            target[out + l + 96] = scale(6) * (((b >> 4) | ((pairs >> 6) << 4)) - 32);
-          }
+        const at = block * 18;
+        const d = half[source.getUint16(at, true)] as number;
+        for (let j = 0; j < 32; j++) {
+          const q = (source.getUint8(at + 2 + (j & 15)) >> (j < 16 ? 0 : 4)) & 15;
+          target[block * 32 + j] = d * (NONLINEAR[q] as number);
         }
       }
     },

@@ -6,23 +6,32 @@ import type { Adapter } from './adapter.ts';
 import { EMBEDDING, type ModelConfig, OUTPUT } from './architecture.ts';
 import { loraA, loraB } from './build.ts';
 import { writeGguf } from './gguf-writer.ts';
-import { expectedShapes, ggufName, type LoadedModel, toGgufRows } from './model.ts';
+import { architecture } from './architectures/registry.ts';
+import { ggufName, toGgufRows } from './gguf-model.ts';
+import { expectedShapes, type LoadedModel } from './model.ts';
+import { plainFrequencies } from './rope.ts';
 import { type TensorData, writeSafetensors } from './safetensors.ts';
 
 /**
  * Writes the adapter as a GGUF LoRA. llama.cpp scales each tensor by alpha / its rank; rsLoRA and alpha per tensor are
- * already in `alpha` and B. Rows of B for q and k take llama.cpp's rotary order.
+ * already in `alpha` and B. Rows of B for q and k take llama.cpp's rotary order. Errors: `model` for an architecture that
+ * llama.cpp does not have.
  */
 export function exportGgufAdapter(path: string, adapter: Adapter, config: ModelConfig): void {
+  const family = architecture(config.architecture);
+  if (!family.gguf)
+    throw new TemperError('model', `llama.cpp does not have the architecture '${family.id}'`, {
+      hint: 'Export the adapter for PEFT instead: --format peft.',
+    });
   const tensors = new Map<string, TensorData>();
   for (const layer of adapter.shape.layers) {
     const a = adapter.matrices.get(loraA(layer)) as Float32Array;
     const b = adapter.matrices.get(loraB(layer)) as Float32Array;
     const { rank } = adapter;
     const weight = `${layer}.weight`;
-    const name = ggufName(weight);
+    const name = ggufName(weight, family);
     tensors.set(`${name}.lora_a`, { shape: [rank, a.length / rank], data: a });
-    const data = toGgufRows(weight, b, config, rank);
+    const data = toGgufRows(weight, b, { config, family, columns: rank });
     tensors.set(`${name}.lora_b`, { shape: [b.length / rank, rank], data });
   }
   mkdirSync(dirname(path), { recursive: true });
@@ -30,7 +39,7 @@ export function exportGgufAdapter(path: string, adapter: Adapter, config: ModelC
   writeGguf(
     temporary,
     [
-      ['general.architecture', 'string', config.architecture],
+      ['general.architecture', 'string', family.gguf.name],
       ['general.type', 'string', 'adapter'],
       ['adapter.type', 'string', 'lora'],
       ['adapter.lora.alpha', 'f32', adapter.alpha],
@@ -62,6 +71,20 @@ export function mergedWeight(model: LoadedModel, adapter: Adapter, name: string)
   return merged;
 }
 
+/** The base of a plain rotary embedding: frequency 1 of n is base^(-1 / n). Errors: `model` for a scaled one. */
+function ropeBase({ ropes, headSize }: ModelConfig): number {
+  const frequencies = ropes[0]?.frequencies ?? [];
+  const n = frequencies.length;
+  const base = Math.round((frequencies[1] ?? 1) ** -n);
+  const plain = plainFrequencies(headSize, base);
+  const same =
+    n === plain.length && frequencies.every((f, i) => Math.abs(f / (plain[i] as number) - 1) < 1e-4);
+  if (ropes.length === 1 && same) return base;
+  throw new TemperError('model', 'there is no merged export of models with scaled rotary embeddings', {
+    hint: 'Export the adapter instead: --format gguf or peft.',
+  });
+}
+
 /** What transformers calls the sizes of an architecture. */
 const CONFIGURATIONS: Readonly<Record<string, (config: ModelConfig) => Record<string, unknown>>> = {
   llama: (config) => ({
@@ -77,8 +100,8 @@ const CONFIGURATIONS: Readonly<Record<string, (config: ModelConfig) => Record<st
     hidden_act: 'silu',
     max_position_embeddings: config.contextLength,
     rms_norm_eps: config.normEpsilon,
-    rope_theta: config.ropeBase,
-    rope_parameters: { rope_type: 'default', rope_theta: config.ropeBase },
+    rope_theta: ropeBase(config),
+    rope_parameters: { rope_type: 'default', rope_theta: ropeBase(config) },
     tie_word_embeddings: config.tied,
     attention_bias: false,
     mlp_bias: false,

@@ -2,10 +2,13 @@
 import { rng } from '../core/rng.ts';
 import type { Adapter } from './adapter.ts';
 import type { ModelConfig } from './architecture.ts';
+import { MASK, ropeNames, WINDOW_MASK } from './attention.ts';
 import { architecture } from './architectures/registry.ts';
-import { causalMask, DROPOUT_ROWS, dropoutColumns, type LoraShape, ropeTables } from './build.ts';
+import { linearLayers } from './blocks.ts';
+import { DROPOUT_ROWS, dropoutColumns, type LoraShape } from './build.ts';
 import { DROPOUT_PRIME } from './graph.ts';
 import type { LoadedModel } from './model.ts';
+import { firstRow, hasLongVariant, ropeTables } from './rope.ts';
 import { Tensor } from './session.ts';
 
 /** A prompt and the completion whose tokens are wanted, both as token ids. */
@@ -22,6 +25,34 @@ export const int64 = (values: Iterable<number>, shape: readonly number[]): Tenso
   );
 export const float32 = (values: Float32Array, shape: readonly number[]): Tensor =>
   new Tensor('float32', values, shape as number[]);
+
+/** The rope tables of a model for this many positions. */
+export function ropeFeeds({ ropes }: ModelConfig, positions: number): Record<string, Tensor> {
+  const both = hasLongVariant(ropes);
+  const feeds: Record<string, Tensor> = {};
+  ropes.forEach((rope, index) => {
+    const { cos, sin } = ropeTables(rope, positions, both);
+    const shape = [cos.length / rope.frequencies.length, rope.frequencies.length];
+    const names = ropeNames(index);
+    feeds[names.cos] = float32(cos, shape);
+    feeds[names.sin] = float32(sin, shape);
+  });
+  return feeds;
+}
+
+/** (T, T): 0 from the diagonal down, over at most `window` positions, -1e9 elsewhere. */
+export function causalMask(length: number, window = length): Float32Array {
+  const mask = new Float32Array(length * length).fill(-1e9);
+  for (let i = 0; i < length; i++) mask.fill(0, i * length + Math.max(0, i + 1 - window), i * length + i + 1);
+  return mask;
+}
+
+/** The masks of the scoring and training graphs. */
+export function maskFeeds({ window }: ModelConfig, length: number): Record<string, Tensor> {
+  const all = float32(causalMask(length), [length, length]);
+  if (window === null) return { [MASK]: all };
+  return { [MASK]: all, [WINDOW_MASK]: float32(causalMask(length, window), [length, length]) };
+}
 
 /**
  * Inputs of the scoring and training graphs for some sequences: padded on the right to the longest, with one row
@@ -46,15 +77,18 @@ export function sequenceFeeds(
       labels.push(token);
     });
   });
-  const { cos, sin } = ropeTables(model.config, longest);
-  const half = model.config.headSize / 2;
+  const { config } = model;
+  const positions = sequences.flatMap(({ prompt, completion }) => {
+    const first = firstRow(config.ropes, prompt.length + completion.length - 1, longest);
+    return Array.from({ length: longest }, (_, i) => first + i);
+  });
   return {
     ids: int64(ids, [sequences.length, longest]),
     rows: int64(rows, [rows.length]),
     labels: int64(labels, [labels.length]),
-    mask: float32(causalMask(longest), [longest, longest]),
-    rope_cos: float32(cos, [longest, half]),
-    rope_sin: float32(sin, [longest, half]),
+    positions: int64(positions, [sequences.length, longest]),
+    ...maskFeeds(config, longest),
+    ...ropeFeeds(config, longest),
   };
 }
 
@@ -91,7 +125,7 @@ export function dropoutFeeds(
   const feeds: Record<string, Tensor> = {
     [DROPOUT_ROWS]: integers('rows', ids.size, [ids.size, 1]),
   };
-  for (const { name, inputs } of architecture(config.architecture).linearLayers(config)) {
+  for (const { name, inputs } of linearLayers(architecture(config.architecture), config)) {
     if (shape.layers.has(name)) feeds[dropoutColumns(name)] = integers(name, inputs, [1, inputs]);
   }
   return feeds;

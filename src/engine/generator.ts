@@ -6,11 +6,13 @@
 import { TemperError } from '../core/errors.ts';
 import { type Rng, rng } from '../core/rng.ts';
 import type { Adapter } from './adapter.ts';
-import { decodingGraph, promptGraph, ropeTables } from './build.ts';
+import { MASK, WINDOW_MASK } from './attention.ts';
+import { decodingGraph, promptGraph } from './build.ts';
 import { KeyValueCache } from './cache.ts';
 import type { LoadedModel } from './model.ts';
 import { type Sampling, sample } from './sampling.ts';
-import { adapterFeeds, float32, int64, strengthFeed } from './feeds.ts';
+import { adapterFeeds, float32, int64, ropeFeeds, strengthFeed } from './feeds.ts';
+import { firstRow } from './rope.ts';
 import { Session, Tensor } from './session.ts';
 
 export interface GenerationRequest extends Partial<Sampling> {
@@ -43,6 +45,8 @@ interface Sequence {
   readonly sampling: Sampling;
   readonly random: Rng;
   readonly tokens: number[];
+  /** Row of the rope tables for its first token. */
+  readonly firstRow: number;
   /** Tokens in the cache. */
   length: number;
   next: number;
@@ -59,6 +63,8 @@ export class Generator implements AsyncDisposable {
   readonly #decoding: Session;
   readonly #batch: number;
   readonly #cacheTokens: number;
+  /** Most tokens of one sequence. */
+  readonly #longest: number;
   readonly #cache: KeyValueCache;
   readonly #queue: Sequence[] = [];
   readonly #active: Sequence[] = [];
@@ -75,14 +81,10 @@ export class Generator implements AsyncDisposable {
     this.model = model;
     this.#prompts = sessions.prompts;
     this.#decoding = sessions.decoding;
-    const { contextLength: positions, headSize } = model.config;
-    const { cos, sin } = ropeTables(model.config, positions);
-    this.#fixed = {
-      rope_cos: float32(cos, [positions, headSize / 2]),
-      rope_sin: float32(sin, [positions, headSize / 2]),
-    };
     this.#batch = Math.max(1, options.batch ?? 32);
     this.#cacheTokens = options.cacheTokens ?? 16384;
+    this.#longest = Math.min(model.config.contextLength, this.#cacheTokens);
+    this.#fixed = ropeFeeds(model.config, this.#longest);
     this.#cache = new KeyValueCache(model.config);
   }
 
@@ -112,8 +114,7 @@ export class Generator implements AsyncDisposable {
 
   /** Generates one answer. Errors: `data` if the prompt does not fit into the model's context. */
   generate(request: GenerationRequest): Promise<GenerationResult> {
-    const { contextLength } = this.model.config;
-    const longest = Math.min(contextLength, this.#cacheTokens);
+    const longest = this.#longest;
     if (request.prompt.length === 0 || request.prompt.length >= longest) {
       const problem = `the prompt has ${request.prompt.length} tokens; this model takes 1 to ${longest - 1}`;
       return Promise.reject(
@@ -124,7 +125,19 @@ export class Generator implements AsyncDisposable {
     return new Promise((resolve, reject) => {
       const sampling = { temperature: request.temperature ?? 0, topP: request.topP ?? 1 };
       const random = rng('sampling', request.seed ?? 0);
-      this.#queue.push({ request, sampling, random, tokens: [], length: 0, next: 0, resolve, reject });
+      // Its rotary variant is chosen by the longest it may become, since the cache holds turned keys.
+      const first = firstRow(this.model.config.ropes, this.#most(request) - 1, this.#longest);
+      this.#queue.push({
+        request,
+        sampling,
+        random,
+        tokens: [],
+        firstRow: first,
+        length: 0,
+        next: 0,
+        resolve,
+        reject,
+      });
       this.#running ??= this.#run();
     });
   }
@@ -160,9 +173,13 @@ export class Generator implements AsyncDisposable {
     }
   }
 
+  /** Tokens that a sequence may come to. */
+  #most({ prompt, maxTokens }: GenerationRequest): number {
+    return Math.min(prompt.length + maxTokens, this.#longest);
+  }
+
   #needed({ request }: Sequence): number {
-    const wanted = Math.min(request.prompt.length + request.maxTokens, this.model.config.contextLength) + 1;
-    return Math.ceil(wanted / CAPACITY_STEP) * CAPACITY_STEP;
+    return Math.ceil((this.#most(request) + 1) / CAPACITY_STEP) * CAPACITY_STEP;
   }
 
   /** Fills free places from the queue, as far as the cache's budget goes. */
@@ -205,7 +222,7 @@ export class Generator implements AsyncDisposable {
       this.#prompts,
       ids,
       width,
-      prompts.map((prompt) => prompt.length),
+      prompts.map((prompt, row) => ({ length: prompt.length, firstRow: sequences[row]?.firstRow ?? 0 })),
       {
         lengths: new Tensor(
           'int32',
@@ -228,17 +245,28 @@ export class Generator implements AsyncDisposable {
   async #step(): Promise<void> {
     const { capacity } = this.#cache;
     const tokens = this.#active.map((sequence) => sequence.next);
-    const lengths = this.#active.map((sequence) => sequence.length + 1);
+    const states = this.#active.map(({ length, firstRow: first }) => ({
+      length: length + 1,
+      firstRow: first,
+    }));
     if (tokens.length === 1) {
       tokens.push(this.model.tokenizer.paddingToken);
-      lengths.push(1);
+      states.push({ length: 1, firstRow: 0 });
     }
     const rows = tokens.length;
-    const mask = new Float32Array(rows * capacity).fill(-1e9);
-    lengths.forEach((length, row) => mask.fill(0, row * capacity, row * capacity + length - 1));
-    const step = await this.#forward(this.#decoding, tokens, 1, lengths, {
+    /** The cached positions that each row looks at: the last `window` with its own. */
+    const mask = (window: number): Tensor => {
+      const values = new Float32Array(rows * capacity).fill(-1e9);
+      states.forEach(({ length }, row) => {
+        values.fill(0, row * capacity + Math.max(0, length - window), row * capacity + length - 1);
+      });
+      return float32(values, [rows, 1, 1, capacity]);
+    };
+    const { window } = this.model.config;
+    const step = await this.#forward(this.#decoding, tokens, 1, states, {
       ...this.#cache.tensors(rows),
-      mask: float32(mask, [rows, 1, 1, capacity]),
+      [MASK]: mask(Number.POSITIVE_INFINITY),
+      ...(window === null ? {} : { [WINDOW_MASK]: mask(window) }),
     });
     this.#active.forEach((sequence, row) => {
       step.store(row, row, sequence.length, 1);
@@ -248,19 +276,20 @@ export class Generator implements AsyncDisposable {
     this.#finish();
   }
 
-  /** Runs a graph over `ids` (rows, width); `lengths` are the tokens of each sequence when that is done. */
+  /** Runs a graph over `ids` (rows, width); `states` say how long each sequence is when that is done. */
   async #forward(
     session: Session,
     ids: readonly number[],
     width: number,
-    lengths: readonly number[],
+    states: readonly { length: number; firstRow: number }[],
     feeds: Record<string, Tensor>,
   ) {
     const { vocabularySize, layers } = this.model.config;
-    const rows = lengths.length;
-    const positions = width === 1 ? lengths.map((length) => length - 1) : ids.map((_, i) => i % width);
-    const last =
-      width === 1 ? lengths.map((_, row) => row) : lengths.map((length, row) => row * width + length - 1);
+    const rows = states.length;
+    const positions = states.flatMap(({ length, firstRow: first }) =>
+      Array.from({ length: width }, (_, i) => first + (width === 1 ? length - 1 : i)),
+    );
+    const last = states.map(({ length }, row) => (width === 1 ? row : row * width + length - 1));
     const results = await session.run(
       {
         ...this.#fixed,
@@ -301,7 +330,7 @@ export class Generator implements AsyncDisposable {
     for (let i = this.#active.length - 1; i >= 0; i--) {
       const { next, tokens, request, resolve, length } = this.#active[i] as Sequence;
       const stopped = this.model.tokenizer.stopTokens.has(next);
-      const full = tokens.length >= request.maxTokens || length + 1 >= this.model.config.contextLength;
+      const full = tokens.length >= request.maxTokens || length + 1 >= this.#longest;
       if (!stopped && !full) continue;
       this.#free(i);
       resolve({ tokens, finish: stopped ? 'stop' : 'length' });

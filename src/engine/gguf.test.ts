@@ -7,7 +7,7 @@ import { tinyGguf } from '../../test/tiny-model.ts';
 import { TemperError } from '../core/errors.ts';
 import { BLOCK_TYPES, type BlockTypeName, dequantize } from './dequantize.ts';
 import { readGguf } from './gguf.ts';
-import { loadGguf } from './model.ts';
+import { loadModel } from './model.ts';
 import { decodeSafetensors, encodeSafetensors } from './safetensors.ts';
 
 const work = mkdtempSync(join(tmpdir(), 'temper-gguf-'));
@@ -19,7 +19,7 @@ const write = (bytes: Uint8Array): string => {
 };
 
 test('reads what was written', () => {
-  const model = loadGguf(join(work, 'tiny.gguf'));
+  const model = loadModel(join(work, 'tiny.gguf'));
   expect(model.config).toMatchObject({
     architecture: 'llama',
     hiddenSize: 32,
@@ -34,7 +34,7 @@ test('reads what was written', () => {
 test('a truncated file ends in a named error, wherever it is cut', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: whole.length - 33 }), (length) => {
-      expect(() => loadGguf(write(whole.subarray(0, length)))).toThrow(TemperError);
+      expect(() => loadModel(write(whole.subarray(0, length)))).toThrow(TemperError);
     }),
     { numRuns: 60 },
   );

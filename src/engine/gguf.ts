@@ -2,9 +2,11 @@
  * Reader of GGUF files, versions 2 and 3 (format: ggml/docs/gguf.md). Every length is checked against the bytes
  * that are there before anything is allocated, so a truncated or hostile file ends in a named error.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 import { TemperError } from '../core/errors.ts';
 import { BLOCK_TYPES, type BlockTypeName } from './dequantize.ts';
+import { readBytes, withFile } from './file.ts';
+import { Settings, type Values } from './settings.ts';
 
 export type GgufValue = number | bigint | boolean | string | GgufValue[];
 
@@ -161,8 +163,7 @@ function readTensor(cursor: Cursor): GgufTensor {
 
 /** Reads metadata and the tensor directory; tensor data is read on demand by `readTensorBytes`. */
 export function readGguf(path: string): Gguf {
-  const fd = open(path);
-  try {
+  return withFile(path, (fd) => {
     const cursor = new Cursor(path, fd);
     if (cursor.size < 24 || cursor.u32('the magic number') !== MAGIC) throw invalid(path, 'not a GGUF file');
     const version = cursor.u32('the version');
@@ -191,36 +192,22 @@ export function readGguf(path: string): Gguf {
       if (tensors.has(tensor.name)) throw cursor.fail(`tensor '${tensor.name}' appears twice`);
       tensors.set(tensor.name, { ...tensor, offset });
     }
+    // Small files must not become large models: no two tensors share bytes.
+    if (relative.reduce((sum, { byteLength }) => sum + byteLength, dataStart) > cursor.size)
+      throw cursor.fail('its tensors overlap');
     return { path, metadata, tensors };
-  } finally {
-    closeSync(fd);
-  }
+  });
+}
+
+/** The metadata, for reading with checks; 64-bit numbers become plain ones. */
+export function metadataSettings(gguf: Gguf): Settings {
+  const plain = [...gguf.metadata].map(([key, value]) => [
+    key,
+    typeof value === 'bigint' ? Number(value) : value,
+  ]);
+  return new Settings(gguf.path, Object.fromEntries(plain) as Values);
 }
 
 /** The raw bytes of one tensor. */
-export function readTensorBytes(path: string, tensor: GgufTensor): Uint8Array {
-  const fd = open(path);
-  try {
-    const bytes = new Uint8Array(tensor.byteLength);
-    let got = 0;
-    while (got < bytes.length) {
-      const n = readSync(fd, bytes, got, Math.min(bytes.length - got, 1 << 30), tensor.offset + got);
-      if (n === 0) throw invalid(path, `the file ends inside tensor '${tensor.name}'`);
-      got += n;
-    }
-    return bytes;
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function open(path: string): number {
-  try {
-    return openSync(path, 'r');
-  } catch (cause) {
-    throw new TemperError('model', `cannot open the model file ${path}: ${(cause as Error).message}`, {
-      hint: 'Check the path, or run `temper models fetch` for the default model.',
-      cause,
-    });
-  }
-}
+export const readTensorBytes = (path: string, tensor: GgufTensor): Uint8Array =>
+  withFile(path, (fd) => readBytes(path, fd, tensor.offset, tensor.byteLength));

@@ -46,7 +46,6 @@ const RULES: Rules = {
   promptAttention: 'no gradient',
   dropoutMask: 'no gradient',
   concatLast: 'no gradient',
-  splitLast: 'no gradient',
   step: 'no gradient',
 
   add: single((g, dy, { inputs: [a, b] }) => [
@@ -70,6 +69,8 @@ const RULES: Rules = {
     const slope = g.sub(y!, g.mul(y!, y!));
     return [g.mul(dy, slope)];
   }),
+  // y' = 1 - y^2
+  tanh: single((g, dy, { outputs: [y] }) => [g.sub(dy, g.mul(g.mul(dy, y!), y!))]),
   softplus: single((g, dy, { inputs: [x] }) => [g.mul(dy, g.sigmoid(x!))]),
   relu: single((g, dy, { inputs: [x] }) => [g.mul(dy, g.step(x!))]),
   // y = x s, y' = s + y (1 - s)
@@ -131,11 +132,22 @@ const RULES: Rules = {
     null,
   ]),
   scatter: single((g, dy, { inputs: [, indices] }) => [g.gather(dy, indices!), null]),
-  // d logp / dh = E[label] - softmax(h E^T) E
-  tokenLogprobs: (g, { inputs: [hidden, embedding, labels], outputs: [, logprobs] }, [dy]) => {
+  // The parts of a projection that are not used have no gradient: zeros.
+  splitLast: (g, { outputs }, gradients) => [
+    g.concatLast(...outputs.map((part, i) => gradients[i] ?? g.scale(part, 0))),
+  ],
+  // d logp / dh = E[label] - softmax(z) E; with a softcap c each logit counts by its slope 1 - (z / c)^2
+  tokenLogprobs: (g, { inputs, outputs: [logp, logprobs, total], attributes: { softcap } }, [dy]) => {
     if (!dy) throw new TypeError('tokenLogprobs: only the label log-probabilities have a gradient');
-    const expected = g.matmul(g.exp(logprobs!), embedding!);
-    const direction = g.sub(g.gather(embedding!, labels!), expected);
+    const [hidden, embedding, labels] = inputs as [Value, Value, Value];
+    /** x (1 - (z / c)^2) for the logits of these log-probabilities. */
+    const bent = (x: Value, logarithms: Value): Value => {
+      if (softcap === null) return x;
+      const ratio = g.scale(g.add(logarithms, total!), 1 / softcap);
+      return g.sub(x, g.mul(x, g.mul(ratio, ratio)));
+    };
+    const expected = g.matmul(bent(g.exp(logprobs!), logprobs!), embedding);
+    const direction = g.sub(bent(g.gather(embedding, labels), logp!), expected);
     return [needed(hidden, () => g.mul(direction, dy)), null, null];
   },
 };

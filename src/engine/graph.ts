@@ -35,6 +35,7 @@ export interface Operations {
   exp: Record<never, never>;
   log: Record<never, never>;
   sigmoid: Record<never, never>;
+  tanh: Record<never, never>;
   /** log(1 + e^x) */
   softplus: Record<never, never>;
   relu: Record<never, never>;
@@ -58,32 +59,42 @@ export interface Operations {
   expand: { readonly shape: Shape };
   /** (x, w) -> (x / rms(x) * w, 1 / rms(x)); w is frozen. */
   rmsNorm: { readonly epsilon: number };
-  /** Rotary positions on (B, T, heads * size); `inverse` turns back. Inputs: x, positions (B, T), cos, sin (max, size / 2). */
-  rope: { readonly heads: number; readonly inverse: boolean };
+  /**
+   * Rotary positions on (B, T, heads * size); `inverse` turns back. Inputs: x, positions (B, T), cos, sin (max, d / 2).
+   * Only the first d = `dimensions` of each head turn.
+   */
+  rope: { readonly heads: number; readonly dimensions: number; readonly inverse: boolean };
   /** Rows of a table: (V, D), indices -> (..., D). The rows of a differentiable table must be taken once each. */
   gather: Record<never, never>;
   /** Puts rows (M, D) at `indices` of zeros of `shape` (N, D). */
   scatter: { readonly shape: Shape };
   /**
-   * Log-probability of `labels` (M) under softmax(h E^T): (h (M, D), E (V, D), labels) -> (logp (M, 1),
-   * logprobs (M, V)). E is frozen.
+   * Log-probability of `labels` (M) under softmax(z), z = h E^T or `softcap` tanh(h E^T / softcap): (h (M, D), E (V, D),
+   * labels) -> (logp (M, 1), logprobs (M, V), with a softcap also log sum e^z (M, 1)). E is frozen.
    */
-  tokenLogprobs: Record<never, never>;
+  tokenLogprobs: { readonly softcap: number | null };
   /**
    * Which elements stay under dropout, times 1 / (1 - probability): rows (N, 1) and columns (1, D), random integers from
    * 1 to p - 1 -> (N, D). Row times column modulo the prime p = 2^31 - 1 is uniform, and any two elements are independent.
    */
   dropoutMask: { readonly probability: number };
-  /** Joins two values along the last axis. */
+  /** Joins values along the last axis. */
   concatLast: Record<never, never>;
-  /** Cuts the last axis into two parts of these sizes. */
-  splitLast: { readonly sizes: readonly [Dimension, Dimension] };
+  /** Cuts the last axis into parts of these sizes. */
+  splitLast: { readonly sizes: readonly Dimension[] };
   /**
    * Causal attention of prompts from position 0, without a gradient: query (B, S, heads * size), key and value
-   * (B, S, kvHeads * size), `lengths` (B) tokens of each minus one, `total` (1) the longest. A row's result does not
-   * depend on how far the others are padded.
+   * (B, S, kvHeads * size), `lengths` (B) tokens of each minus one, `total` (1) the longest. A position sees the last
+   * `window` positions, itself included (null: all before it). A row's result does not depend on how far the others
+   * are padded.
    */
-  promptAttention: { readonly heads: number; readonly kvHeads: number; readonly scale: number };
+  promptAttention: {
+    readonly heads: number;
+    readonly kvHeads: number;
+    readonly scale: number;
+    readonly window: number | null;
+    readonly softcap: number | null;
+  };
 }
 
 /** Modulus of `dropoutMask`. */
@@ -159,6 +170,7 @@ export class Graph {
   exp = (x: Value): Value => this.#unary('exp', x, {});
   log = (x: Value): Value => this.#unary('log', x, {});
   sigmoid = (x: Value): Value => this.#unary('sigmoid', x, {});
+  tanh = (x: Value): Value => this.#unary('tanh', x, {});
   softplus = (x: Value): Value => this.#unary('softplus', x, {});
   relu = (x: Value): Value => this.#unary('relu', x, {});
   step = (x: Value): Value => this.#unary('step', x, {});
@@ -210,7 +222,9 @@ export class Graph {
   }
 
   rope(x: Value, table: { positions: Value; cos: Value; sin: Value }, heads: number, inverse = false): Value {
-    return this.#emit('rope', { heads, inverse }, [x, table.positions, table.cos, table.sin], [x.shape]);
+    const dimensions = 2 * (table.cos.shape[1] as number);
+    const inputs = [x, table.positions, table.cos, table.sin];
+    return this.#emit('rope', { heads, dimensions, inverse }, inputs, [x.shape]);
   }
 
   gather(table: Value, indices: Value): Value {
@@ -221,19 +235,22 @@ export class Graph {
     return this.#emit('scatter', { shape }, [rows, indices], [shape]);
   }
 
-  /** -> [logp (M, 1), logprobs (M, V)] */
-  tokenLogprobs(hidden: Value, embedding: Value, labels: Value): readonly [Value, Value] {
+  /** -> [logp (M, 1), logprobs (M, V), with a softcap log sum e^z (M, 1)] */
+  tokenLogprobs(
+    hidden: Value,
+    embedding: Value,
+    labels: Value,
+    softcap: number | null = null,
+  ): readonly [Value, Value] {
     if (embedding.differentiable) throw new TypeError('tokenLogprobs: the embedding must be frozen');
     const rows = hidden.shape[0] as Dimension;
-    return this.#many(
-      'tokenLogprobs',
-      {},
-      [hidden, embedding, labels],
-      [
-        [rows, 1],
-        [rows, embedding.shape[0] as Dimension],
-      ],
-    ) as [Value, Value];
+    const shapes: Shape[] = [
+      [rows, 1],
+      [rows, embedding.shape[0] as Dimension],
+    ];
+    if (softcap !== null) shapes.push([rows, 1]);
+    const inputs = [hidden, embedding, labels];
+    return this.#many('tokenLogprobs', { softcap }, inputs, shapes) as unknown as [Value, Value];
   }
 
   dropoutMask(rows: Value, columns: Value, probability: number): Value {
@@ -241,19 +258,21 @@ export class Graph {
     return this.#emit('dropoutMask', { probability }, [rows, columns], [shape]);
   }
 
-  concatLast(a: Value, b: Value): Value {
-    const last = `${a.shape.at(-1)}+${b.shape.at(-1)}`;
-    return this.#emit('concatLast', {}, [a, b], [[...a.shape.slice(0, -1), last]]);
+  concatLast(...parts: readonly Value[]): Value {
+    const sizes = parts.map((part) => part.shape.at(-1) as Dimension);
+    const fixed = sizes.every((size) => typeof size === 'number');
+    const last = fixed ? sizes.reduce((a, b) => a + b, 0) : sizes.join('+');
+    return this.#emit('concatLast', {}, parts, [[...parts[0]!.shape.slice(0, -1), last]]);
   }
 
-  splitLast(x: Value, sizes: readonly [Dimension, Dimension]): readonly [Value, Value] {
+  splitLast(x: Value, sizes: readonly Dimension[]): readonly Value[] {
     const front = x.shape.slice(0, -1);
     return this.#many(
       'splitLast',
       { sizes },
       [x],
       sizes.map((size) => [...front, size]),
-    ) as unknown as [Value, Value];
+    );
   }
 
   /** Inputs: query, key, value, lengths, total. */

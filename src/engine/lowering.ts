@@ -178,6 +178,7 @@ const LOWERINGS: { readonly [K in OperationName]: Lowering<K> } = {
   exp: as('Exp'),
   log: as('Log'),
   sigmoid: as('Sigmoid'),
+  tanh: as('Tanh'),
   softplus: as('Softplus'),
   relu: as('Relu'),
   step: (emit, _node, [x], outputs) => {
@@ -217,12 +218,15 @@ const LOWERINGS: { readonly [K in OperationName]: Lowering<K> } = {
       outputs,
     );
   },
-  rope: (emit, { attributes }, [x, positions, cos, sin], outputs) => {
+  rope: (emit, { attributes, outputs: [value] }, [x, positions, cos, sin], outputs) => {
     const sine = attributes.inverse ? emit.negated(sin!) : sin!;
+    const { heads, dimensions } = attributes;
+    const size = (value!.shape.at(-1) as number) / heads;
+    const partial = dimensions === size ? {} : { rotary_embedding_dim: dimensions };
     emit.node(
       'RotaryEmbedding',
       [x!, positions!, cos!, sine],
-      { num_heads: attributes.heads },
+      { num_heads: heads, ...partial },
       outputs,
       MICROSOFT,
     );
@@ -233,8 +237,18 @@ const LOWERINGS: { readonly [K in OperationName]: Lowering<K> } = {
     const column = emit.node('Unsqueeze', [indices!, emit.initializer([-1], [1], 'int64')]);
     emit.node('ScatterND', [zeros, column, rows!], {}, outputs);
   },
-  tokenLogprobs: (emit, _node, [hidden, embedding, labels], [logp, logprobs]) => {
-    const logits = emit.node('Gemm', [hidden!, embedding!], { transB: 1 });
+  tokenLogprobs: (
+    emit,
+    { attributes: { softcap } },
+    [hidden, embedding, labels],
+    [logp, logprobs, total],
+  ) => {
+    let logits = emit.node('Gemm', [hidden!, embedding!], { transB: 1 });
+    if (softcap !== null) {
+      const ratio = emit.node('Mul', [logits, emit.initializer([1 / softcap], [])]);
+      logits = emit.node('Mul', [emit.node('Tanh', [ratio]), emit.initializer([softcap], [])]);
+      emit.node('ReduceLogSumExp', [logits], { axes: [-1], keepdims: 1 }, [total!]);
+    }
     emit.node('LogSoftmax', [logits], { axis: -1 }, [logprobs!]);
     const column = emit.node('Unsqueeze', [labels!, emit.initializer([-1], [1], 'int64')]);
     emit.node('GatherElements', [logprobs!, column], { axis: 1 }, [logp!]);
@@ -252,11 +266,17 @@ const LOWERINGS: { readonly [K in OperationName]: Lowering<K> } = {
   },
   promptAttention: (
     emit,
-    { attributes: { heads, kvHeads, scale } },
+    { attributes: { heads, kvHeads, scale, window, softcap } },
     [query, key, value, lengths, total],
     [output],
   ) => {
-    const attributes = { num_heads: heads, kv_num_heads: kvHeads, scale: { float: scale } };
+    const attributes = {
+      num_heads: heads,
+      kv_num_heads: kvHeads,
+      scale: { float: scale },
+      ...(window === null ? {} : { local_window_size: window }),
+      ...(softcap === null ? {} : { softcap: { float: softcap } }),
+    };
     const inputs = [query!, key!, value!, '', '', lengths!, total!]; // no past keys and values
     emit.node(
       'GroupQueryAttention',

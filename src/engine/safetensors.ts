@@ -1,7 +1,8 @@
 /** The safetensors container: u64 header length, JSON header, raw little-endian data. */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 import { TemperError } from '../core/errors.ts';
 import { dequantize } from './dequantize.ts';
+import { readBytes, withFile } from './file.ts';
 
 export interface TensorData {
   readonly shape: readonly number[];
@@ -69,37 +70,89 @@ function writeAll(fd: number, bytes: Uint8Array, position: number): void {
     done += writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30), position + done);
 }
 
-/** All tensors as float32. Errors: `model`, naming `source`. */
-export function decodeSafetensors(file: Uint8Array, source: string): Map<string, TensorData> {
-  const fail = (what: string): TemperError =>
-    new TemperError('model', `${source}: not a safetensors file: ${what}`, {
-      hint: 'The file is truncated or damaged.',
-    });
-  if (file.length < 8) throw fail('shorter than its header');
-  const length = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
-  if (length > MAX_HEADER || 8 + length > file.length) throw fail('the header is longer than the file');
-  let header: Record<string, { dtype?: unknown; shape?: unknown; data_offsets?: unknown }>;
+/** One tensor of a file, by the header. */
+export interface SafetensorsEntry {
+  readonly name: string;
+  readonly type: 'F32' | 'F16' | 'BF16';
+  readonly shape: readonly number[];
+  /** Position in the file, bytes. */
+  readonly offset: number;
+  readonly byteLength: number;
+}
+
+const failure = (source: string, what: string): TemperError =>
+  new TemperError('model', `${source}: not a safetensors file: ${what}`, {
+    hint: 'The file is truncated or damaged.',
+  });
+
+const whole = (list: unknown): list is number[] =>
+  Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
+
+/**
+ * The entries of a file of `size` bytes. `read` gives bytes of it, and is asked only for what lies inside.
+ * Errors: `model`, naming `source`.
+ */
+function readEntries(
+  source: string,
+  size: number,
+  read: (offset: number, length: number) => Uint8Array,
+): SafetensorsEntry[] {
+  const fail = (what: string): TemperError => failure(source, what);
+  if (size < 8) throw fail('shorter than its header');
+  const first = read(0, 8);
+  const length = Number(new DataView(first.buffer, first.byteOffset).getBigUint64(0, true));
+  if (length > MAX_HEADER || 8 + length > size) throw fail('the header is longer than the file');
+  let header: unknown;
   try {
-    header = JSON.parse(Buffer.from(file.subarray(8, 8 + length)).toString('utf8')) as typeof header;
+    header = JSON.parse(Buffer.from(read(8, length)).toString('utf8'));
   } catch {
     throw fail('the header is not JSON');
   }
-  if (typeof header !== 'object' || header === null) throw fail('the header is not an object');
-  const tensors = new Map<string, TensorData>();
+  if (typeof header !== 'object' || header === null || Array.isArray(header))
+    throw fail('the header is not an object');
+  const entries: SafetensorsEntry[] = [];
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') continue;
-    const { dtype, shape, data_offsets: offsets } = entry ?? {};
-    const type = READABLE[String(dtype)];
+    const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
+    const type = Object.hasOwn(READABLE, String(dtype)) ? READABLE[String(dtype)] : undefined;
     if (!type) throw fail(`tensor '${name}' has the type ${String(dtype)} (F32, F16 and BF16 are readable)`);
-    const whole = (list: unknown): list is number[] =>
-      Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && (n as number) >= 0);
     if (!whole(shape) || !whole(offsets) || offsets.length !== 2)
       throw fail(`tensor '${name}' has no shape or offsets`);
     const [start, end] = offsets as [number, number];
-    const bytes = shape.reduce((a, b) => a * b, 1) * (type === 'F32' ? 4 : 2);
-    if (end - start !== bytes || 8 + length + end > file.length)
+    const byteLength = shape.reduce((a, b) => a * b, 1) * (type === 'F32' ? 4 : 2);
+    if (end - start !== byteLength || 8 + length + end > size)
       throw fail(`the data of tensor '${name}' lies outside the file`);
-    tensors.set(name, { shape, data: dequantize(type, file.subarray(8 + length + start, 8 + length + end)) });
+    entries.push({ name, type, shape, offset: 8 + length + start, byteLength });
   }
-  return tensors;
+  // Small files must not become large models: no two tensors share bytes.
+  if (entries.reduce((sum, entry) => sum + entry.byteLength, 8 + length) > size)
+    throw fail('its tensors overlap');
+  return entries;
+}
+
+/** All tensors as float32. Errors: `model`, naming `source`. */
+export function decodeSafetensors(file: Uint8Array, source: string): Map<string, TensorData> {
+  const read = (offset: number, length: number): Uint8Array => file.subarray(offset, offset + length);
+  const entries = readEntries(source, file.length, read);
+  return new Map(
+    entries.map(({ name, type, shape, offset, byteLength }) => [
+      name,
+      { shape, data: dequantize(type, read(offset, byteLength)) },
+    ]),
+  );
+}
+
+/** The header of a file; the data stays on disk. Errors: `model`, naming the file. */
+export function readSafetensorsHeader(path: string): SafetensorsEntry[] {
+  return withFile(path, (fd) =>
+    readEntries(path, fstatSync(fd).size, (offset, length) => readBytes(path, fd, offset, length)),
+  );
+}
+
+/** The float32 values of one tensor of a file. */
+export function readSafetensor(path: string, { type, offset, byteLength }: SafetensorsEntry): Float32Array {
+  return dequantize(
+    type,
+    withFile(path, (fd) => readBytes(path, fd, offset, byteLength)),
+  );
 }

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import { adapterHash, loadAdapter } from '../engine/adapter.ts';
+import { isModel } from '../engine/model.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { type About, buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
 import { openSqlite } from '../store/sqlite.ts';
@@ -16,11 +17,11 @@ interface Arm {
   readonly adapter?: { readonly directory: string; readonly id?: string };
 }
 
-/** `base`, `embedded`, a GGUF file, a finished run, or the folder of an adapter. */
+/** `base`, `embedded`, a model file or folder, a finished run, or the folder of an adapter. */
 async function armOf(config: Config, name: string): Promise<Arm> {
   if (name === 'base') return { name, config };
   const path = name === 'embedded' ? undefined : name;
-  if (path === undefined || path.endsWith('.gguf'))
+  if (path === undefined || isModel(path))
     return { name, config: { ...config, target: { ...config.target, path, adapter: undefined } } };
   if (existsSync(path)) return { name, config, adapter: { directory: path } };
   if (existsSync(storePath(config))) {
@@ -37,7 +38,7 @@ async function armOf(config: Config, name: string): Promise<Arm> {
   }
   throw new TemperError(
     'data',
-    `'${name}' is no adapter folder, no GGUF file and no finished run of this store`,
+    `'${name}' is no adapter folder, no model and no finished run of this store`,
     {
       hint: 'Use `base`, `embedded`, a path, or an id that `temper runs` lists as finished.',
     },

@@ -1,11 +1,13 @@
 /** Opens the embedded model as the targets of a round: the base, and the base with an adapter at a strength. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { basename } from 'node:path';
+import { contentHash } from '../core/ids.ts';
 import type { Emit } from '../core/events.ts';
 import { TemperError } from '../core/errors.ts';
 import { type Adapter, adapterHash, loadAdapter } from '../engine/adapter.ts';
 import { Generator } from '../engine/generator.ts';
-import { type LoadedModel, loadGguf } from '../engine/model.ts';
+import { type LoadedModel, loadModel, modelFiles } from '../engine/model.ts';
 import { DEFAULT_MODEL } from '../models/catalog.ts';
 import { EmbeddedLanguageModel } from '../models/embedded.ts';
 import { ensureModel, type Source } from '../models/fetch.ts';
@@ -22,14 +24,15 @@ export interface TargetOptions {
   readonly batch: number;
 }
 
+/** A model on disk: a GGUF file, or a folder as Hugging Face writes it. */
 export interface ModelFile {
   readonly path: string;
-  /** Identity: the SHA-256 of the file. */
+  /** Identity: the SHA-256 of the file; of a folder, the hash of its files' names and hashes. */
   readonly id: string;
   readonly name: string;
 }
 
-/** The model file of a target, fetched if it is the default one and not there. */
+/** The model of a target, fetched if it is the default one and not there. */
 export async function locateModel(
   target: { path?: string | undefined },
   models: { cache: string; sources: readonly Source[] },
@@ -39,16 +42,24 @@ export async function locateModel(
     const path = await ensureModel(DEFAULT_MODEL, { ...models, ...(emit ? { emit } : {}) });
     return { path, id: DEFAULT_MODEL.sha256, name: DEFAULT_MODEL.description };
   }
+  const hashes = await Promise.all(
+    modelFiles(target.path).map(async (file) => [basename(file), await fileHash(file)] as const),
+  );
+  const id = hashes.length === 1 ? hashes[0]![1] : contentHash(hashes);
+  return { path: target.path, id, name: target.path };
+}
+
+async function fileHash(path: string): Promise<string> {
   const hash = createHash('sha256');
   try {
-    for await (const chunk of createReadStream(target.path)) hash.update(chunk as Uint8Array);
+    for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
   } catch (cause) {
-    throw new TemperError('model', `cannot read the model file ${target.path}: ${(cause as Error).message}`, {
+    throw new TemperError('model', `cannot read the model file ${path}: ${(cause as Error).message}`, {
       hint: 'Check target.path.',
       cause,
     });
   }
-  return { path: target.path, id: hash.digest('hex'), name: target.path };
+  return hash.digest('hex');
 }
 
 /** An adapter with the id that names it in the target's identity. */
@@ -68,7 +79,7 @@ export class EmbeddedTargets implements AsyncDisposable {
   constructor(file: ModelFile, options: TargetOptions) {
     this.file = file;
     this.#options = options;
-    this.model = loadGguf(file.path);
+    this.model = loadModel(file.path);
     const start = options.adapter === undefined ? null : loadAdapter(options.adapter, this.model.config);
     this.start = start && { id: adapterHash(start), adapter: start };
   }

@@ -1,6 +1,6 @@
 /** How an adapter is trained: everything but the data. Its hash, with the dataset's and the model's, names the adapter. */
 import { z } from 'zod';
-import { ALL_TARGETS } from '../engine/adapter.ts';
+import { ALL_TARGETS, FUSED_TARGETS } from '../engine/adapter.ts';
 import { type LossEntry, lossEntry, PREFERENCE_LOSSES, type PreferenceLoss } from './losses.ts';
 
 const lossNames = Object.keys(PREFERENCE_LOSSES) as [PreferenceLoss, ...PreferenceLoss[]];
@@ -42,7 +42,7 @@ export const loraSchema = z.strictObject({
   /** Scale by alpha / sqrt(rank) instead of alpha / rank (Kalajdzievski 2023). */
   rslora: z.boolean().default(false),
   targets: z
-    .array(z.enum(ALL_TARGETS))
+    .array(z.enum([...ALL_TARGETS, ...FUSED_TARGETS]))
     .min(1)
     .default([...ALL_TARGETS]),
 });

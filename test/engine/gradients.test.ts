@@ -4,11 +4,12 @@ import { rng } from '../../src/core/rng.ts';
 import { preferenceLoss, sftLoss } from '../../src/training/losses.ts';
 import { freshAdapter } from '../../src/engine/adapter.ts';
 import type { ModelConfig } from '../../src/engine/architecture.ts';
-import { causalMask, ropeTables, trainingGraph } from '../../src/engine/build.ts';
-import { adapterFeeds, float32, int64 } from '../../src/engine/feeds.ts';
+import { trainingGraph } from '../../src/engine/build.ts';
+import { adapterFeeds, float32, int64, maskFeeds, ropeFeeds } from '../../src/engine/feeds.ts';
 import { addGradients } from '../../src/engine/gradients.ts';
 import { DROPOUT_PRIME, Graph, type Value } from '../../src/engine/graph.ts';
 import { expectedShapes } from '../../src/engine/model.ts';
+import { plainRope } from '../../src/engine/rope.ts';
 import { Session, type Tensor } from '../../src/engine/session.ts';
 
 const random = (seed: string, length: number, scale = 1): Float32Array => {
@@ -62,6 +63,13 @@ describe('each operation', () => {
     exp: { build: (g, x) => g.exp(x) },
     log: { data: positive, build: (g, x) => g.log(x) },
     sigmoid: { build: (g, x) => g.sigmoid(x) },
+    tanh: { build: (g, x) => g.tanh(x) },
+    'splitLast, one part unused': {
+      build: (g, x) => {
+        const [a, , b] = g.splitLast(x, [1, 1, 2]);
+        return g.mul(b!, a!);
+      },
+    },
     softplus: { build: (g, x) => g.softplus(x) },
     relu: { build: (g, x) => g.relu(x) },
     silu: { build: (g, x) => g.silu(x) },
@@ -79,6 +87,15 @@ describe('each operation', () => {
     gather: { build: (g, x) => g.gather(x, g.constant([2, 0], [2], 'int64')) },
     scatter: { build: (g, x) => g.scatter(x, g.constant([4, 0, 2], [3], 'int64'), [6, 4]) },
     rmsNorm: { build: (g, x) => g.rmsNorm(x, g.constant([1, 2, 0.5, -1], [4]), 1e-5)[0] },
+    'tokenLogprobs with a soft cap': {
+      build: (g, x) =>
+        g.tokenLogprobs(
+          x,
+          g.constant([1, 2, 3, 4, 0, 1, -1, 2, 2, 0, 1, 1], [3, 4]),
+          g.constant([2, 0, 1], [3], 'int64'),
+          2,
+        )[0],
+    },
     tokenLogprobs: {
       build: (g, x) =>
         g.tokenLogprobs(
@@ -141,10 +158,20 @@ const TINY: ModelConfig = {
   heads: 4,
   kvHeads: 2,
   headSize: 4,
-  ropeBase: 10000,
   normEpsilon: 1e-5,
   contextLength: 64,
   tied: true,
+  ropes: [plainRope(4, 10000)],
+  attention: [
+    { windowed: false, rope: 0 },
+    { windowed: false, rope: 0 },
+  ],
+  window: null,
+  attentionScale: 0.5,
+  attentionSoftcap: null,
+  logitSoftcap: null,
+  embeddingScale: 1,
+  biases: [],
 };
 
 function tinyModel() {
@@ -160,7 +187,6 @@ function tinyModel() {
     seed: 7,
   });
   const length = 5;
-  const { cos, sin } = ropeTables(TINY, length);
   // Four sequences of five tokens; the last three tokens of each are its completion.
   const feeds: Record<string, Tensor> = {
     ids: int64(
@@ -169,9 +195,12 @@ function tinyModel() {
     ),
     rows: int64([1, 2, 3, 6, 7, 8, 11, 12, 13, 16, 17, 18], [12]),
     labels: int64([3, 5, 7, 1, 2, 9, 30, 4, 4, 8, 8, 0], [12]),
-    mask: float32(causalMask(length), [length, length]),
-    rope_cos: float32(cos, [length, 2]),
-    rope_sin: float32(sin, [length, 2]),
+    positions: int64(
+      Array.from({ length: 20 }, (_, i) => i % length),
+      [4, length],
+    ),
+    ...maskFeeds(TINY, length),
+    ...ropeFeeds(TINY, length),
   };
   return { weights, adapter, feeds };
 }
