@@ -1,14 +1,16 @@
 """Tiny random models of each family and their golden numbers, for test/engine/families.test.ts.
 
     pip install torch transformers peft gguf sentencepiece
-    python bench/parity/families.py test/fixtures/families
+    python bench/parity/families.py test/fixtures/families [FAMILY or mixed ...]
 
 Per family: a folder with config.json, safetensors (bfloat16; one family in float16 shards, untied ones with lm_head)
 and a PEFT adapter; FAMILY.gguf, where llama.cpp has the family with the same meaning; FAMILY.json with log-probabilities,
-greedy tokens and the loss of one training step; gradients.safetensors with that step's LoRA gradients. Numbers are
+greedy tokens and the loss of one training step; gradients.safetensors with that step's LoRA gradients. mixed.gguf is one
+more model, whose matrices are in all quantised formats by turns (random blocks where gguf-py only reads a format). Numbers are
 float32, eager attention, on the CPU. The tokenizer, one for all, lies in tokenizer/; tokenizer/sentencepiece.json holds a
 SentencePiece vocabulary as GGUF stores it with encodings by the sentencepiece library.
 """
+import collections
 import copy
 import io
 import json
@@ -22,7 +24,7 @@ import numpy as np
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 VOCABULARY = 300
@@ -75,14 +77,29 @@ GGUF = {
 }
 
 
+def merges(count):
+    """The most frequent pairs, one after another; by the alphabet where they are equally frequent, so that runs agree."""
+    words = [list(word) for line in TEXT for word, _ in pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str(line)]
+    found = []
+    while len(found) < count:
+        pairs = collections.Counter(pair for word in words for pair in zip(word, word[1:]))
+        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
+        found.append(best)
+        for word in words:
+            for i in range(len(word) - 2, -1, -1):
+                if i + 1 < len(word) and (word[i], word[i + 1]) == best:
+                    word[i : i + 2] = ["".join(best)]
+    return found
+
+
 def make_tokenizer(out):
-    tokenizer = Tokenizer(models.BPE())
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    pairs = merges(VOCABULARY - len(SPECIAL) - len(alphabet))
+    tokens = [*SPECIAL, *alphabet, *("".join(pair) for pair in pairs)]
+    tokenizer = Tokenizer(models.BPE(vocab={token: i for i, token in enumerate(tokens)}, merges=pairs))
+    tokenizer.add_special_tokens(SPECIAL)
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY, special_tokens=SPECIAL, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), show_progress=False
-    )
-    tokenizer.train_from_iterator(TEXT, trainer)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token=SPECIAL[1], eos_token=SPECIAL[2], pad_token=SPECIAL[0], chat_template=TEMPLATE
     )
@@ -165,6 +182,12 @@ def train_step(model, folder, rows, fused):
             weight.data.copy_(torch.randn_like(weight) * 0.1)
     peft.save_pretrained(f"{folder}/adapter")
     os.remove(f"{folder}/adapter/README.md")
+    path = f"{folder}/adapter/adapter_config.json"
+    with open(path) as f:
+        settings = json.load(f)
+    settings["target_modules"].sort()  # PEFT writes a set
+    with open(path, "w") as f:
+        json.dump(settings, f, indent=2)
     logps = [logprobs(peft, row["prompt"], row["completion"])[1] for row in rows]
     loss = -torch.cat(logps).mean()
     loss.backward()
@@ -209,7 +232,8 @@ def rope_keys(writer, config, name):
         writer.add_tensor("rope_freqs.weight", (plain / stretched.double().numpy()).astype(np.float32))
 
 
-def save_gguf(model, name, path, tokenizer):
+def save_gguf(model, name, path, tokenizer, raws={}):
+    """`raws`: matrices that are stored as given, (bytes, format), by their Hugging Face names."""
     arch, permuted = GGUF[name]
     config = model.config
     writer = gguf.GGUFWriter(path, arch)
@@ -253,7 +277,10 @@ def save_gguf(model, name, path, tokenizer):
         if permuted and ".k_proj." in key:
             data = paired(data, config.num_key_value_heads)
         theirs = names.get_name(key, try_suffixes=(".weight", ".bias"))
-        if data.ndim == 1:
+        if key in raws:
+            raw, kind = raws[key]
+            writer.add_tensor(theirs, raw, raw_dtype=kind)
+        elif data.ndim == 1:
             writer.add_tensor(theirs, data.astype(np.float32))
         else:
             kind = gguf.GGMLQuantizationType.BF16
@@ -262,6 +289,61 @@ def save_gguf(model, name, path, tokenizer):
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+# Formats of the rows of 256 and of 32 elements in the mixed file, taken in turn; where gguf-py cannot write a format, where
+# its blocks keep their float16 scales.
+WIDE = ["Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "IQ4_NL", "Q8_0", "F16"]
+NARROW = ["Q4_0", "Q4_1", "Q5_0", "Q5_1"]
+SCALES = {"Q2_K": (80, 82), "Q3_K": (108,), "Q4_K": (0, 2), "Q5_K": (0, 2), "Q6_K": (208,), "IQ4_NL": (0,)}
+
+
+def quantised(shape, name, rng, std):
+    """Raw rows of a format, and the float32 weights that they stand for, of about this standard deviation."""
+    kind = gguf.GGMLQuantizationType[name]
+    elements, size = gguf.GGML_QUANT_SIZES[kind]
+    normal = (rng.standard_normal(shape) * std).astype(np.float32)
+    if name == "F16":
+        raw = normal.astype(np.float16)
+        return raw, raw.astype(np.float32), None
+    if name not in SCALES:
+        raw = gguf.quants.quantize(normal, kind)
+        return raw, gguf.quants.dequantize(raw, kind), kind
+    raw = rng.integers(0, 256, (shape[0], shape[1] // elements, size), dtype=np.uint8)
+    def scaled(scale):
+        for at in SCALES[name]:
+            raw[:, :, at : at + 2] = np.frombuffer(np.float16(scale).tobytes(), np.uint8)
+        rows = raw.reshape(shape[0], -1)
+        return rows, gguf.quants.dequantize(rows, kind), kind
+    return scaled(std / scaled(1)[1].std())
+
+
+def mixed_file(out, tokenizer):
+    """A Qwen3 whose matrices are stored in every quantised format: mixed.gguf and mixed.json."""
+    torch.manual_seed(1)
+    options = {**SIZES, **FAMILIES["qwen3"], "hidden_size": 256, "intermediate_size": 32}
+    config = AutoConfig.for_model(options.pop("model_type"), **options)
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        raws, counts = {}, {256: 0, 32: 0}
+        for key, weight in model.named_parameters():
+            if weight.ndim != 2:
+                continue
+            columns = weight.shape[1] if weight.shape[1] == 256 else 32
+            names = WIDE if columns == 256 else NARROW
+            name = names[counts[columns] % len(names)]
+            counts[columns] += 1
+            raw, values, kind = quantised(tuple(weight.shape), name, rng, 0.5 if "embed" in key else 1.5 / math.sqrt(columns))
+            weight.data.copy_(torch.from_numpy(values))
+            raws[key] = (raw, kind)
+        rows = golden(model, "mixed")
+        if rows:
+            break
+    save_gguf(model, "qwen3", f"{out}/mixed.gguf", tokenizer, raws)
+    with open(f"{out}/mixed.json", "w") as f:
+        json.dump({"rows": rows}, f, separators=(",", ":"))
+    print("mixed seed", seed)
 
 
 def sentencepiece_fixture(path):
@@ -292,7 +374,9 @@ def main():
     os.makedirs(out, exist_ok=True)
     tokenizer = make_tokenizer(out)
     sentencepiece_fixture(f"{out}/tokenizer/sentencepiece.json")
-    for name in chosen:
+    if "mixed" in chosen or chosen == list(FAMILIES):
+        mixed_file(out, tokenizer)
+    for name in [name for name in chosen if name in FAMILIES]:
         folder = f"{out}/{name}"
         for seed in range(100):
             model, kind = make_model(name, seed)

@@ -8,7 +8,9 @@ import { loadAdapter, saveAdapter } from '../../src/engine/adapter.ts';
 import { ARCHITECTURES } from '../../src/engine/architectures/registry.ts';
 import { scoringGraph, trainingGraph } from '../../src/engine/build.ts';
 import { adapterFeeds, float32, sequenceFeeds } from '../../src/engine/feeds.ts';
+import { BLOCK_TYPES } from '../../src/engine/dequantize.ts';
 import { Generator } from '../../src/engine/generator.ts';
+import { readGguf } from '../../src/engine/gguf.ts';
 import { type LoadedModel, loadModel } from '../../src/engine/model.ts';
 import { decodeSafetensors } from '../../src/engine/safetensors.ts';
 import { scoreCompletions } from '../../src/engine/scorer.ts';
@@ -55,6 +57,23 @@ const families = Object.keys(ARCHITECTURES).map((family) => {
 
 test('every family but Mistral, which GGUF calls llama, has a GGUF file too', () => {
   expect(families.filter(({ gguf }) => !existsSync(gguf)).map(({ family }) => family)).toEqual(['mistral']);
+});
+
+test('one GGUF file with matrices in every quantised format', async () => {
+  const path = join(fixtures, 'mixed.gguf');
+  const formats = new Set([...readGguf(path).tensors.values()].map(({ type }) => type));
+  expect([...formats].sort()).toEqual(
+    Object.keys(BLOCK_TYPES)
+      .filter((type) => type !== 'BF16')
+      .sort(),
+  );
+  const model = loadModel(path);
+  const { rows } = JSON.parse(readFileSync(join(fixtures, 'mixed.json'), 'utf8')) as { rows: Row[] };
+  const scores = await scoreCompletions(model, rows);
+  scores.forEach((logp, i) => close(logp, rows[i]!.logp, 5e-4));
+  await using generator = await Generator.create(model, { batch: 2 });
+  const answers = rows.map(({ prompt, greedy }) => generator.generate({ prompt, maxTokens: greedy.length }));
+  expect((await Promise.all(answers)).map(({ tokens }) => tokens)).toEqual(rows.map(({ greedy }) => greedy));
 });
 
 describe.each(families)('$family', ({ family, golden, folder, gguf }) => {
