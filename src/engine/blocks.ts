@@ -150,7 +150,7 @@ export function forward(
       sizes: readonly number[],
     ): readonly Value[] =>
       layers.length === 1
-        ? graph.splitLast(linear(input, layers[0]!), sizes)
+        ? graph.split(-1, linear(input, layers[0]!), sizes)
         : layers.map((layer) => linear(input, layer));
 
     const before = norm(x, names.beforeAttention);

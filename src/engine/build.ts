@@ -53,7 +53,7 @@ export const dropoutColumns = (layer: string): string => `${layer}.dropout`;
 /** What an adapter sees of its inputs under dropout. */
 function dropoutHook(graph: Graph, probability: number): (x: Value, layer: LinearLayer) => Value {
   if (probability === 0) return (x) => x;
-  const rows = graph.input(DROPOUT_ROWS, [product('B', 'T'), 1], 'int64');
+  const rows = graph.input(DROPOUT_ROWS, ['N', 1], 'int64');
   return (x, layer) => {
     const columns = graph.input(dropoutColumns(layer.name), [1, layer.inputs], 'int64');
     return graph.mul(x, graph.dropoutMask(rows, columns, probability));
@@ -69,19 +69,19 @@ const outputTable = (graph: Graph, config: ModelConfig, embedding: Value): Value
 
 /** Final hidden states of the rows that predict a wanted token, (M, D). */
 function selectedHidden(graph: Graph, config: ModelConfig, linear: Linear) {
-  const ids = graph.input('ids', ['B', 'T'], 'int64');
-  const rows = graph.input('rows', ['M'], 'int64'); // positions in the flattened (B * T), each once
+  const ids = graph.input('ids', ['N'], 'int64');
+  const rows = graph.input('rows', ['M'], 'int64'); // of the N, each once
   const labels = graph.input('labels', ['M'], 'int64'); // the tokens that follow there
   const embedding = embeddingTable(graph, config);
-  const embedded = graph.gather(embedding, graph.reshape(ids, [product('B', 'T')]));
+  const embedded = graph.gather(embedding, ids);
   const attention = explicitAttention(graph, config);
   const hidden = forward(architecture(config.architecture), { graph, linear, attention }, config, embedded);
   return { hidden: graph.gather(hidden, rows), labels, table: outputTable(graph, config, embedding) };
 }
 
 /**
- * Scoring. Inputs: ids (B, T), rows (M), labels (M), positions (B, T), masks (T, T), rope tables; with an adapter also its matrices and
- * `lora_scale`. Outputs: `logp` (M, 1), and `logprobs` (M, V) if asked for.
+ * Scoring. Inputs (`feeds.ts`): ids (N), rows (M), labels (M), positions (N, 1), masks, rope tables; with an adapter also
+ * its matrices and `lora_scale`. Outputs: `logp` (M, 1), and `logprobs` (M, V) if asked for.
  */
 export function scoringGraph(
   config: ModelConfig,

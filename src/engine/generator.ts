@@ -6,7 +6,7 @@
 import { TemperError } from '../core/errors.ts';
 import { type Rng, rng } from '../core/rng.ts';
 import type { Adapter } from './adapter.ts';
-import { MASK, WINDOW_MASK } from './attention.ts';
+import { maskNames } from './attention.ts';
 import { decodingGraph, promptGraph } from './build.ts';
 import { KeyValueCache } from './cache.ts';
 import type { LoadedModel } from './model.ts';
@@ -263,10 +263,11 @@ export class Generator implements AsyncDisposable {
       return float32(values, [rows, 1, 1, capacity]);
     };
     const { window } = this.model.config;
+    const masks = maskNames('own');
     const step = await this.#forward(this.#decoding, tokens, 1, states, {
       ...this.#cache.tensors(rows),
-      [MASK]: mask(Number.POSITIVE_INFINITY),
-      ...(window === null ? {} : { [WINDOW_MASK]: mask(window) }),
+      [masks.all]: mask(Number.POSITIVE_INFINITY),
+      ...(window === null ? {} : { [masks.windowed]: mask(window) }),
     });
     this.#active.forEach((sequence, row) => {
       step.store(row, row, sequence.length, 1);

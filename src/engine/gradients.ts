@@ -2,7 +2,7 @@
  * Reverse-mode differentiation of a `Graph`: walks its nodes backwards and adds the nodes that compute the
  * gradients. The rules are a mapped type over the operations, so an operation without a rule does not compile.
  */
-import type { Graph, GraphNode, OperationName, Shape, Value } from './graph.ts';
+import type { Dimension, Graph, GraphNode, OperationName, Shape, Value } from './graph.ts';
 
 /** Gradients for the node's inputs, given those of its outputs; null where none flows. */
 type Rule<K extends OperationName> = (
@@ -45,7 +45,6 @@ const RULES: Rules = {
   constant: 'no gradient',
   promptAttention: 'no gradient',
   dropoutMask: 'no gradient',
-  concatLast: 'no gradient',
   step: 'no gradient',
 
   add: single((g, dy, { inputs: [a, b] }) => [
@@ -132,9 +131,20 @@ const RULES: Rules = {
     null,
   ]),
   scatter: single((g, dy, { inputs: [, indices] }) => [g.gather(dy, indices!), null]),
-  // The parts of a projection that are not used have no gradient: zeros.
-  splitLast: (g, { outputs }, gradients) => [
-    g.concatLast(...outputs.map((part, i) => gradients[i] ?? g.scale(part, 0))),
+  concat: single((g, dy, { inputs, attributes: { axis } }) =>
+    g.split(
+      axis,
+      dy,
+      inputs.map(({ shape }) => shape.at(axis) as Dimension),
+    ),
+  ),
+  // A part that is not used has no gradient: zeros.
+  split: (g, { inputs: [x], outputs, attributes: { axis } }, gradients) => [
+    g.concat(
+      axis,
+      outputs.map((part, i) => gradients[i] ?? g.scale(part, 0)),
+      x!.shape.at(axis),
+    ),
   ],
   // d logp / dh = E[label] - softmax(z) E; with a softcap c each logit counts by its slope 1 - (z / c)^2
   tokenLogprobs: (g, { inputs, outputs: [logp, logprobs, total], attributes: { softcap } }, [dy]) => {

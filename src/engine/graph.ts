@@ -16,6 +16,8 @@ export interface Value {
   readonly differentiable: boolean;
 }
 
+const resized = (shape: Shape, axis: 0 | -1, size: Dimension): Shape => shape.with(axis, size);
+
 /** The attributes of each operation. The keys of this record are the operations that exist. */
 export interface Operations {
   /** Fed at run time. `parameter` inputs receive gradients. */
@@ -78,10 +80,10 @@ export interface Operations {
    * 1 to p - 1 -> (N, D). Row times column modulo the prime p = 2^31 - 1 is uniform, and any two elements are independent.
    */
   dropoutMask: { readonly probability: number };
-  /** Joins values along the last axis. */
-  concatLast: Record<never, never>;
-  /** Cuts the last axis into parts of these sizes. */
-  splitLast: { readonly sizes: readonly Dimension[] };
+  /** Joins values along the first or the last axis. */
+  concat: { readonly axis: 0 | -1 };
+  /** Cuts the first or the last axis into parts of these sizes. */
+  split: { readonly axis: 0 | -1; readonly sizes: readonly Dimension[] };
   /**
    * Causal attention of prompts from position 0, without a gradient: query (B, S, heads * size), key and value
    * (B, S, kvHeads * size), `lengths` (B) tokens of each minus one, `total` (1) the longest. A position sees the last
@@ -258,21 +260,17 @@ export class Graph {
     return this.#emit('dropoutMask', { probability }, [rows, columns], [shape]);
   }
 
-  concatLast(...parts: readonly Value[]): Value {
-    const sizes = parts.map((part) => part.shape.at(-1) as Dimension);
-    const fixed = sizes.every((size) => typeof size === 'number');
-    const last = fixed ? sizes.reduce((a, b) => a + b, 0) : sizes.join('+');
-    return this.#emit('concatLast', {}, parts, [[...parts[0]!.shape.slice(0, -1), last]]);
+  /** `size` names what the joined axis comes to, where an input has that dimension. */
+  concat(axis: 0 | -1, parts: readonly Value[], size?: Dimension): Value {
+    const sizes = parts.map((part) => part.shape.at(axis) as Dimension);
+    const fixed = sizes.every((one) => typeof one === 'number');
+    const joined = size ?? (fixed ? sizes.reduce((a, b) => a + b, 0) : sizes.join('+'));
+    return this.#emit('concat', { axis }, parts, [resized(parts[0]!.shape, axis, joined)]);
   }
 
-  splitLast(x: Value, sizes: readonly Dimension[]): readonly Value[] {
-    const front = x.shape.slice(0, -1);
-    return this.#many(
-      'splitLast',
-      { sizes },
-      [x],
-      sizes.map((size) => [...front, size]),
-    );
+  split(axis: 0 | -1, x: Value, sizes: readonly Dimension[]): readonly Value[] {
+    const shapes = sizes.map((size) => resized(x.shape, axis, size));
+    return this.#many('split', { axis, sizes }, [x], shapes);
   }
 
   /** Inputs: query, key, value, lengths, total. */

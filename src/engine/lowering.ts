@@ -260,9 +260,11 @@ const LOWERINGS: { readonly [K in OperationName]: Lowering<K> } = {
     const ones = emit.node('Cast', [kept], { to: DATA_TYPES.float32 });
     emit.node('Mul', [ones, emit.initializer([1 / (1 - probability)], [])], {}, outputs);
   },
-  concatLast: as('Concat', { axis: -1 }),
-  splitLast: (emit, { attributes }, [x], outputs) => {
-    emit.node('Split', [x!, emit.shape(attributes.sizes, false)], { axis: -1 }, outputs);
+  concat: (emit, { attributes: { axis } }, inputs, outputs) => {
+    emit.node('Concat', inputs, { axis }, outputs);
+  },
+  split: (emit, { attributes: { axis, sizes } }, [x], outputs) => {
+    emit.node('Split', [x!, emit.shape(sizes, false)], { axis }, outputs);
   },
   promptAttention: (
     emit,

@@ -1,9 +1,10 @@
 /** The loss of a batch, its gradients and what pairs say about the policy: one session, any number of batches. */
 import { type Adapter, isUntouched } from '../engine/adapter.ts';
 import { evaluationGraph, trainingGraph } from '../engine/build.ts';
-import { adapterFeeds, dropoutFeeds, float32, sequenceFeeds, type TokenSequence } from '../engine/feeds.ts';
+import { adapterFeeds, dropoutFeeds, float32 } from '../engine/feeds.ts';
 import type { LoadedModel } from '../engine/model.ts';
 import { scoreCompletions } from '../engine/scorer.ts';
+import { sequenceFeeds, type TokenSequence } from '../engine/sequences.ts';
 import { Session, type Tensor } from '../engine/session.ts';
 import { microBatches, type TokenizedExample } from './batches.ts';
 import { type LossEntry, lossEntry, preferenceLoss, sftLoss } from './losses.ts';
@@ -113,7 +114,7 @@ export class Objective implements AsyncDisposable {
       const members = indices.map((i) => this.#examples[i] as TokenizedExample);
       const references = indices.map((i) => this.#references[i] ?? { chosen: 0, rejected: 0 });
       const { sequences, feeds } = this.#feeds(members, references, totals, kl);
-      const shared = sequenceFeeds(this.#model, sequences);
+      const shared = sequenceFeeds(this.#model, sequences, recipe.kind === 'dpo' ? members.length : 1);
       const results = await this.#session.run(
         {
           ...shared,
@@ -258,7 +259,7 @@ async function referenceLogps(
     { prompt, completion: chosen },
     { prompt, completion: rejected },
   ]);
-  const scores = await scoreCompletions(model, sequences, withAdapter(reference));
+  const scores = await scoreCompletions(model, sequences, { ...withAdapter(reference), together: 2 });
   return examples.map((_, i) => ({ chosen: sum(scores[2 * i]!), rejected: sum(scores[2 * i + 1]!) }));
 }
 

@@ -4,12 +4,13 @@ import { rng } from '../../src/core/rng.ts';
 import { preferenceLoss, sftLoss } from '../../src/training/losses.ts';
 import { freshAdapter } from '../../src/engine/adapter.ts';
 import type { ModelConfig } from '../../src/engine/architecture.ts';
-import { trainingGraph } from '../../src/engine/build.ts';
-import { adapterFeeds, float32, int64, maskFeeds, ropeFeeds } from '../../src/engine/feeds.ts';
+import { scoringGraph, trainingGraph } from '../../src/engine/build.ts';
+import { adapterFeeds, float32, int64 } from '../../src/engine/feeds.ts';
 import { addGradients } from '../../src/engine/gradients.ts';
 import { DROPOUT_PRIME, Graph, type Value } from '../../src/engine/graph.ts';
 import { expectedShapes } from '../../src/engine/model.ts';
 import { plainRope } from '../../src/engine/rope.ts';
+import { sequenceFeeds, type TokenSequence } from '../../src/engine/sequences.ts';
 import { Session, type Tensor } from '../../src/engine/session.ts';
 
 const random = (seed: string, length: number, scale = 1): Float32Array => {
@@ -64,12 +65,19 @@ describe('each operation', () => {
     log: { data: positive, build: (g, x) => g.log(x) },
     sigmoid: { build: (g, x) => g.sigmoid(x) },
     tanh: { build: (g, x) => g.tanh(x) },
-    'splitLast, one part unused': {
+    'split, one part unused': {
       build: (g, x) => {
-        const [a, , b] = g.splitLast(x, [1, 1, 2]);
+        const [a, , b] = g.split(-1, x, [1, 1, 2]);
         return g.mul(b!, a!);
       },
     },
+    'split and concat of rows': {
+      build: (g, x) => {
+        const [a, b] = g.split(0, x, [1, 2]);
+        return g.mul(g.concat(0, [g.exp(b!), a!]), x);
+      },
+    },
+    'concat of columns': { build: (g, x) => g.concat(-1, [x, g.exp(x)]) },
     softplus: { build: (g, x) => g.softplus(x) },
     relu: { build: (g, x) => g.relu(x) },
     silu: { build: (g, x) => g.silu(x) },
@@ -174,7 +182,16 @@ const TINY: ModelConfig = {
   biases: [],
 };
 
-function tinyModel() {
+/** Two pairs, each with its prompt; the two prompts begin alike. Completions have three tokens. */
+const SEQUENCES: readonly TokenSequence[] = [
+  { prompt: [5, 6, 9], completion: [3, 5, 7] },
+  { prompt: [5, 6, 2, 8], completion: [1, 2, 9] },
+  { prompt: [5, 6, 9], completion: [30, 4, 4] },
+  { prompt: [5, 6, 2, 8], completion: [8, 8, 0] },
+];
+const padded = (config: ModelConfig) => ({ config, tokenizer: { paddingToken: 0 } });
+
+function tinyModel(groups: 1 | 2) {
   const weights = new Map<string, Float32Array>();
   for (const [name, shape] of expectedShapes(TINY)) {
     const size = shape.reduce((a, b) => a * b, 1);
@@ -186,22 +203,7 @@ function tinyModel() {
     targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
     seed: 7,
   });
-  const length = 5;
-  // Four sequences of five tokens; the last three tokens of each are its completion.
-  const feeds: Record<string, Tensor> = {
-    ids: int64(
-      random('ids', 20).map((x) => Math.floor(Math.abs(x * 9)) % 31),
-      [4, length],
-    ),
-    rows: int64([1, 2, 3, 6, 7, 8, 11, 12, 13, 16, 17, 18], [12]),
-    labels: int64([3, 5, 7, 1, 2, 9, 30, 4, 4, 8, 8, 0], [12]),
-    positions: int64(
-      Array.from({ length: 20 }, (_, i) => i % length),
-      [4, length],
-    ),
-    ...maskFeeds(TINY, length),
-    ...ropeFeeds(TINY, length),
-  };
+  const feeds = sequenceFeeds(padded(TINY), SEQUENCES, groups);
   return { weights, adapter, feeds };
 }
 
@@ -229,7 +231,7 @@ describe('a whole model', () => {
     ],
     ['hinge', preferenceLoss({ loss: 'hinge', beta: 0.1, nll: 0 }), dpoFeeds],
   ])('%s: adapter gradients', async (_name, lossOf, lossFeeds) => {
-    const { weights, adapter, feeds } = tinyModel();
+    const { weights, adapter, feeds } = tinyModel(lossOf === sftLoss ? 1 : 2);
     for (const [name, data] of adapter.matrices) data.set(random(`${name}!`, data.length, 0.3));
     const graph = trainingGraph(TINY, adapter.shape, 2, lossOf);
     await using session = await Session.create(graph, weights, { placement: 'fed' });
@@ -238,7 +240,7 @@ describe('a whole model', () => {
   });
 
   test('a fresh adapter gives the DPO loss ln 2 against the base model', async () => {
-    const { weights, adapter, feeds } = tinyModel();
+    const { weights, adapter, feeds } = tinyModel(2);
     const graph = trainingGraph(
       TINY,
       adapter.shape,
@@ -258,5 +260,31 @@ describe('a whole model', () => {
       { loss: null },
     );
     expect((loss!.data as Float32Array)[0]).toBeCloseTo(Math.LN2, 6);
+  });
+
+  test.each([
+    ['everything', TINY],
+    ['a window', { ...TINY, window: 3, attention: [{ windowed: true, rope: 0 }, TINY.attention[1]!] }],
+  ])('what sequences share runs once and changes nothing: layers that see %s', async (_name, config) => {
+    const { weights } = tinyModel(1);
+    await using session = await Session.create(scoringGraph(config, null), weights, { placement: 'fed' });
+    const logp = async (sequences: readonly TokenSequence[], groups: number): Promise<Float32Array> => {
+      const feeds = sequenceFeeds(padded(config), sequences, groups);
+      return (await session.run(feeds, { logp: null }))['logp']!.data as Float32Array;
+    };
+    const alone: number[] = [];
+    for (const sequence of SEQUENCES) alone.push(...(await logp([sequence], 1)));
+    const unshared = SEQUENCES.map((s, i) => ({ ...s, prompt: [i + 10, ...s.prompt] }));
+    const shifted: number[] = [];
+    for (const sequence of unshared) shifted.push(...(await logp([sequence], 1)));
+    const expectClose = (ours: Float32Array, theirs: readonly number[]): void =>
+      theirs.forEach((x, i) => expect(ours[i]).toBeCloseTo(x, 5));
+    for (const groups of [1, 2, 4]) expectClose(await logp(SEQUENCES, groups), alone);
+    for (const groups of [1, 2]) expectClose(await logp(unshared, groups), shifted);
+    // The trunk is really shared: rows are fewer than without one.
+    const rows = (sequences: readonly TokenSequence[]) =>
+      sequenceFeeds(padded(config), sequences, 2)['ids']!.size;
+    expect(rows(SEQUENCES)).toBe(2 * 3 + 4 * 3);
+    expect(rows(unshared)).toBe(2 * 1 + 4 * 7);
   });
 });

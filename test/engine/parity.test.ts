@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { freshAdapter } from '../../src/engine/adapter.ts';
 import { scoringGraph } from '../../src/engine/build.ts';
-import { sequenceFeeds } from '../../src/engine/feeds.ts';
+import { sequenceFeeds } from '../../src/engine/sequences.ts';
 import { Generator } from '../../src/engine/generator.ts';
 import type { LoadedModel } from '../../src/engine/model.ts';
 import { scoreCompletions } from '../../src/engine/scorer.ts';
