@@ -50,6 +50,26 @@ export function maskFeeds({ window }: ModelConfig, length: number): Record<strin
 }
 
 /**
+ * The masks of the decoding graph, (rows, 1, 1, capacity): of the cached positions, those of the sequence itself, and of
+ * these the ones within the window. `lengths` count the new token, which is not in the cache.
+ */
+export function cacheMaskFeeds(
+  { window }: ModelConfig,
+  lengths: readonly number[],
+  capacity: number,
+): Record<string, Tensor> {
+  const mask = (most: number): Tensor => {
+    const values = new Float32Array(lengths.length * capacity).fill(-1e9);
+    lengths.forEach((length, row) => {
+      values.fill(0, row * capacity + Math.max(0, length - most), row * capacity + length - 1);
+    });
+    return float32(values, [lengths.length, 1, 1, capacity]);
+  };
+  const all = mask(Number.POSITIVE_INFINITY);
+  return window === null ? { [MASK]: all } : { [MASK]: all, [WINDOW_MASK]: mask(window) };
+}
+
+/**
  * Inputs of the scoring and training graphs for some sequences: padded on the right to the longest, with one row
  * for each completion token, in order. The last token of a sequence is never fed: nothing follows it.
  */
