@@ -2,7 +2,7 @@
 import { rng } from '../core/rng.ts';
 import type { Adapter } from './adapter.ts';
 import type { ModelConfig } from './architecture.ts';
-import { ropeNames } from './attention.ts';
+import { maskNames, ropeNames } from './attention.ts';
 import { architecture } from './architectures/registry.ts';
 import { linearLayers } from './blocks.ts';
 import { DROPOUT_ROWS, dropoutColumns, type LoraShape } from './build.ts';
@@ -31,6 +31,27 @@ export function ropeFeeds({ ropes }: ModelConfig, positions: number): Record<str
     feeds[names.sin] = float32(sin, shape);
   });
   return feeds;
+}
+
+/**
+ * The masks of the decoding graph, (rows, 1, 1, capacity): of the cached positions, those of the sequence itself, and of
+ * these the ones within the window. `lengths` count the new token, which is not in the cache.
+ */
+export function cacheMaskFeeds(
+  { window }: ModelConfig,
+  lengths: readonly number[],
+  capacity: number,
+): Record<string, Tensor> {
+  const mask = (most: number): Tensor => {
+    const values = new Float32Array(lengths.length * capacity).fill(-1e9);
+    lengths.forEach((length, row) => {
+      values.fill(0, row * capacity + Math.max(0, length - most), row * capacity + length - 1);
+    });
+    return float32(values, [lengths.length, 1, 1, capacity]);
+  };
+  const names = maskNames('own');
+  const all = { [names.all]: mask(Number.POSITIVE_INFINITY) };
+  return window === null ? all : { ...all, [names.windowed]: mask(window) };
 }
 
 /** The matrices of an adapter as inputs of a graph with that adapter's shape. */

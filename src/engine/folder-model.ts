@@ -57,7 +57,7 @@ export function loadFolder(folder: string): LoadedModel {
   const modelType = settings.text('model_type') ?? 'unnamed';
   const family = byModelType(modelType);
   const tensors = readTensors(folder);
-  if (!family) throw unknownArchitecture(path, modelType, Object.values(ARCHITECTURES), tensors.keys());
+  if (!family) throw unknownArchitecture(path, modelType, Object.values(ARCHITECTURES), () => tensors.keys());
   const quantised = settings.record('quantization_config');
   if (quantised) {
     throw settings.fail(

@@ -6,12 +6,11 @@
 import { TemperError } from '../core/errors.ts';
 import { type Rng, rng } from '../core/rng.ts';
 import type { Adapter } from './adapter.ts';
-import { maskNames } from './attention.ts';
 import { decodingGraph, promptGraph } from './build.ts';
 import { KeyValueCache } from './cache.ts';
 import type { LoadedModel } from './model.ts';
 import { type Sampling, sample } from './sampling.ts';
-import { adapterFeeds, float32, int64, ropeFeeds, strengthFeed } from './feeds.ts';
+import { adapterFeeds, cacheMaskFeeds, int64, ropeFeeds, strengthFeed } from './feeds.ts';
 import { firstRow } from './rope.ts';
 import { Session, Tensor } from './session.ts';
 
@@ -253,21 +252,13 @@ export class Generator implements AsyncDisposable {
       tokens.push(this.model.tokenizer.paddingToken);
       states.push({ length: 1, firstRow: 0 });
     }
-    const rows = tokens.length;
-    /** The cached positions that each row looks at: the last `window` with its own. */
-    const mask = (window: number): Tensor => {
-      const values = new Float32Array(rows * capacity).fill(-1e9);
-      states.forEach(({ length }, row) => {
-        values.fill(0, row * capacity + Math.max(0, length - window), row * capacity + length - 1);
-      });
-      return float32(values, [rows, 1, 1, capacity]);
-    };
-    const { window } = this.model.config;
-    const masks = maskNames('own');
     const step = await this.#forward(this.#decoding, tokens, 1, states, {
-      ...this.#cache.tensors(rows),
-      [masks.all]: mask(Number.POSITIVE_INFINITY),
-      ...(window === null ? {} : { [masks.windowed]: mask(window) }),
+      ...this.#cache.tensors(tokens.length),
+      ...cacheMaskFeeds(
+        this.model.config,
+        states.map(({ length }) => length),
+        capacity,
+      ),
     });
     this.#active.forEach((sequence, row) => {
       step.store(row, row, sequence.length, 1);

@@ -10,27 +10,31 @@ import { ggufTokenizer } from './tokenizer-gguf.ts';
 import { collectWeights, type LoadedModel, type StoredTensor, unknownArchitecture } from './weights.ts';
 
 /** Parts of a block in GGUF and in Hugging Face checkpoints. */
-const BLOCK_PARTS: Readonly<Record<string, string>> = {
-  attn_norm: 'input_layernorm',
-  attn_q: 'self_attn.q_proj',
-  attn_k: 'self_attn.k_proj',
-  attn_v: 'self_attn.v_proj',
-  attn_qkv: 'self_attn.qkv_proj',
-  attn_q_norm: 'self_attn.q_norm',
-  attn_k_norm: 'self_attn.k_norm',
-  attn_output: 'self_attn.o_proj',
-  post_attention_norm: 'post_attention_layernorm',
-  ffn_norm: 'post_attention_layernorm',
-  ffn_gate: 'mlp.gate_proj',
-  ffn_up: 'mlp.up_proj',
-  ffn_down: 'mlp.down_proj',
-  post_ffw_norm: 'post_feedforward_layernorm',
-};
-const OTHER_TENSORS: Readonly<Record<string, string>> = {
-  'token_embd.weight': EMBEDDING,
-  'output_norm.weight': FINAL_NORM,
-  'output.weight': OUTPUT,
-};
+const BLOCK_PARTS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    attn_norm: 'input_layernorm',
+    attn_q: 'self_attn.q_proj',
+    attn_k: 'self_attn.k_proj',
+    attn_v: 'self_attn.v_proj',
+    attn_qkv: 'self_attn.qkv_proj',
+    attn_q_norm: 'self_attn.q_norm',
+    attn_k_norm: 'self_attn.k_norm',
+    attn_output: 'self_attn.o_proj',
+    post_attention_norm: 'post_attention_layernorm',
+    ffn_norm: 'post_attention_layernorm',
+    ffn_gate: 'mlp.gate_proj',
+    ffn_up: 'mlp.up_proj',
+    ffn_down: 'mlp.down_proj',
+    post_ffw_norm: 'post_feedforward_layernorm',
+  }),
+);
+const OTHER_TENSORS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    'token_embd.weight': EMBEDDING,
+    'output_norm.weight': FINAL_NORM,
+    'output.weight': OUTPUT,
+  }),
+);
 /** Divisors of the rotary frequencies; part of the configuration rather than weights. */
 const ROPE_TENSORS = {
   divisors: 'rope_freqs.weight',
@@ -40,9 +44,9 @@ const ROPE_TENSORS = {
 
 function huggingFaceName(name: string, { layout }: Architecture): string {
   const match = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name);
-  if (!match) return OTHER_TENSORS[name] ?? name;
+  if (!match) return OTHER_TENSORS.get(name) ?? name;
   const [, layer, part, kind] = match as unknown as [string, string, string, string];
-  let theirs = BLOCK_PARTS[part] ?? part;
+  let theirs = BLOCK_PARTS.get(part) ?? part;
   if (part === 'ffn_norm' && layout.norms === 'both') theirs = 'pre_feedforward_layernorm';
   if (part === 'ffn_up' && layout.fused) theirs = 'mlp.gate_up_proj';
   return `model.layers.${layer}.${theirs}.${kind}`;
@@ -73,7 +77,8 @@ export function loadGguf(path: string): LoadedModel {
   }
   const family = byGgufName(id);
   if (!family) {
-    const names = [...gguf.tensors.keys()].map((name) => huggingFaceName(name, ARCHITECTURES['llama']!));
+    const names = (as: Architecture): string[] =>
+      [...gguf.tensors.keys()].map((name) => huggingFaceName(name, as));
     throw unknownArchitecture(path, id, Object.values(ARCHITECTURES), names);
   }
   const config = readConfig(family, ggufSettings(gguf, family));
@@ -92,7 +97,7 @@ export function loadGguf(path: string): LoadedModel {
     });
   }
   const weights = collectWeights(path, config, tensors);
-  return { config, weights, tokenizer: ggufTokenizer(gguf) };
+  return { config, weights, tokenizer: ggufTokenizer(gguf, config.vocabularySize) };
 }
 
 /** The metadata under the keys of config.json. */
@@ -124,7 +129,7 @@ function ggufSettings(gguf: Gguf, family: Architecture): Settings {
     attn_logit_softcapping: value('attn_logit_softcapping'),
     final_logit_softcapping: value('final_logit_softcapping'),
     tie_word_embeddings: !gguf.tensors.has('output.weight'),
-    biases: Object.entries(BLOCK_PARTS).flatMap(([part, name]) =>
+    biases: [...BLOCK_PARTS].flatMap(([part, name]) =>
       gguf.tensors.has(`blk.0.${part}.bias`) ? [name.slice(name.indexOf('.') + 1)] : [],
     ),
   };

@@ -37,10 +37,12 @@ const USER_DEFINED = 4;
 const ENDINGS = new Set(['<|im_end|>', '<|endoftext|>', '<|eot_id|>', '<|end|>', '<end_of_turn>']);
 
 /** Reads the tokenizer of a model. Errors: `model`, naming the file. */
-export function ggufTokenizer(gguf: Gguf): ChatTokenizer {
+export function ggufTokenizer(gguf: Gguf, vocabularySize: number): ChatTokenizer {
   const metadata = metadataSettings(gguf);
   const tokens = metadata.list('tokenizer.ggml.tokens', isText);
   if (!tokens) throw metadata.fail(`metadata key 'tokenizer.ggml.tokens' is missing`);
+  if (tokens.length > vocabularySize)
+    throw metadata.fail(`it lists ${tokens.length} tokens; the model has ${vocabularySize}`);
   const types = metadata.list('tokenizer.ggml.token_type', isNumber) ?? [];
   const idOf = (key: string): number | undefined => {
     const value = metadata.get(`tokenizer.ggml.${key}`);

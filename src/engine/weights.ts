@@ -86,14 +86,16 @@ function partsOf(family: Architecture, present: ReadonlySet<string>): Set<string
 const listed = (parts: readonly string[]): string =>
   parts.length > 4 ? `${parts.slice(0, 4).join(', ')} and ${parts.length - 4} more` : parts.join(', ');
 
-/** The error for a model of no known family: the nearest one, by the parts of its blocks and its name, and what differs. */
+/**
+ * The error for a model of no known family: the nearest one, by the parts of its blocks and its name, and what differs.
+ * `tensorNames` gives Hugging Face names, read as those of a family.
+ */
 export function unknownArchitecture(
   source: string,
   named: string,
   families: readonly Architecture[],
-  tensorNames: Iterable<string>,
+  tensorNames: (as: Architecture) => Iterable<string>,
 ): TemperError {
-  const present = new Set([...tensorNames].map(part));
   const sameStart = (id: string): number => {
     let length = 0;
     while (length < id.length && id[length] === named[length]) length++;
@@ -101,6 +103,7 @@ export function unknownArchitecture(
   };
   const ranked = families
     .map((family) => {
+      const present = new Set([...tensorNames(family)].map(part));
       const parts = partsOf(family, present);
       const extra = [...present].filter((name) => !parts.has(name));
       const lacking = [...parts].filter((name) => !present.has(name) && name !== OUTPUT);

@@ -117,7 +117,7 @@ describe('an unknown architecture names the nearest known one and what differs',
     bytes.write('gemma9', bytes.indexOf('gemma3'));
     writeFileSync(path, bytes);
     expect(() => loadModel(path)).toThrow(
-      "the architecture 'gemma9' is not known; the nearest known one is gemma3",
+      "the architecture 'gemma9' is not known; the nearest known one is gemma3: the tensors are the same",
     );
   });
 

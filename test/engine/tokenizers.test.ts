@@ -71,7 +71,7 @@ test('SentencePiece vocabularies give the tokens of the sentencepiece library', 
     ['tokenizer.ggml.bos_token_id', 1],
     ['tokenizer.ggml.eos_token_id', 2],
   ]);
-  const tokenizer = ggufTokenizer({ path: 'x.gguf', metadata, tensors: new Map() });
+  const tokenizer = ggufTokenizer({ path: 'x.gguf', metadata, tensors: new Map() }, tokens.length);
   for (const [text, ids] of encodings) {
     expect(tokenizer.encode(text), text).toEqual(ids);
     expect(tokenizer.decode(ids)).toBe(text);
