@@ -44,6 +44,15 @@ const limitsSchema = (most: Record<'adversarial' | 'benign' | 'grounded' | 'gene
 /** Whether to answer or to decline is decided at the beginning of an answer. */
 const maxCompletionLength = z.int().min(1).nullable().default(24);
 
+/** Pairs of each purpose at most; benign ones are what keeps over-refusal down. */
+const pairs = z
+  .strictObject({
+    harm: z.int().min(0).default(100),
+    benign: z.int().min(0).default(170),
+    general: z.int().min(0).default(0),
+  })
+  .prefault({});
+
 export const configSchema = z.strictObject({
   /** Folder for the store, adapters and reports. */
   directory: z.string().min(1).default('.temper'),
@@ -94,7 +103,7 @@ export const configSchema = z.strictObject({
     .strictObject({
       lora: loraSchema.prefault({}),
       sft: sftSchema.safeExtend({ maxCompletionLength }).prefault({}),
-      dpo: dpoSchema.safeExtend({ maxCompletionLength }).nullable().prefault({}),
+      dpo: dpoSchema.safeExtend({ maxCompletionLength, pairs }).nullable().prefault({}),
     })
     .prefault({}),
   selection: z

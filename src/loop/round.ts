@@ -24,7 +24,7 @@ import type { Target } from '../models/target.ts';
 import type { Store } from '../store/store.ts';
 import { MetricsLog } from '../training/metrics.ts';
 import { trainOnnx } from '../training/onnx.ts';
-import type { DpoRecipe, LoraOptions, Recipe, SftRecipe } from '../training/recipe.ts';
+import type { DpoRecipe, LoraOptions, SftRecipe } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
 import { measure, type MeasureOptions } from './measure.ts';
 import { chooseCandidate, type FrontierPoint, frontierPoint } from './select.ts';
@@ -51,6 +51,11 @@ export interface RoundDependencies {
   readonly signal?: AbortSignal;
 }
 
+/** DPO, on so many pairs of each purpose at most. */
+export interface RoundDpo extends DpoRecipe {
+  readonly pairs: Readonly<Record<PreferenceExample['purpose'], number>>;
+}
+
 export interface RoundOptions {
   readonly run: string;
   readonly directory: string;
@@ -62,7 +67,7 @@ export interface RoundOptions {
   };
   readonly curation: CurationOptions & { readonly harmSeverity: number; readonly maxTokens: number };
   readonly imported: readonly PreferenceExample[];
-  readonly training: { readonly lora: LoraOptions; readonly sft: SftRecipe; readonly dpo: DpoRecipe | null };
+  readonly training: { readonly lora: LoraOptions; readonly sft: SftRecipe; readonly dpo: RoundDpo | null };
   readonly selection: {
     readonly strengths: readonly number[];
     readonly maxOverRefusal: number;
@@ -168,7 +173,7 @@ class Round {
   }
 
   /** Trains one recipe; every checkpoint is an adapter on disk, the last one the result. */
-  async #train(recipe: Recipe, dataset: string, start: NamedAdapter): Promise<Checkpoint[]> {
+  async #train(recipe: SftRecipe | RoundDpo, dataset: string, start: NamedAdapter): Promise<Checkpoint[]> {
     const { store, targets, signal } = this.#dependencies;
     const id = contentHash({ recipe, dataset, model: targets.file.id, start: start.id });
     const state = new FileTrainingState(join(this.#options.directory, 'training', `${id}.safetensors`));
@@ -287,20 +292,14 @@ class Round {
   }
 }
 
-/** The pairs of DPO: those in which both answers mean something, at most `maxPairs`, half of them about harm. */
-function pairsFor(recipe: DpoRecipe, examples: readonly PreferenceExample[]): PreferenceExample[] {
-  const random = rng('pairs', recipe.seed);
-  const usable = random.shuffle(examples.filter((example) => example.rejected[0]?.content.trim() !== ''));
-  const taken: PreferenceExample[] = [];
-  const take = (purpose: PreferenceExample['purpose'], share: number): void => {
-    taken.push(
-      ...usable.filter((example) => example.purpose === purpose).slice(0, Math.ceil(recipe.maxPairs * share)),
-    );
-  };
-  take('harm', 0.5);
-  take('benign', 0.25);
-  take('general', 0.25);
-  return taken.slice(0, recipe.maxPairs);
+/** The pairs of DPO: those in which both answers mean something, so many of each purpose; findings before other harm. */
+function pairsFor({ seed, pairs }: RoundDpo, examples: readonly PreferenceExample[]): PreferenceExample[] {
+  const usable = rng('pairs', seed)
+    .shuffle(examples.filter((example) => example.rejected[0]?.content.trim() !== ''))
+    .sort((a, b) => Number(b.lineage.source === 'finding') - Number(a.lineage.source === 'finding'));
+  return (['harm', 'benign', 'general'] as const).flatMap((purpose) =>
+    usable.filter((example) => example.purpose === purpose).slice(0, pairs[purpose]),
+  );
 }
 
 /** The first half of a round alone: break, and curate what broke. */

@@ -71,8 +71,6 @@ const dpoKeys = z.strictObject({
   undesirableWeight: z.number().positive().default(1),
   /** Weight of the chosen answers' negative log-likelihood (RPO): keeps their probability from falling. orpo has its own. */
   nll: z.number().min(0).default(0.5),
-  /** Pairs taken from the dataset at most: half harm, a quarter benign, a quarter general. */
-  maxPairs: z.int().min(1).default(64),
   /** The reference policy: `start`, the adapter that training starts from, or `base`, the model without one. */
   reference: z.enum(['start', 'base']).default('start'),
 });

@@ -18,7 +18,11 @@ const settings = {
     sealed: { adversarial: 20, benign: 20, grounded: 2, general: 4 },
   },
   curation: { harmExamples: 30 },
-  training: { lora: { rank: 2 }, sft: { maxLength: 1024 }, dpo: { maxLength: 1024, maxPairs: 8 } },
+  training: {
+    lora: { rank: 2 },
+    sft: { maxLength: 1024 },
+    dpo: { maxLength: 1024, pairs: { harm: 4, benign: 4 } },
+  },
 };
 
 function temper(...args: string[]) {

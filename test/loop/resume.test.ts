@@ -28,7 +28,8 @@ const settings = (directory: string): string[] =>
     'curation.harmExamples=40',
     'training.sft.maxLength=1024',
     'training.dpo.maxLength=1024',
-    'training.dpo.maxPairs=8',
+    'training.dpo.pairs.harm=4',
+    'training.dpo.pairs.benign=4',
     'training.lora.rank=2',
   ].flatMap((each) => ['--set', each]);
 const args = (directory: string): string[] => [
