@@ -25,7 +25,7 @@ const targetSchema = z.strictObject({
   topP: z.number().gt(0).max(1).default(1),
   maxTokens: z.int().min(1).max(4096).default(64),
   /** Sequences generated at once. */
-  batch: z.int().min(1).max(512).default(48),
+  batch: z.int().min(1).max(512).default(96),
 });
 
 /** Scenarios of each kind at most; null: all of them. */
@@ -42,13 +42,13 @@ const limitsSchema = (most: Record<'adversarial' | 'benign' | 'grounded' | 'gene
 };
 
 /** Whether to answer or to decline is decided at the beginning of an answer. */
-const maxCompletionLength = z.int().min(1).nullable().default(24);
+const maxCompletionLength = z.int().min(1).nullable().default(40);
 
 /** Pairs of each purpose at most; benign ones are what keeps over-refusal down. */
 const pairs = z
   .strictObject({
-    harm: z.int().min(0).default(100),
-    benign: z.int().min(0).default(170),
+    harm: z.int().min(0).default(60),
+    benign: z.int().min(0).default(120),
     general: z.int().min(0).default(0),
   })
   .prefault({});
@@ -102,14 +102,19 @@ export const configSchema = z.strictObject({
   training: z
     .strictObject({
       lora: loraSchema.prefault({}),
-      sft: sftSchema.safeExtend({ maxCompletionLength }).prefault({}),
-      dpo: dpoSchema.safeExtend({ maxCompletionLength, pairs }).nullable().prefault({}),
+      sft: sftSchema
+        .safeExtend({ maxCompletionLength, epochs: z.number().positive().max(100).default(2) })
+        .prefault({}),
+      dpo: dpoSchema
+        .safeExtend({ maxCompletionLength, pairs, learningRate: z.number().positive().default(1.5e-4) })
+        .nullable()
+        .prefault({}),
     })
     .prefault({}),
   selection: z
     .strictObject({
       /** Adapter strengths to try for each checkpoint. */
-      strengths: z.array(z.number().gt(0).max(2)).min(1).default([1, 0.75]),
+      strengths: z.array(z.number().gt(0).max(2)).min(1).default([1.25, 1]),
       /** Share of the dev items that is kept from training, for choosing. */
       holdout: z.number().gt(0).lt(0.9).default(0.25),
       /** Held-out scenarios of each kind at most. */

@@ -27,51 +27,55 @@ export class KeyValueCache {
     return this.#rows;
   }
 
-  /** Makes room for `rows` sequences of `capacity` tokens; the first `used` rows stay. */
+  /** Floats of one token in each of the two arrays of a layer. */
+  get #width(): number {
+    return this.#config.kvHeads * this.#config.headSize;
+  }
+
+  /** Takes memory for this many tokens, rows times capacity; what is stored stays. */
+  reserve(tokens: number): void {
+    const size = tokens * this.#width;
+    const layers = Array.from({ length: this.#config.layers });
+    const grown = (old: readonly Float32Array[]): Float32Array[] =>
+      layers.map((_, layer) => {
+        const data = new Float32Array(size);
+        if (old[layer]) data.set(old[layer]);
+        return data;
+      });
+    if (size <= (this.#keys[0]?.length ?? 0)) return;
+    this.#keys = grown(this.#keys);
+    this.#values = grown(this.#values);
+    this.#tensors = null;
+  }
+
+  /** Lays the reserved memory out for `rows` sequences of `capacity` tokens; the first `used` rows stay. */
   resize(rows: number, capacity: number, used: number): void {
     if (rows === this.#rows && capacity === this.#capacity) return;
-    const { layers, kvHeads, headSize } = this.#config;
-    const old = { keys: this.#keys, values: this.#values, capacity: this.#capacity };
-    const make = (): Float32Array[] =>
-      Array.from({ length: layers }, () => new Float32Array(rows * kvHeads * capacity * headSize));
-    this.#keys = make();
-    this.#values = make();
+    this.reserve(rows * capacity);
+    const { kvHeads, headSize } = this.#config;
+    const from = this.#capacity;
     this.#rows = rows;
     this.#capacity = capacity;
     this.#tensors = null;
-    const keep = Math.min(old.capacity, capacity);
-    for (let row = 0; row < used; row++) this.#copy(old.keys, old.values, old.capacity, row, row, keep);
+    if (from === capacity) return;
+    const keep = Math.min(from, capacity);
+    for (const data of this.#keys) relay(data, used * kvHeads * headSize, from, capacity, keep);
+    for (const data of this.#values)
+      relay(data, used * kvHeads, from * headSize, capacity * headSize, keep * headSize);
   }
 
   /** Copies the first `length` positions of one row over another. */
   move(from: number, to: number, length: number): void {
-    this.#copy(this.#keys, this.#values, this.#capacity, from, to, length);
-  }
-
-  #copy(
-    keys: Float32Array[],
-    values: Float32Array[],
-    capacity: number,
-    from: number,
-    to: number,
-    length: number,
-  ): void {
     const { kvHeads, headSize } = this.#config;
-    keys.forEach((source, layer) => {
-      const target = this.#keys[layer] as Float32Array;
-      for (let i = 0; i < kvHeads * headSize; i++) {
-        const start = (from * kvHeads * headSize + i) * capacity;
-        target.set(source.subarray(start, start + length), (to * kvHeads * headSize + i) * this.#capacity);
+    const capacity = this.#capacity;
+    const copy = (data: Float32Array, lines: number, stride: number, count: number): void => {
+      for (let line = 0; line < lines; line++) {
+        const start = (from * lines + line) * stride;
+        data.copyWithin((to * lines + line) * stride, start, start + count);
       }
-    });
-    values.forEach((source, layer) => {
-      const target = this.#values[layer] as Float32Array;
-      for (let head = 0; head < kvHeads; head++) {
-        const start = (from * kvHeads + head) * capacity * headSize;
-        const end = start + length * headSize;
-        target.set(source.subarray(start, end), (to * kvHeads + head) * this.#capacity * headSize);
-      }
-    });
+    };
+    for (const data of this.#keys) copy(data, kvHeads * headSize, capacity, length);
+    for (const data of this.#values) copy(data, kvHeads, capacity * headSize, length * headSize);
   }
 
   /**
@@ -118,4 +122,13 @@ export class KeyValueCache {
     this.#tensors = { rows, feeds };
     return feeds;
   }
+}
+
+/** Moves lines of `keep` values from a stride of `from` to one of `to`, in place: no line may run over one not yet moved. */
+function relay(data: Float32Array, lines: number, from: number, to: number, keep: number): void {
+  const move = (line: number): void => {
+    data.copyWithin(line * to, line * from, line * from + keep);
+  };
+  if (to > from) for (let line = lines - 1; line > 0; line--) move(line);
+  else for (let line = 1; line < lines; line++) move(line);
 }

@@ -53,7 +53,8 @@ interface Sequence {
   reject(error: unknown): void;
 }
 
-const CAPACITY_STEP = 64;
+/** The cache grows by this many tokens: what it holds is read at every step, so it is kept as short as it can be. */
+const CAPACITY_STEP = 16;
 const PREFILL_TOKENS = 1024;
 
 export class Generator implements AsyncDisposable {
@@ -177,34 +178,41 @@ export class Generator implements AsyncDisposable {
     return Math.min(prompt.length + maxTokens, this.#longest);
   }
 
-  #needed({ request }: Sequence): number {
-    return Math.ceil((this.#most(request) + 1) / CAPACITY_STEP) * CAPACITY_STEP;
-  }
-
   /** Fills free places from the queue, as far as the cache's budget goes. */
   async #admit(): Promise<void> {
     const admitted: Sequence[] = [];
-    // With no sequence in flight the cache may shrink to what is needed now.
-    let capacity = this.#active.length > 0 ? this.#cache.capacity : 0;
+    let longest = Math.max(0, ...this.#active.map(({ request }) => this.#most(request)));
     while (this.#queue.length > 0) {
       const count = this.#active.length + admitted.length;
-      const wider = Math.max(capacity, this.#needed(this.#queue[0] as Sequence));
+      const wider = Math.max(longest, this.#most(this.#queue[0]!.request));
       if (count >= this.#batch || (count > 0 && wider * (count + 1) > this.#cacheTokens)) break;
-      capacity = wider;
+      longest = wider;
       admitted.push(this.#queue.shift() as Sequence);
     }
     if (admitted.length === 0) return;
     // Two rows at least: a batch of one would run other kernels, which round differently.
     const rows = Math.max(2, this.#active.length + admitted.length);
-    if (capacity !== this.#cache.capacity || rows > this.#cache.rows) {
-      const most = Math.max(rows, Math.min(this.#batch, Math.floor(this.#cacheTokens / capacity)));
-      this.#cache.resize(most, capacity, this.#active.length);
-    }
+    const most = Math.max(rows, Math.min(this.#batch, Math.floor(this.#cacheTokens / longest)));
+    this.#cache.reserve(most * (longest + CAPACITY_STEP));
+    this.#fit(
+      rows > this.#cache.rows ? most : this.#cache.rows,
+      admitted.map(({ request }) => request.prompt.length),
+    );
     admitted.sort((a, b) => a.request.prompt.length - b.request.prompt.length);
     while (admitted.length > 0) {
       const longest = admitted.at(-1)!.request.prompt.length;
       await this.#prefillBatch(admitted.splice(-Math.max(1, Math.floor(PREFILL_TOKENS / longest))));
     }
+  }
+
+  /** Makes the cache long enough for the sequences in flight and for prompts of these lengths, and not much longer. */
+  #fit(rows: number, prompts: readonly number[] = []): void {
+    const longest = Math.max(...this.#active.map(({ length }) => length), ...prompts) + 1;
+    const wanted = Math.ceil(longest / CAPACITY_STEP) * CAPACITY_STEP;
+    const { capacity } = this.#cache;
+    const fits = wanted <= capacity && 4 * wanted > 3 * capacity;
+    if (!fits || rows !== this.#cache.rows)
+      this.#cache.resize(rows, fits ? capacity : wanted, this.#active.length);
   }
 
   /** Runs prompts, padded on the right, and moves their keys and values into the cache. */
@@ -242,6 +250,7 @@ export class Generator implements AsyncDisposable {
   }
 
   async #step(): Promise<void> {
+    this.#fit(this.#cache.rows);
     const { capacity } = this.#cache;
     const tokens = this.#active.map((sequence) => sequence.next);
     const states = this.#active.map(({ length, firstRow: first }) => ({

@@ -51,7 +51,7 @@ export const sftSchema = z.strictObject({
   kind: z.literal('sft').default('sft'),
   ...common,
   learningRate: z.number().positive().default(1e-3),
-  batch: z.int().min(1).default(4),
+  batch: z.int().min(1).default(6),
   checkpointEvery: z.number().positive().max(1).default(1),
 });
 

@@ -79,7 +79,11 @@ describe.each(golden.cases)('$name', ({ recipe: settings, moved, loss, metrics, 
       entropy: result.entropy,
       ...(result.kl === undefined ? {} : { kl: result.kl }),
     };
-    for (const [name, value] of Object.entries(metrics))
+    // Equal rewards differ by rounding alone, and so does which of the two is larger.
+    const tied = Math.abs(metrics['rewards/margins'] ?? 1) < 1e-6;
+    for (const [name, value] of Object.entries(metrics).filter(
+      ([key]) => !(tied && key.endsWith('accuracies')),
+    ))
       expect(relative(seen[name]!, value, Math.max(Math.abs(value), 1e-3)), name).toBeLessThan(1e-3);
   });
 });
