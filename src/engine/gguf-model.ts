@@ -56,7 +56,7 @@ function huggingFaceName(name: string, { layout }: Architecture): string {
 export function ggufName(name: string, family: Architecture): string {
   const layer = /^model\.layers\.(\d+)\./.exec(name)?.[1];
   const kind = name.slice(name.lastIndexOf('.') + 1);
-  const found = Object.keys(BLOCK_PARTS)
+  const found = [...BLOCK_PARTS.keys()]
     .map((part) => `blk.${layer}.${part}.${kind}`)
     .find((theirs) => huggingFaceName(theirs, family) === name);
   if (found === undefined) throw new RangeError(`no tensor of a block: ${name}`);
