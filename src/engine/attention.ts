@@ -1,6 +1,6 @@
 /**
- * The three forms of causal attention: written out (scoring and training, where it is differentiated), fused over
- * prompts, and over the cache. What a family varies (window, soft cap, scale, positions) is said here once.
+ * The three forms of causal attention: over trunks and branches (scoring and training, where it is differentiated), over
+ * prompts with a common beginning, and over the cache. What a family varies (window, soft cap, scale, positions) is said here once.
  *
  * Inputs that each form declares: `positions`, the rope tables, and masks, each in a second form where the model has
  * windowed layers; 0 where a position may look, -1e9 elsewhere.
@@ -55,12 +55,88 @@ function masks(
   return (layer) => (config.attention[layer]!.windowed ? window : all);
 }
 
+/** Names of the dimensions of branches: E trunks of S tokens, K branches of T tokens for each. */
+interface Branches {
+  readonly e: Dimension;
+  readonly k: Dimension;
+  readonly t: Dimension;
+  readonly s: Dimension;
+}
+
+/** Attention scores, query (b, m, size) and key (b, n, size) -> (b, m, n). */
+const scored = (graph: Graph, config: ModelConfig, query: Value, key: Value): Value =>
+  softcapped(graph, graph.batchMatmul(query, graph.transpose(key, [0, 2, 1])), config.attentionSoftcap);
+
 /**
- * Written out, over groups of sequences that begin alike (`feeds.ts`): E trunks of S tokens, then E x K branches of T
+ * What branches see: the trunk that they follow, and themselves. Inputs: rows (E K T, heads * size), turned and the
+ * queries scaled; `trunk`, keys and values (E kv, S, size); masks that can be added to (E, K, kv, heads / kv, T, S) and
+ * (T, T). Output: (E, K, T, kv, heads / kv, size). The trunk's columns come first, so that sums over a sequence's own do
+ * not depend on how far it is padded.
+ */
+function branchAttention(graph: Graph, config: ModelConfig, { e, k, t, s }: Branches) {
+  const { heads, kvHeads, headSize } = config;
+  const group = heads / kvHeads;
+  const trunks = product(e, kvHeads);
+  const branches = product(e, k, kvHeads);
+  // Of a trunk's keys all its branches are asked at once; of its own keys each branch.
+  const byTrunk = [0, 3, 1, 4, 2, 5];
+  const byBranch = [0, 1, 3, 4, 2, 5];
+  const [kgt, gt] = [product(k, t, group), product(t, group)];
+  /** Rows -> (E, K, T, kv, count / kv, size), its axes in this order, then three axes of these sizes */
+  const laid = (x: Value, count: number, order: readonly number[], shape: Shape): Value => {
+    const perHead = graph.reshape(x, [e, k, t, kvHeads, count / kvHeads, headSize]);
+    return graph.reshape(graph.transpose(perHead, order), shape);
+  };
+  const own = (x: Value): Value => laid(x, kvHeads, byBranch, [branches, t, headSize]);
+  return (
+    rows: { readonly query: Value; readonly key: Value; readonly value: Value },
+    trunk: { readonly key: Value; readonly value: Value },
+    mask: { readonly shared: Value; readonly own: Value },
+  ): Value => {
+    const shared = scored(
+      graph,
+      config,
+      laid(rows.query, heads, byTrunk, [trunks, kgt, headSize]),
+      trunk.key,
+    );
+    const sharedScores = graph.transpose(
+      graph.reshape(shared, [e, kvHeads, k, group, t, s]),
+      [0, 2, 1, 3, 4, 5],
+    );
+    const ownScores = graph.reshape(
+      scored(graph, config, laid(rows.query, heads, byBranch, [branches, gt, headSize]), own(rows.key)),
+      [e, k, kvHeads, group, t, t],
+    );
+    const all = graph.concat(-1, [graph.add(sharedScores, mask.shared), graph.add(ownScores, mask.own)]);
+    const [p, r] = graph.split(-1, graph.softmax(all), [s, t]);
+    const sharedMixed = graph.reshape(
+      graph.batchMatmul(
+        graph.reshape(graph.transpose(p!, [0, 2, 1, 3, 4, 5]), [trunks, kgt, s]),
+        trunk.value,
+      ),
+      [e, kvHeads, k, group, t, headSize],
+    );
+    const ownMixed = graph.reshape(graph.batchMatmul(graph.reshape(r!, [branches, gt, t]), own(rows.value)), [
+      e,
+      k,
+      kvHeads,
+      group,
+      t,
+      headSize,
+    ]);
+    return graph.add(
+      graph.transpose(sharedMixed, [0, 2, 4, 1, 3, 5]),
+      graph.transpose(ownMixed, [0, 1, 4, 2, 3, 5]),
+    );
+  };
+}
+
+/**
+ * Written out, over groups of sequences that begin alike (`sequences.ts`): E trunks of S tokens, then E x K branches of T
  * tokens, each of which sees its own trunk and itself. N = E S + E K T rows; trunks and branches are padded on the right.
  */
 export function explicitAttention(graph: Graph, config: ModelConfig): Attention {
-  const { heads, kvHeads, headSize, attentionScale, attentionSoftcap } = config;
+  const { heads, kvHeads, headSize, attentionScale } = config;
   const group = heads / kvHeads;
   const width = heads * headSize;
   const { rotate } = rotations(graph, config, 'N', 1);
@@ -70,7 +146,6 @@ export function explicitAttention(graph: Graph, config: ModelConfig): Attention 
   const trunkRows = product('E', 'S');
   const branchRows = product('E', 'K', 'T');
   const trunks = product('E', kvHeads);
-  const branches = product('E', 'K', kvHeads);
   const parts = (x: Value, count: number): readonly Value[] =>
     graph.split(0, graph.reshape(x, ['N', count * headSize]), [trunkRows, branchRows]);
   /** Rows of trunks -> (E kv, count / kv * S, size) */
@@ -78,85 +153,55 @@ export function explicitAttention(graph: Graph, config: ModelConfig): Attention 
     const perHead = graph.transpose(graph.reshape(x, ['E', 'S', count, headSize]), [0, 2, 1, 3]);
     return graph.reshape(perHead, [trunks, product('S', count / kvHeads), headSize]);
   };
-  /** Rows of branches -> (E, K, T, kv, count / kv, size), its axes in this order, then three axes of these sizes */
-  const ofBranches = (x: Value, count: number, order: readonly number[], shape: Shape): Value => {
-    const perHead = graph.reshape(x, ['E', 'K', 'T', kvHeads, count / kvHeads, headSize]);
-    return graph.reshape(graph.transpose(perHead, order), shape);
-  };
-  const swapped = (x: Value): Value => graph.transpose(x, [0, 2, 1]);
-  const scores = (query: Value, key: Value): Value =>
-    softcapped(graph, graph.batchMatmul(query, swapped(key)), attentionSoftcap);
+  const branches = branchAttention(graph, config, { e: 'E', k: 'K', t: 'T', s: 'S' });
   return (layer, query, key, value) => {
     const q = parts(graph.scale(rotate(layer, query, heads), attentionScale), heads);
     const k = parts(rotate(layer, key, kvHeads), kvHeads);
     const v = parts(value, kvHeads);
-    const [trunkKey, trunkValue] = [ofTrunks(k[0]!, kvHeads), ofTrunks(v[0]!, kvHeads)];
+    const trunk = { key: ofTrunks(k[0]!, kvHeads), value: ofTrunks(v[0]!, kvHeads) };
 
-    const trunkScores = graph.reshape(scores(ofTrunks(q[0]!, heads), trunkKey), [trunks, group, 'S', 'S']);
+    const trunkScores = graph.reshape(scored(graph, config, ofTrunks(q[0]!, heads), trunk.key), [
+      trunks,
+      group,
+      'S',
+      'S',
+    ]);
     const trunkWeights = graph.softmax(graph.add(trunkScores, trunkMask(layer)));
     const trunkMixed = graph.batchMatmul(
       graph.reshape(trunkWeights, [trunks, product('S', group), 'S']),
-      trunkValue,
+      trunk.value,
     );
     const trunkOut = graph.transpose(graph.reshape(trunkMixed, ['E', heads, 'S', headSize]), [0, 2, 1, 3]);
 
-    // Of a trunk's keys all its branches are asked at once; of its own keys each branch.
-    const byTrunk = [0, 3, 1, 4, 2, 5];
-    const byBranch = [0, 1, 3, 4, 2, 5];
-    const [KGT, GT] = [product('K', 'T', group), product('T', group)];
-    const own = (x: Value): Value => ofBranches(x, kvHeads, byBranch, [branches, 'T', headSize]);
-    const shared = scores(ofBranches(q[1]!, heads, byTrunk, [trunks, KGT, headSize]), trunkKey);
-    const sharedScores = graph.transpose(
-      graph.reshape(shared, ['E', kvHeads, 'K', group, 'T', 'S']),
-      [0, 2, 1, 3, 4, 5],
-    );
-    const ownScores = graph.reshape(
-      scores(ofBranches(q[1]!, heads, byBranch, [branches, GT, headSize]), own(k[1]!)),
-      ['E', 'K', kvHeads, group, 'T', 'T'],
-    );
-    const all = graph.concat(-1, [
-      graph.add(sharedScores, sharedMask(layer)),
-      graph.add(ownScores, ownMask(layer)),
-    ]);
-    const [p, r] = graph.split(-1, graph.softmax(all), ['S', 'T']);
-    const sharedMixed = graph.reshape(
-      graph.batchMatmul(
-        graph.reshape(graph.transpose(p!, [0, 2, 1, 3, 4, 5]), [trunks, KGT, 'S']),
-        trunkValue,
-      ),
-      ['E', kvHeads, 'K', group, 'T', headSize],
-    );
-    const ownMixed = graph.reshape(graph.batchMatmul(graph.reshape(r!, [branches, GT, 'T']), own(v[1]!)), [
-      'E',
-      'K',
-      kvHeads,
-      group,
-      'T',
-      headSize,
-    ]);
-    const branchOut = graph.add(
-      graph.transpose(sharedMixed, [0, 2, 4, 1, 3, 5]),
-      graph.transpose(ownMixed, [0, 1, 4, 2, 3, 5]),
-    );
+    const rows = { query: q[1]!, key: k[1]!, value: v[1]! };
+    const branchOut = branches(rows, trunk, { shared: sharedMask(layer), own: ownMask(layer) });
     const outs = [graph.reshape(trunkOut, [trunkRows, width]), graph.reshape(branchOut, [branchRows, width])];
     return graph.concat(0, outs, 'N');
   };
 }
 
-/** Prompts from position 0; keys and values become outputs. The fused operator masks by itself. */
+/**
+ * B prompts of S tokens, padded on the right, that follow a beginning of C tokens, the same for all, whose keys and values
+ * (kvHeads, C, size) are inputs; the prompts' own become outputs.
+ */
 export function promptAttention(graph: Graph, config: ModelConfig): Attention {
-  const { heads, kvHeads, headSize, attentionScale: scale, attentionSoftcap: softcap } = config;
+  const { heads, kvHeads, headSize, attentionScale } = config;
   const { rows, rotate } = rotations(graph, config, 'B', 'S');
-  const lengths = graph.input('lengths', ['B'], 'int32');
-  const total = graph.input('total', [1], 'int32');
+  const ownMask = masks(graph, config, 'own', ['S', 'S']);
+  const sharedMask = masks(graph, config, 'shared', ['S', 'C']);
+  const branches = branchAttention(graph, config, { e: 1, k: 'B', t: 'S', s: 'C' });
   return (layer, query, key, value) => {
     const k = rotate(layer, key, kvHeads);
     const v = rows(value, kvHeads);
     graph.output(`new_keys.${layer}`, k);
     graph.output(`new_values.${layer}`, v);
-    const window = config.attention[layer]!.windowed ? config.window : null;
-    const inputs = [rotate(layer, query, heads), k, v, lengths, total] as const;
-    const mixed = graph.promptAttention(inputs, { heads, kvHeads, scale, window, softcap });
+    const past = (name: string): Value => graph.input(`${name}.${layer}`, [kvHeads, 'C', headSize]);
+    const q = graph.scale(rotate(layer, query, heads), attentionScale);
+    const mixed = branches(
+      { query: q, key: k, value: v },
+      { key: past('keys'), value: past('values') },
+      { shared: sharedMask(layer), own: ownMask(layer) },
+    );
     return graph.reshape(mixed, [product('B', 'S'), heads * headSize]);
   };
 }

@@ -172,8 +172,9 @@ function generation(
 }
 
 /**
- * Prompts, padded on the right. Besides the shared inputs: `positions`, rope tables, `lengths` (B) tokens of each
- * minus one, `total` (1) the longest. Outputs also `new_keys.<l>`, `new_values.<l>` (B, S, kvHeads * size).
+ * Prompts, padded on the right, after a beginning of C tokens that all of them share. Besides the shared inputs:
+ * `positions`, rope tables, that beginning's `keys.<l>` and `values.<l>` (kvHeads, C, size), masks (S, S) of a prompt's own
+ * positions and (S, C). Outputs also `new_keys.<l>`, `new_values.<l>` (B, S, kvHeads * size).
  */
 export const promptGraph = (config: ModelConfig, lora: LoraShape | null): Graph =>
   generation(config, lora, (graph) => promptAttention(graph, config));

@@ -10,9 +10,10 @@ import { decodingGraph, promptGraph } from './build.ts';
 import { KeyValueCache } from './cache.ts';
 import type { LoadedModel } from './model.ts';
 import { type Sampling, sample } from './sampling.ts';
-import { adapterFeeds, cacheMaskFeeds, int64, ropeFeeds, strengthFeed } from './feeds.ts';
+import { adapterFeeds, cacheMaskFeeds, ropeFeeds, strengthFeed } from './feeds.ts';
+import { forward, PromptRunner } from './prompts.ts';
 import { firstRow } from './rope.ts';
-import { Session, Tensor } from './session.ts';
+import { Session, type Tensor } from './session.ts';
 
 export interface GenerationRequest extends Partial<Sampling> {
   readonly prompt: readonly number[];
@@ -37,6 +38,8 @@ export interface GeneratorOptions {
   /** Most tokens in the cache, over all sequences. */
   readonly cacheTokens?: number;
   readonly threads?: number;
+  /** Tokens that go through the model once for all prompts that begin with them; by default the chat template's. */
+  readonly beginning?: readonly number[];
 }
 
 interface Sequence {
@@ -59,7 +62,8 @@ const PREFILL_TOKENS = 1024;
 
 export class Generator implements AsyncDisposable {
   readonly model: LoadedModel;
-  readonly #prompts: Session;
+  readonly #promptSession: Session;
+  readonly #prompts: PromptRunner;
   readonly #decoding: Session;
   readonly #batch: number;
   readonly #cacheTokens: number;
@@ -79,7 +83,12 @@ export class Generator implements AsyncDisposable {
     options: GeneratorOptions,
   ) {
     this.model = model;
-    this.#prompts = sessions.prompts;
+    this.#promptSession = sessions.prompts;
+    this.#prompts = new PromptRunner(
+      model,
+      sessions.prompts,
+      options.beginning ?? model.tokenizer.chatBeginning(),
+    );
     this.#decoding = sessions.decoding;
     this.#batch = Math.max(1, options.batch ?? 32);
     this.#cacheTokens = options.cacheTokens ?? 16384;
@@ -110,6 +119,7 @@ export class Generator implements AsyncDisposable {
     if (this.#running)
       throw new TemperError('internal', 'the adapter cannot change while sequences are generated');
     this.#fixed = { ...this.#fixed, ...adapterFeeds(adapter), lora_scale: strengthFeed(adapter, strength) };
+    this.#prompts.reset();
   }
 
   /** Generates one answer. Errors: `data` if the prompt does not fit into the model's context. */
@@ -190,6 +200,16 @@ export class Generator implements AsyncDisposable {
       admitted.push(this.#queue.shift() as Sequence);
     }
     if (admitted.length === 0) return;
+    try {
+      await this.#start(admitted, longest);
+    } catch (error) {
+      for (const sequence of admitted) sequence.reject(error);
+      throw error;
+    }
+  }
+
+  /** Runs the prompts of sequences that come to `longest` tokens at most. */
+  async #start(admitted: readonly Sequence[], longest: number): Promise<void> {
     // Two rows at least: a batch of one would run other kernels, which round differently.
     const rows = Math.max(2, this.#active.length + admitted.length);
     const most = Math.max(rows, Math.min(this.#batch, Math.floor(this.#cacheTokens / longest)));
@@ -198,11 +218,9 @@ export class Generator implements AsyncDisposable {
       rows > this.#cache.rows ? most : this.#cache.rows,
       admitted.map(({ request }) => request.prompt.length),
     );
-    admitted.sort((a, b) => a.request.prompt.length - b.request.prompt.length);
-    while (admitted.length > 0) {
-      const longest = admitted.at(-1)!.request.prompt.length;
-      await this.#prefillBatch(admitted.splice(-Math.max(1, Math.floor(PREFILL_TOKENS / longest))));
-    }
+    const shared = (sequence: Sequence): number =>
+      this.#prompts.shared(sequence.request.prompt, sequence.firstRow);
+    for (const group of Map.groupBy(admitted, shared)) await this.#prefill(...group);
   }
 
   /** Makes the cache long enough for the sequences in flight and for prompts of these lengths, and not much longer. */
@@ -215,109 +233,49 @@ export class Generator implements AsyncDisposable {
       this.#cache.resize(rows, fits ? capacity : wanted, this.#active.length);
   }
 
-  /** Runs prompts, padded on the right, and moves their keys and values into the cache. */
-  async #prefillBatch(sequences: readonly Sequence[]): Promise<void> {
-    const prompts = sequences.map((sequence) => sequence.request.prompt);
-    if (prompts.length === 1 && prompts[0]!.length === 1) prompts.push(prompts[0] as readonly number[]);
-    const width = Math.max(...prompts.map((prompt) => prompt.length));
-    const padding = this.model.tokenizer.paddingToken;
-    const ids = prompts.flatMap((prompt) => [
-      ...prompt,
-      ...new Array<number>(width - prompt.length).fill(padding),
-    ]);
-    const step = await this.#forward(
-      this.#prompts,
-      ids,
-      width,
-      prompts.map((prompt, row) => ({ length: prompt.length, firstRow: sequences[row]?.firstRow ?? 0 })),
-      {
-        lengths: new Tensor(
-          'int32',
-          Int32Array.from(prompts, (prompt) => prompt.length - 1),
-          [prompts.length],
-        ),
-        total: new Tensor('int32', Int32Array.of(width), [1]),
-      },
-    );
-    sequences.forEach((sequence, row) => {
-      const at = this.#active.length;
-      this.#active.push(sequence);
-      step.store(row, at, 0, sequence.request.prompt.length);
-      sequence.length = sequence.request.prompt.length;
-      this.#choose(sequence, step.logits(row));
-    });
-    this.#finish();
+  /** Runs prompts, of which `shared` tokens need not be run, and moves their keys and values into the cache. */
+  async #prefill(shared: number, sequences: readonly Sequence[]): Promise<void> {
+    const length = ({ request }: Sequence): number => request.prompt.length - shared;
+    const waiting = sequences.toSorted((a, b) => length(a) - length(b)); // alike ones together: little padding
+    while (waiting.length > 0) {
+      const longest = length(waiting.at(-1)!);
+      const batch = waiting.splice(-Math.max(1, Math.floor(PREFILL_TOKENS / longest)));
+      const prompts = batch.map(({ request, firstRow: first }) => ({
+        tokens: request.prompt,
+        firstRow: first,
+      }));
+      const rows = batch.map((_, i) => this.#active.length + i);
+      const logits = await this.#prompts.run(prompts, shared, this.#fixed, this.#cache, rows);
+      batch.forEach((sequence, i) => {
+        this.#active.push(sequence);
+        sequence.length = sequence.request.prompt.length;
+        this.#choose(sequence, logits[i] as Float32Array);
+      });
+      this.#finish();
+    }
   }
 
   async #step(): Promise<void> {
     this.#fit(this.#cache.rows);
     const { capacity } = this.#cache;
-    const tokens = this.#active.map((sequence) => sequence.next);
-    const states = this.#active.map(({ length, firstRow: first }) => ({
-      length: length + 1,
+    const news = this.#active.map(({ next, length, firstRow: first }) => ({
+      tokens: [next],
+      start: length,
       firstRow: first,
     }));
-    if (tokens.length === 1) {
-      tokens.push(this.model.tokenizer.paddingToken);
-      states.push({ length: 1, firstRow: 0 });
-    }
-    const step = await this.#forward(this.#decoding, tokens, 1, states, {
-      ...this.#cache.tensors(tokens.length),
-      ...cacheMaskFeeds(
-        this.model.config,
-        states.map(({ length }) => length),
-        capacity,
-      ),
+    if (news.length === 1) news.push({ tokens: [this.model.tokenizer.paddingToken], start: 0, firstRow: 0 });
+    const lengths = news.map(({ start }) => start + 1);
+    const forwarded = await forward(this.#decoding, this.model, news, {
+      ...this.#fixed,
+      ...this.#cache.tensors(news.length),
+      ...cacheMaskFeeds(this.model.config, lengths, capacity),
     });
     this.#active.forEach((sequence, row) => {
-      step.store(row, row, sequence.length, 1);
+      forwarded.store(this.#cache, row, row, sequence.length, 1);
       sequence.length++;
-      this.#choose(sequence, step.logits(row));
+      this.#choose(sequence, forwarded.logits(row));
     });
     this.#finish();
-  }
-
-  /** Runs a graph over `ids` (rows, width); `states` say how long each sequence is when that is done. */
-  async #forward(
-    session: Session,
-    ids: readonly number[],
-    width: number,
-    states: readonly { length: number; firstRow: number }[],
-    feeds: Record<string, Tensor>,
-  ) {
-    const { vocabularySize, layers } = this.model.config;
-    const rows = states.length;
-    const positions = states.flatMap(({ length, firstRow: first }) =>
-      Array.from({ length: width }, (_, i) => first + (width === 1 ? length - 1 : i)),
-    );
-    const last = states.map(({ length }, row) => (width === 1 ? row : row * width + length - 1));
-    const results = await session.run(
-      {
-        ...this.#fixed,
-        ...feeds,
-        ids: int64(ids, [rows, width]),
-        positions: int64(positions, [rows, width]),
-        last: int64(last, [rows]),
-      },
-      Object.fromEntries(session.outputNames.map((name) => [name, null])),
-    );
-    const data = (name: string): Float32Array => results[name]!.data as Float32Array;
-    const logits = data('logits');
-    return {
-      logits: (row: number) => logits.subarray(row * vocabularySize, (row + 1) * vocabularySize),
-      /** Puts the keys and values of a sequence of this run into a row of the cache. */
-      store: (source: number, row: number, position: number, count: number) => {
-        for (let layer = 0; layer < layers; layer++) {
-          const fresh = {
-            keys: data(`new_keys.${layer}`),
-            values: data(`new_values.${layer}`),
-            source,
-            width,
-          };
-          this.#cache.write(layer, row, position, count, fresh);
-        }
-      },
-    };
   }
 
   #choose(sequence: Sequence, logits: Float32Array): void {
@@ -351,7 +309,7 @@ export class Generator implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#running;
-    await this.#prompts[Symbol.asyncDispose]();
+    await this.#promptSession[Symbol.asyncDispose]();
     await this.#decoding[Symbol.asyncDispose]();
   }
 }

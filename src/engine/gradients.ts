@@ -43,7 +43,6 @@ const RULES: Rules = {
   input: 'no gradient',
   weight: 'no gradient',
   constant: 'no gradient',
-  promptAttention: 'no gradient',
   dropoutMask: 'no gradient',
   step: 'no gradient',
 

@@ -6,7 +6,7 @@
 
 export type Dimension = number | string;
 export type Shape = readonly Dimension[];
-export type ElementType = 'float32' | 'int64' | 'int32';
+export type ElementType = 'float32' | 'int64';
 
 export interface Value {
   readonly id: number;
@@ -84,19 +84,6 @@ export interface Operations {
   concat: { readonly axis: 0 | -1 };
   /** Cuts the first or the last axis into parts of these sizes. */
   split: { readonly axis: 0 | -1; readonly sizes: readonly Dimension[] };
-  /**
-   * Causal attention of prompts from position 0, without a gradient: query (B, S, heads * size), key and value
-   * (B, S, kvHeads * size), `lengths` (B) tokens of each minus one, `total` (1) the longest. A position sees the last
-   * `window` positions, itself included (null: all before it). A row's result does not depend on how far the others
-   * are padded.
-   */
-  promptAttention: {
-    readonly heads: number;
-    readonly kvHeads: number;
-    readonly scale: number;
-    readonly window: number | null;
-    readonly softcap: number | null;
-  };
 }
 
 /** Modulus of `dropoutMask`. */
@@ -271,14 +258,6 @@ export class Graph {
   split(axis: 0 | -1, x: Value, sizes: readonly Dimension[]): readonly Value[] {
     const shapes = sizes.map((size) => resized(x.shape, axis, size));
     return this.#many('split', { axis, sizes }, [x], shapes);
-  }
-
-  /** Inputs: query, key, value, lengths, total. */
-  promptAttention(
-    inputs: readonly [Value, Value, Value, Value, Value],
-    attributes: Operations['promptAttention'],
-  ): Value {
-    return this.#emit('promptAttention', attributes, inputs, [inputs[0].shape]);
   }
 
   #elementwise(operation: 'add' | 'sub' | 'mul', a: Value, b: Value): Value {

@@ -127,12 +127,7 @@ class Emitter {
 }
 
 function rawBytes(data: readonly number[], type: ElementType): Uint8Array {
-  const array =
-    type === 'float32'
-      ? Float32Array.from(data)
-      : type === 'int32'
-        ? Int32Array.from(data)
-        : BigInt64Array.from(data, (x) => BigInt(x));
+  const array = type === 'float32' ? Float32Array.from(data) : BigInt64Array.from(data, (x) => BigInt(x));
   return new Uint8Array(array.buffer);
 }
 
@@ -265,28 +260,6 @@ const LOWERINGS: { readonly [K in OperationName]: Lowering<K> } = {
   },
   split: (emit, { attributes: { axis, sizes } }, [x], outputs) => {
     emit.node('Split', [x!, emit.shape(sizes, false)], { axis }, outputs);
-  },
-  promptAttention: (
-    emit,
-    { attributes: { heads, kvHeads, scale, window, softcap } },
-    [query, key, value, lengths, total],
-    [output],
-  ) => {
-    const attributes = {
-      num_heads: heads,
-      kv_num_heads: kvHeads,
-      scale: { float: scale },
-      ...(window === null ? {} : { local_window_size: window }),
-      ...(softcap === null ? {} : { softcap: { float: softcap } }),
-    };
-    const inputs = [query!, key!, value!, '', '', lengths!, total!]; // no past keys and values
-    emit.node(
-      'GroupQueryAttention',
-      inputs,
-      attributes,
-      [output!, `${output}_keys`, `${output}_values`],
-      MICROSOFT,
-    );
   },
 };
 

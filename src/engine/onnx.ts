@@ -65,7 +65,7 @@ const root = protobuf.Root.fromJSON({
 const Model = root.lookupType('Model');
 
 /** TensorProto.DataType */
-export const DATA_TYPES = { float32: 1, int32: 6, int64: 7 } as const;
+export const DATA_TYPES = { float32: 1, int64: 7 } as const;
 
 export interface OnnxTensor {
   readonly name: string;

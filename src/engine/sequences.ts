@@ -104,7 +104,7 @@ export function sequenceFeeds(
 }
 
 /** (length, length): 0 from the diagonal down, over at most `window` positions, -1e9 elsewhere. */
-function causalMask(length: number, window: number): Float32Array {
+export function causalMask(length: number, window: number): Float32Array {
   const mask = new Float32Array(length * length).fill(-1e9);
   for (let i = 0; i < length; i++) mask.fill(0, i * length + Math.max(0, i + 1 - window), i * length + i + 1);
   return mask;

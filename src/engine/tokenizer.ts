@@ -142,6 +142,16 @@ export class ChatTokenizer {
     return this.encode(this.render(messages));
   }
 
+  /** Tokens that every conversation without a system prompt begins with: what the template puts before its first message. */
+  chatBeginning(): number[] {
+    const [one, other] = ['0', 'x'].map((content) => this.encodeChat([{ role: 'user', content }])) as [
+      number[],
+      number[],
+    ];
+    const different = one.findIndex((token, i) => token !== other[i]);
+    return one.slice(0, Math.max(0, different));
+  }
+
   /** The text of a conversation under the model's chat template, ready for the assistant's answer. */
   render(messages: readonly Message[]): string {
     const safe = messages.map(({ role, content }) => ({

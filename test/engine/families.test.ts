@@ -106,6 +106,21 @@ describe.each(families)('$family', ({ family, golden, folder, gguf }) => {
       expect((await ask(rows[0]!)).tokens).toEqual(rows[0]!.greedy);
     });
 
+    test('generates the same tokens after a beginning that prompts share', async () => {
+      const [{ prompt, greedy }] = rows as [Row];
+      for (const length of [1, Math.floor(prompt.length / 2), prompt.length - 1]) {
+        await using generator = await Generator.create(model, {
+          batch: 3,
+          beginning: prompt.slice(0, length),
+        });
+        const answers = rows.map((row) =>
+          generator.generate({ prompt: row.prompt, maxTokens: greedy.length }),
+        );
+        const all = await Promise.all(answers);
+        expect(all.map(({ tokens }) => tokens)).toEqual(rows.map((row) => row.greedy));
+      }
+    });
+
     test('has the loss and the gradients of one training step, from an adapter that PEFT wrote', async () => {
       const adapter = loadAdapter(join(folder, 'adapter'), model.config);
       const scores = await scoreCompletions(model, rows, { adapter });

@@ -33,6 +33,18 @@ test('an answer is the same alone, in company, in any place of the queue, greedy
   }
 });
 
+test('what the chat template puts before every conversation goes through the model once', async () => {
+  const beginning = model.tokenizer.chatBeginning();
+  expect(beginning.length).toBeGreaterThan(10);
+  for (const prompt of prompts()) expect(prompt.slice(0, beginning.length)).toEqual(beginning);
+  const asked = [...prompts().slice(0, 3), prompts()[0]!.slice(1), beginning.slice(0, 2)];
+  await using shared = await Generator.create(model, { batch: 4 });
+  await using whole = await Generator.create(model, { batch: 4, beginning: [] });
+  const ask = (generator: Generator) =>
+    Promise.all(asked.map((prompt) => generator.generate({ prompt, maxTokens: 8 })));
+  expect(await ask(shared)).toEqual(await ask(whole));
+});
+
 test('seeds matter for sampled answers; limits, aborts and oversized prompts are respected', async () => {
   await using generator = await Generator.create(model, { batch: 4, cacheTokens: 512 });
   const prompt = prompts()[2]!;
