@@ -48,6 +48,8 @@ export class Session {
     const session = await InferenceSession.create(lowered.model, {
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
+      // Threads that wait by spinning take the processor from whatever else runs, this process's own JavaScript included.
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
       ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
       ...(externalData.length > 0 ? { externalData } : {}),
       ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),

@@ -142,12 +142,12 @@ export class ChatTokenizer {
     return this.encode(this.render(messages));
   }
 
-  /** Tokens that every conversation without a system prompt begins with: what the template puts before its first message. */
-  chatBeginning(): number[] {
-    const [one, other] = ['0', 'x'].map((content) => this.encodeChat([{ role: 'user', content }])) as [
-      number[],
-      number[],
-    ];
+  /** Tokens that all conversations under this system prompt, or under none, begin with. */
+  chatBeginning(system?: string): number[] {
+    const before: Message[] = system === undefined ? [] : [{ role: 'system', content: system }];
+    const [one, other] = ['0', 'x'].map((content) =>
+      this.encodeChat([...before, { role: 'user', content }]),
+    ) as [number[], number[]];
     const different = one.findIndex((token, i) => token !== other[i]);
     return one.slice(0, Math.max(0, different));
   }

@@ -112,6 +112,7 @@ export class EmbeddedTargets implements AsyncDisposable {
       await this.close();
       const generator = await Generator.create(this.model, {
         batch: this.#options.batch,
+        beginning: this.model.tokenizer.chatBeginning(this.#options.system),
         ...(adapter ? { adapter } : {}),
       });
       this.#open = { generator, adapted: adapter };
