@@ -19,8 +19,8 @@ export interface MeasureOptions {
   readonly seed: number;
   readonly maxTokens: number;
   readonly system?: string | undefined;
-  /** Sequences that the target generates at once. */
-  readonly batch: number;
+  /** Conversations under way at once. */
+  readonly concurrency: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -86,8 +86,7 @@ export async function measure(
       },
       {
         ...settings,
-        // Somewhat more conversations than places, so that a place that frees up is filled at once.
-        concurrency: options.batch + 8,
+        concurrency: options.concurrency,
         maxTokens: options.maxTokens,
         ...(options.signal ? { signal: options.signal } : {}),
       },
