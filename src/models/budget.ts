@@ -5,11 +5,12 @@
  */
 import { TemperError } from '../core/errors.ts';
 
+/** null = no limit. */
 export interface BudgetLimits {
-  readonly calls?: number | undefined;
+  readonly calls: number | null;
   /** Input and output together. */
-  readonly tokens?: number | undefined;
-  readonly dollars?: number | undefined;
+  readonly tokens: number | null;
+  readonly dollars: number | null;
 }
 
 export interface Cost {
@@ -66,7 +67,7 @@ export class Budget {
   }
 
   #exceeded({ tokens, dollars }: Cost): keyof BudgetLimits | null {
-    const over = (limit: number | undefined, sum: number): boolean => limit !== undefined && sum > limit;
+    const over = (limit: number | null, sum: number): boolean => limit !== null && sum > limit;
     if (over(this.#limits.calls, this.#spent.calls + 1)) return 'calls';
     if (over(this.#limits.tokens, this.#spent.tokens + this.#reserved.tokens + tokens)) return 'tokens';
     if (over(this.#limits.dollars, this.#spent.dollars + this.#reserved.dollars + dollars)) return 'dollars';

@@ -38,7 +38,7 @@ export async function openRemote(connection: Connection, options: RemoteOptions)
   const { calls, role, meter, secrets, budget, cache } = options;
   const { price } = connection;
   const problems = connectionProblems(connection).map(({ key, message }) => `target.${key}: ${message}`);
-  if (calls.budget.dollars !== undefined && price === undefined)
+  if (calls.budget.dollars !== null && price === undefined)
     problems.push('target.price: calls.budget.dollars needs it, in dollars for a million tokens');
   if (problems.length > 0)
     throw new TemperError(

@@ -98,7 +98,8 @@ export const connectionShape = {
 export const connectionSchema = z.strictObject(connectionShape);
 export type Connection = z.infer<typeof connectionSchema>;
 
-const limit = z.int().min(1).optional();
+/** null = none. */
+const limit = z.int().min(1).nullable().default(null);
 
 /** How calls to models that are not embedded are made. It changes no answer, so it is no part of a run's id. */
 export const callsSchema = z
@@ -119,7 +120,7 @@ export const callsSchema = z
     cache: z.boolean().default(true),
     /** Of one command, over all its models. */
     budget: z
-      .strictObject({ calls: limit, tokens: limit, dollars: z.number().positive().optional() })
+      .strictObject({ calls: limit, tokens: limit, dollars: z.number().positive().nullable().default(null) })
       .prefault({}),
   })
   .prefault({});
