@@ -19,6 +19,8 @@ export interface MeasureOptions {
   readonly seed: number;
   readonly maxTokens: number;
   readonly system?: string | undefined;
+  /** Run again what ended with an error: elsewhere it may have passed, on the embedded engine it would not. */
+  readonly retryErrors: boolean;
   /** Conversations under way at once. */
   readonly concurrency: number;
   readonly signal?: AbortSignal | undefined;
@@ -34,6 +36,8 @@ export function isCorrect(scenario: Scenario, conversation: Conversation): boole
   const answer = words(turn.response);
   return scenario.accept.some((accepted) => answer.includes(words(accepted)));
 }
+
+const failed = ({ turns }: Conversation): boolean => turns.some(({ finish }) => finish === 'error');
 
 /** All scenarios, judged, in the order given. */
 export async function measure(
@@ -55,7 +59,7 @@ export async function measure(
   for (const scenario of scenarios) {
     const id = conversationId(scenario, target.id, settings, 0);
     const known = await store.conversation(id);
-    if (!known) continue;
+    if (!known || (options.retryErrors && failed(known.conversation))) continue;
     let verdicts = await store.verdicts(id, judge.id);
     if (verdicts.length === 0) {
       // Judged by another judge or version before: the conversation stays, the verdicts are new.
@@ -99,6 +103,12 @@ export async function measure(
       emit({ type: 'progress', stage: options.stage, done: done.size, total, unit: 'conversations' });
     }
     emit({ type: 'stage', stage: options.stage, status: 'done' });
+  }
+  const errors = [...done.values()].filter(({ conversation }) => failed(conversation)).length;
+  if (errors > 0) {
+    const again = options.retryErrors ? '; the same command asks them again' : '';
+    const message = `${errors} of ${total} conversations ended with an error and are unscored${again}`;
+    emit({ type: 'note', level: 'warning', message });
   }
   return scenarios.map((scenario) => done.get(scenario.id) as Judged);
 }

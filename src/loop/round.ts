@@ -136,6 +136,7 @@ class Round {
       maxTokens,
       system,
       concurrency: this.#dependencies.targets.concurrency,
+      retryErrors: this.#dependencies.targets.weights === null,
       signal: this.#dependencies.signal,
     };
     return measure(scenarios, target, this.#dependencies, options);

@@ -170,8 +170,9 @@ export class Workplace implements AsyncDisposable {
   measure(stage: string, scenarios: readonly Scenario[], target: Target): Promise<Judged[]> {
     const { seed, target: settings } = this.config;
     const { maxTokens, system } = settings;
-    const { concurrency } = this.targets;
-    const options = { stage, seed, maxTokens, system, concurrency, signal: this.tools.signal };
+    const { concurrency, weights } = this.targets;
+    const retryErrors = weights === null;
+    const options = { stage, seed, maxTokens, system, concurrency, retryErrors, signal: this.tools.signal };
     return measure(scenarios, target, { store: this.store, judge: this.judge, emit: this.emit }, options);
   }
 

@@ -119,16 +119,23 @@ class SqliteStore implements Store {
         .values({ id, suite, split, category, kind, record: encode(scenario) })
         .onConflict((conflict) => conflict.doNothing())
         .execute();
-      await transaction
-        .insertInto('conversations')
-        .values({
-          id: conversation.id,
-          scenario: id,
-          target: conversation.target,
-          record: encode(conversation),
-        })
-        .onConflict((conflict) => conflict.doNothing())
-        .execute();
+      const record = encode(conversation);
+      const row = { id: conversation.id, scenario: id, target: conversation.target, record };
+      const known = await transaction
+        .selectFrom('conversations')
+        .select('record')
+        .where('id', '=', conversation.id)
+        .executeTakeFirst();
+      if (!known) await transaction.insertInto('conversations').values(row).execute();
+      else if (known.record !== record) {
+        // Verdicts on what was said before are none on this.
+        await transaction.deleteFrom('verdicts').where('conversation', '=', conversation.id).execute();
+        await transaction
+          .updateTable('conversations')
+          .set({ record })
+          .where('id', '=', conversation.id)
+          .execute();
+      }
       for (const verdict of verdicts) {
         await transaction
           .insertInto('verdicts')

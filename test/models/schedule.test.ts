@@ -138,6 +138,31 @@ test('eval: what was blocked or failed is unscored, stored as such, and the key 
   expect(stdout + stderr + everything(folder)).not.toContain(KEY);
 });
 
+test('what ended with an error is asked again by the same command, and only that', async () => {
+  let up = false;
+  await using server = await LocalServer.start((response, seen) =>
+    up || server.seen.length % 3 > 0
+      ? json(response, completion(`answer to ${seen.prompt}`))
+      : json(response, { error: { message: 'cannot' } }, 422),
+  );
+  const folder = place();
+  const suites = ['adversarial=0', 'benign=0', 'grounded=0', 'general=12'].flatMap((each) => [
+    '--set',
+    `suites.sealed.${each}`,
+  ]);
+  const args = ['eval', '--json', '--target', spec(server), '--set', 'calls.cache=false', ...suites];
+  const first = await temper(folder, args);
+  expect(first.stderr).toMatch(/4 of 12 conversations ended with an error and are unscored/);
+  up = true;
+  const asked = server.seen.length;
+  const second = await temper(folder, args);
+  expect(second.status).toBe(0);
+  expect(second.stderr).not.toMatch(/ended with an error/);
+  expect(server.seen.length - asked).toBe(4);
+  await temper(folder, args);
+  expect(server.seen.length - asked).toBe(4);
+});
+
 test('a budget stops with its own code, keeps everything, and the next command goes on', async () => {
   await using server = await LocalServer.start(scheduled);
   const folder = place();
