@@ -182,12 +182,13 @@ class Health {
   }
 }
 
-/** Errors: an `APICallError` for a result that says itself that it is none. */
+/** Errors: an `APICallError` for a result that says itself that it is none, and for one without text or reason. */
 function whole(result: LanguageModelV4GenerateResult): LanguageModelV4GenerateResult {
   const { unified, raw } = result.finishReason;
-  if (unified !== 'error' && unified !== 'interrupted') return result;
+  const empty = unified === 'other' && raw === undefined && resultText(result) === '';
+  if (unified !== 'error' && unified !== 'interrupted' && !empty) return result;
   throw new APICallError({
-    message: `the answer ended with '${raw ?? unified}'`,
+    message: empty ? 'the answer is empty' : `the answer ended with '${raw ?? unified}'`,
     url: '',
     requestBodyValues: {},
     statusCode: 200,

@@ -74,30 +74,20 @@ export class HttpClient implements Disposable {
           hint: 'Name it with target.baseUrl.',
         },
       );
-    try {
-      return await this.#once(url, request);
-    } catch (error) {
-      // The server closed a kept connection just as it was used again: nothing was processed.
-      if (!(error instanceof StaleConnection)) throw error;
-      return await this.#once(url, request);
-    }
+    return await this.#once(url, request);
   }
 
   #once(url: URL, { method, headers, body, signal }: HttpRequest): Promise<HttpResponse> {
     const { silenceMs, totalMs, maxBytes } = this.#limits;
     return new Promise((resolve, reject) => {
       let silence: NodeJS.Timeout | undefined;
-      let status = 0;
       const end = (error: Error): void => {
         clearTimeout(total);
         clearTimeout(silence);
         reject(signal?.aborted ? (signal.reason as Error) : error);
         request.destroy();
       };
-      const failed = (cause: NodeJS.ErrnoException): void => {
-        const stale = request.reusedSocket && cause.code === 'ECONNRESET' && status === 0;
-        end(stale ? new StaleConnection() : connectionError(url, cause));
-      };
+      const failed = (cause: NodeJS.ErrnoException): void => end(connectionError(url, cause));
       const hear = (): void => {
         clearTimeout(silence);
         silence = setTimeout(() => end(new CallTimeout(`no byte for ${silenceMs / 1000} s`)), silenceMs);
@@ -115,7 +105,7 @@ export class HttpClient implements Disposable {
       hear();
       request.on('error', failed);
       request.on('response', (response) => {
-        status = response.statusCode ?? 0;
+        const status = response.statusCode ?? 0;
         const chunks: Buffer[] = [];
         let bytes = 0;
         hear();
@@ -160,8 +150,6 @@ export class HttpClient implements Disposable {
     for (const agent of Object.values(this.#agents)) agent.destroy();
   }
 }
-
-class StaleConnection extends Error {}
 
 function plain(headers: http.IncomingHttpHeaders): Record<string, string> {
   const all: Record<string, string> = {};

@@ -21,6 +21,8 @@ export interface RemoteOptions {
   readonly budget: Budget;
   /** Absent: every answer is asked for. */
   readonly cache?: AnswerCache | undefined;
+  /** How pauses are waited for; default: by the clock. */
+  readonly delay?: (milliseconds: number, signal?: AbortSignal) => Promise<unknown>;
 }
 
 export interface RemoteModel extends Disposable {
@@ -36,6 +38,7 @@ export interface RemoteModel extends Disposable {
 /** Opens a model with its middleware. Errors: those of `openModel`; `config`, with all problems of the connection at once. */
 export async function openRemote(connection: Connection, options: RemoteOptions): Promise<RemoteModel> {
   const { calls, role, meter, secrets, budget, cache } = options;
+  const waiting = options.delay ? { delay: options.delay } : {};
   const { price } = connection;
   const problems = connectionProblems(connection).map(({ key, message }) => `target.${key}: ${message}`);
   if (calls.budget.dollars !== null && price === undefined)
@@ -55,12 +58,12 @@ export async function openRemote(connection: Connection, options: RemoteOptions)
   const { start, max } = calls.concurrency;
   // Programs run on this machine: more of them than it has processors only wait for each other.
   const most = provider === 'command' ? Math.min(max, availableParallelism()) : max;
-  const limiter = new AdaptiveLimiter({ start: Math.min(start, most), max: most });
+  const limiter = new AdaptiveLimiter({ start: Math.min(start, most), max: most, ...waiting });
   const usage = meter.of(role);
   const middleware = [
     withoutDefaults,
     ...(cache ? [cached(cache, id, usage)] : []),
-    calling({ name, limiter, budget, usage, secrets, retries: calls.retries, price }),
+    calling({ name, limiter, budget, usage, secrets, retries: calls.retries, price, ...waiting }),
     ...(connection.options && opened.optionNames.length > 0
       ? [withOptions(opened.optionNames, connection.options)]
       : []),
