@@ -11,6 +11,10 @@ export class AnswerCache implements Disposable {
   readonly #database: DatabaseSync;
   readonly #read: StatementSync;
   readonly #write: StatementSync;
+  /** Answers that came since the last write: those of one turn of the event loop go into one transaction. */
+  readonly #pending = new Map<string, string>();
+  #scheduled: NodeJS.Immediate | null = null;
+  #failure: Error | null = null;
 
   /** Errors: `store`, `resource`. */
   constructor(path: string) {
@@ -30,23 +34,48 @@ export class AnswerCache implements Disposable {
     }
   }
 
+  /** Errors: `store`, `resource`; also for what could not be written before. */
   get(key: string): string | undefined {
-    return this.#guarded(() => (this.#read.get(key) as { answer: string } | undefined)?.answer);
-  }
-
-  set(key: string, answer: string): void {
-    this.#guarded(() => this.#write.run(key, answer));
-  }
-
-  #guarded<T>(work: () => T): T {
+    if (this.#failure) throw this.#failure;
+    const pending = this.#pending.get(key);
+    if (pending !== undefined) return pending;
     try {
-      return work();
+      return (this.#read.get(key) as { answer: string } | undefined)?.answer;
     } catch (cause) {
       throw translated(cause, this.#path);
     }
   }
 
+  set(key: string, answer: string): void {
+    this.#pending.set(key, answer);
+    this.#scheduled ??= setImmediate(() => {
+      try {
+        this.#flush();
+      } catch (error) {
+        this.#failure = error as Error;
+      }
+    });
+  }
+
+  #flush(): void {
+    this.#scheduled = null;
+    try {
+      this.#database.exec('begin immediate');
+      for (const [key, answer] of this.#pending) this.#write.run(key, answer);
+      this.#database.exec('commit');
+      this.#pending.clear();
+    } catch (cause) {
+      if (this.#database.isTransaction) this.#database.exec('rollback');
+      throw translated(cause, this.#path);
+    }
+  }
+
   [Symbol.dispose](): void {
-    this.#database.close();
+    if (this.#scheduled) clearImmediate(this.#scheduled);
+    try {
+      if (this.#pending.size > 0 && !this.#failure) this.#flush();
+    } finally {
+      this.#database.close();
+    }
   }
 }
