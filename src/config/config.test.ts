@@ -36,19 +36,6 @@ calls: { retries: -1, concurrency: { start: 50, max: 10 } }
     expect(message).not.toContain('sk-live');
   });
 
-  test('what a model lacks is told with its place', () => {
-    const message = problemsOf(
-      'target: { model: http }\ntargets: { a: { model: "azure:gpt" }, b: { model: "nobody:x" } }',
-    );
-    for (const place of [
-      'target.baseUrl',
-      'target.http',
-      'targets.a.resource',
-      "targets.b.model: unknown provider 'nobody'",
-    ])
-      expect(message).toContain(place);
-  });
-
   test('each provider as docs/models.md writes it is accepted', () => {
     expect(
       problemsOf(`

@@ -35,9 +35,15 @@ const weightsShape = {
 /** What a model that is reached by calls lacks, with the rest of the problems. An embedded one has no connection. */
 function reachable(target: Connection, context: z.RefinementCtx): void {
   if (target.model === 'embedded') return;
+  const told = new Set(context.issues.map(({ path }) => path?.[0]));
   for (const { key, message } of connectionProblems(target))
-    context.addIssue({ code: 'custom', path: [key], message });
+    if (!told.has(key)) context.addIssue({ code: 'custom', path: [key], message });
 }
+
+/** Beside other problems, too: all are told at once. */
+const always = {
+  when: ({ value }: { value: unknown }) => typeof (value as { model?: unknown } | null)?.model === 'string',
+};
 
 const targetSchema = z
   .strictObject({
@@ -49,13 +55,13 @@ const targetSchema = z
     maxTokens: decodingShape.maxTokens.default(64),
     batch: decodingShape.batch.default(96),
   })
-  .superRefine(reachable);
+  .superRefine(reachable, always);
 
 /** A model by a name of its own; what it does not say is as in `target`. */
 const namedTargetSchema = z
   .strictObject({ ...connectionShape, ...weightsShape, ...decodingShape })
   .partial({ temperature: true, topP: true, maxTokens: true, batch: true })
-  .superRefine(reachable);
+  .superRefine(reachable, always);
 
 /** Scenarios of each kind at most; null: all of them. */
 const limitsSchema = (most: Record<'adversarial' | 'benign' | 'grounded' | 'general', number>) => {

@@ -72,6 +72,9 @@ export class CommandModel implements LanguageModelV4 {
       let killer: NodeJS.Timeout | undefined;
       const stop = (error: Error): void => {
         reject(error);
+        // A grandchild may hold these open after the program has ended.
+        child.stdout.destroy();
+        child.stderr.destroy();
         child.kill('SIGTERM');
         killer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
       };

@@ -33,7 +33,9 @@ const FILTER =
   /content_?filter|content_?policy|responsible_?ai|moderation|guardrail|data_inspection|safety|sensitive/i;
 const ACCOUNT =
   /insufficient_quota|billing|invalid_api_key|access_?denied|permission_?denied|unauthorized|expired_?token|unrecognized_?client/i;
-const UNREACHABLE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EAI_AGAIN']);
+/** Nobody there, or nobody who can be trusted. */
+const UNREACHABLE =
+  /^(ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|EPROTO)$|CERT|SELF_SIGNED|ERR_TLS|ERR_SSL/;
 const MAX_MESSAGE = 300;
 
 /**
@@ -58,7 +60,7 @@ function connection(error: APICallError, clean: Clean): Failure {
   if (timeout instanceof CallTimeout) return { kind: 'overload', message: timeout.message };
   const code = (timeout as NodeJS.ErrnoException).code ?? '';
   const message = clean(error.message);
-  return { kind: 'transient', message, ...(UNREACHABLE.has(code) ? { unreachable: true as const } : {}) };
+  return { kind: 'transient', message, ...(UNREACHABLE.test(code) ? { unreachable: true as const } : {}) };
 }
 
 function rootCause(error: Error): Error {

@@ -138,6 +138,25 @@ test('a burst of refusals brings the calls down, and they come back', async () =
   expect(opened.usage()).toMatchObject({ calls: 1800, retries: 300, failed: 0 });
 });
 
+test('Retry-After is honoured, and pauses grow without it', async () => {
+  await using server = await LocalServer.start((response, { prompt, before }) => {
+    if (before >= 3) json(response, completion(prompt));
+    else if (prompt === 'told') json(response, {}, 429, { 'retry-after': '2' });
+    else json(response, {}, 500);
+  });
+  const at = `openai-compatible:m@${server.url}`;
+  using told = await open({ model: at });
+  await told.ask('told');
+  expect(told.pauses.filter((pause) => pause === 2000)).toHaveLength(3);
+  using untold = await open({ model: at });
+  await untold.ask('untold');
+  for (const [i, pause] of untold.pauses.entries()) {
+    expect(pause).toBeGreaterThanOrEqual(250 * 2 ** i);
+    expect(pause).toBeLessThanOrEqual(500 * 2 ** i);
+  }
+  expect(untold.pauses).toHaveLength(3);
+});
+
 test('a server that fails everything ends the run; one answer between failures does not', async () => {
   await using server = await LocalServer.start((response, { prompt }) =>
     prompt === 'good' ? json(response, completion('ok')) : json(response, {}, 500),

@@ -9,6 +9,8 @@ import { Meter, type Usage } from '../../src/models/usage.ts';
 export interface Opened extends Disposable {
   readonly remote: RemoteModel;
   readonly usage: () => Usage;
+  /** Pauses that were asked for, milliseconds. */
+  readonly pauses: readonly number[];
   ask(prompt: string, system?: string): Promise<Reply>;
 }
 
@@ -21,6 +23,7 @@ export async function open(
   }: { environment?: Record<string, string>; calls?: Record<string, unknown> } = {},
 ): Promise<Opened> {
   const meter = new Meter();
+  const pauses: number[] = [];
   const settings = callsSchema.parse(calls);
   const remote = await openRemote(connectionSchema.parse(connection), {
     role: 'target',
@@ -28,12 +31,13 @@ export async function open(
     secrets: new Secrets((name) => environment[name]),
     meter,
     budget: new Budget(settings.budget),
-    delay: () => Promise.resolve(),
+    delay: (milliseconds) => Promise.resolve(void pauses.push(milliseconds)),
   });
   const decoding = { temperature: 0.5, topP: 1, maxTokens: 9 };
   const target = createTarget(remote.model, { model: remote.id, decoding });
   return {
     remote,
+    pauses,
     usage: () => meter.of('target'),
     ask: (prompt, system) =>
       target.respond(
