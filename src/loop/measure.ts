@@ -37,6 +37,28 @@ export function isCorrect(scenario: Scenario, conversation: Conversation): boole
   return scenario.accept.some((accepted) => answer.includes(words(accepted)));
 }
 
+/**
+ * Works on what a generator yields, several at once: a judge that is called must not wait for the one before. What was
+ * begun is finished, also when one fails. Errors: the first.
+ */
+async function shared<T>(
+  items: AsyncGenerator<T>,
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const take = async (): Promise<void> => {
+    try {
+      for (let next = await items.next(); next.done !== true; next = await items.next())
+        await work(next.value);
+    } catch (error) {
+      await items.return(undefined);
+      throw error;
+    }
+  };
+  for (const result of await Promise.allSettled(Array.from({ length: width }, take)))
+    if (result.status === 'rejected') throw result.reason;
+}
+
 const failed = ({ turns }: Conversation): boolean => turns.some(({ finish }) => finish === 'error');
 
 /** All scenarios, judged, in the order given. */
@@ -95,13 +117,14 @@ export async function measure(
         ...(options.signal ? { signal: options.signal } : {}),
       },
     );
-    for await (const conversation of running) {
+    const finish = async (conversation: Conversation): Promise<void> => {
       const scenario = byId.get(conversation.scenario) as Scenario;
       const verdicts = await judgeConversation(conversation, scenario, judge);
       await store.saveConversation({ scenario, conversation }, verdicts);
       done.set(scenario.id, judged(scenario, conversation, verdicts));
       emit({ type: 'progress', stage: options.stage, done: done.size, total, unit: 'conversations' });
-    }
+    };
+    await shared(running, options.concurrency, finish);
     emit({ type: 'stage', stage: options.stage, status: 'done' });
   }
   const errors = [...done.values()].filter(({ conversation }) => failed(conversation)).length;
