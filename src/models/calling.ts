@@ -67,6 +67,7 @@ export function calling(options: CallingOptions): LanguageModelV4Middleware {
   async function attempt(
     params: LanguageModelV4CallOptions,
     doGenerate: () => PromiseLike<LanguageModelV4GenerateResult>,
+    isRetry: boolean,
   ): Promise<LanguageModelV4GenerateResult | Failure> {
     const { abortSignal: signal, maxOutputTokens = 0 } = params;
     const input = estimateTokens(promptCharacters(params));
@@ -79,9 +80,10 @@ export function calling(options: CallingOptions): LanguageModelV4Middleware {
       health.check();
       settle = await budget.reserve(costOf(input, maxOutputTokens, price), signal);
       usage.calls++;
+      if (isRetry) usage.retries++;
       const result = whole(await doGenerate());
       outcome = 'success';
-      if (result.finishReason.unified !== 'content-filter') cost = spend(result, input);
+      cost = spend(result, input);
       return result;
     } catch (error) {
       signal?.throwIfAborted();
@@ -97,12 +99,13 @@ export function calling(options: CallingOptions): LanguageModelV4Middleware {
     }
   }
 
-  /** Counts what an answer used, as reported, else by its length. */
+  /** Counts what an answer used, as reported, else by its length; what a filter stopped, only as reported. */
   function spend(result: LanguageModelV4GenerateResult, estimated: number) {
+    const stopped = result.finishReason.unified === 'content-filter';
     const { inputTokens, outputTokens } = result.usage;
-    const input = inputTokens.total ?? estimated;
-    const output = outputTokens.total ?? estimateTokens(resultText(result).length);
-    if (inputTokens.total === undefined || outputTokens.total === undefined) usage.estimated++;
+    const input = inputTokens.total ?? (stopped ? 0 : estimated);
+    const output = outputTokens.total ?? (stopped ? 0 : estimateTokens(resultText(result).length));
+    if (!stopped && (inputTokens.total === undefined || outputTokens.total === undefined)) usage.estimated++;
     usage.inputTokens += input;
     usage.outputTokens += output;
     const cost = costOf(input, output, price);
@@ -114,8 +117,7 @@ export function calling(options: CallingOptions): LanguageModelV4Middleware {
     specificationVersion: 'v4',
     async wrapGenerate({ doGenerate, params }) {
       for (let tries = 0; ; tries++) {
-        if (tries > 0) usage.retries++;
-        const outcome = await attempt(params, doGenerate);
+        const outcome = await attempt(params, doGenerate, tries > 0);
         if (!('kind' in outcome)) {
           health.answered();
           if (outcome.finishReason.unified === 'content-filter') usage.blocked++;
