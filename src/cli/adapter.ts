@@ -8,7 +8,7 @@ import { exportGgufAdapter, exportMerged } from '../engine/export.ts';
 import { type LoadedModel, loadModel } from '../engine/model.ts';
 import { locateModel } from '../loop/targets.ts';
 import { type CommonOptions, configOf, real, withCommon, withProgress } from './context.ts';
-import { targetSettings } from './target.ts';
+import { weightsOf } from './target.ts';
 
 interface Options extends CommonOptions {
   readonly target: string;
@@ -22,8 +22,9 @@ interface Opened {
 }
 
 async function open(directories: readonly string[], options: Options): Promise<Opened> {
-  const { models } = configOf(options);
-  const file = await withProgress(({ emit }) => locateModel(targetSettings(options.target), models, emit));
+  const config = configOf(options);
+  const base = weightsOf(config, options.target, 'an adapter');
+  const file = await withProgress(({ emit }) => locateModel(base, config.models, emit));
   const model = loadModel(file.path);
   return {
     model,

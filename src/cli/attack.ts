@@ -10,7 +10,7 @@ export function attackCommand(): Command {
     .description('Run the adversarial dev scenarios, attacks included, and list what broke')
     .addHelpText(
       'after',
-      '\nExamples:\n  temper attack\n  temper attack --target model.gguf --set suites.dev.adversarial=60 --json',
+      '\nExamples:\n  temper attack\n  temper attack --target model.gguf --set suites.dev.adversarial=60 --json\n  temper attack --target ollama:llama3.2',
     )
     .action(async (options: TargetOptions) => {
       const config = targetConfig(options);

@@ -9,7 +9,7 @@ export function compareCommand(): Command {
     .description('Compare two runs, adapters or models on the same sealed scenarios, paired')
     .argument(
       '<a>',
-      'id of a run, adapter directory, GGUF file or model folder, `embedded`, or `base` (the configured target)',
+      'id of a run, adapter directory, GGUF file or model folder, provider:model[@address], a name under `targets`, `embedded`, or `base` (the configured target)',
     )
     .argument('<b>', 'the same')
     .addHelpText(

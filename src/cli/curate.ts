@@ -1,9 +1,10 @@
 import { Command } from 'commander';
 import { curateDev } from '../loop/run.ts';
-import { type CommonOptions, configOf, JsonlWriter, withCommon, withProgress } from './context.ts';
+import { JsonlWriter, withCommon, withProgress } from './context.ts';
+import { targetConfig, type TargetOptions, withTarget } from './target.ts';
 
 export function curateCommand(): Command {
-  return withCommon(new Command('curate'))
+  return withTarget(withCommon(new Command('curate')))
     .description(
       'Curate preference data from a dev pass (run where it is missing) and write it as JSON Lines',
     )
@@ -12,8 +13,8 @@ export function curateCommand(): Command {
       "where to write, in TRL's conversational preference format with lineage",
     )
     .addHelpText('after', '\nExample:\n  temper curate --out pairs.jsonl')
-    .action(async (options: CommonOptions & { out: string }) => {
-      const config = configOf(options);
+    .action(async (options: TargetOptions & { out: string }) => {
+      const config = targetConfig(options);
       const { id, examples, counts, removed } = await withProgress((tools) => curateDev(config, tools));
       await using out = new JsonlWriter(options.out);
       for (const example of examples) await out.write(example);

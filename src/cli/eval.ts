@@ -11,7 +11,7 @@ export function evalCommand(): Command {
     .addOption(new Option('--split <split>', 'which scenarios').choices(['dev', 'sealed']).default('sealed'))
     .addHelpText(
       'after',
-      '\nExamples:\n  temper eval --split dev\n  temper eval --adapter "$(temper show --latest-adapter)" --json',
+      '\nExamples:\n  temper eval --split dev\n  temper eval --target openai-compatible:NAME --base-url http://localhost:8000/v1\n  temper eval --adapter "$(temper show --latest-adapter)" --json',
     )
     .action(async (options: TargetOptions & { split: 'dev' | 'sealed' }) => {
       const config = targetConfig(options);

@@ -3,10 +3,8 @@ import { errorMessage, TemperError } from '../core/errors.ts';
 import { readJsonl } from '../core/jsonl.ts';
 import { rng } from '../core/rng.ts';
 import type { Target } from '../models/target.ts';
-import { EmbeddedTargets, locateModel } from '../loop/targets.ts';
+import { openTargets, RemoteTargets } from '../loop/remote-targets.ts';
 import {
-  type CommonOptions,
-  configOf,
   countRecords,
   inOrder,
   integer,
@@ -18,11 +16,10 @@ import {
   withProgress,
 } from './context.ts';
 import { conversationIn, idOf } from './records.ts';
-import { targetSettings } from './target.ts';
+import { TARGET_HELP, targetConfig, type TargetOptions, withAddress } from './target.ts';
 
-interface GenerateOptions extends CommonOptions {
+interface GenerateOptions extends TargetOptions {
   readonly target: string;
-  readonly adapter?: string;
   readonly out?: string;
   readonly keep?: boolean;
   readonly maxTokens: number;
@@ -33,13 +30,10 @@ interface GenerateOptions extends CommonOptions {
 }
 
 export function generateCommand(): Command {
-  return withCommon(new Command('generate'))
+  return withAddress(withCommon(new Command('generate')))
     .description('Answer prompts: one answer for each record, in order')
     .argument('<in.jsonl>', 'records {id, prompt | messages}')
-    .requiredOption(
-      '--target <target>',
-      '`embedded` (the default model) or the path of a GGUF file or model folder',
-    )
+    .requiredOption('--target <target>', TARGET_HELP)
     .option('--adapter <directory>', 'a PEFT LoRA adapter')
     .option('--out <out.jsonl>', 'where to write (default: stdout)')
     .option('--keep', 'copy the fields of the input record, so that `temper judge` can read the output')
@@ -47,37 +41,38 @@ export function generateCommand(): Command {
     .option('--temperature <t>', '0 = greedy', real, 0)
     .option('--top-p <p>', 'nucleus sampling', real, 1)
     .option('--seed <n>', 'of sampled answers', integer, 1)
-    .option('--batch <n>', 'answers generated at once', integer, 48)
+    .option('--batch <n>', 'answers that the embedded engine generates at once', integer, 48)
     .addHelpText(
       'after',
-      '\nExample:\n  temper generate prompts.jsonl --target embedded --out answers.jsonl\n  temper generate prompts.jsonl --target embedded --adapter "$(temper show --latest-adapter)"',
+      '\nExample:\n  temper generate prompts.jsonl --target embedded --out answers.jsonl\n  temper generate prompts.jsonl --target embedded --adapter "$(temper show --latest-adapter)"\n  temper generate prompts.jsonl --target openai-compatible:NAME --base-url http://localhost:8000/v1',
     )
     .action(async (input: string, options: GenerateOptions) => {
       refuseSharedStdout(options.json, options.out);
       refuseSameFile(input, options.out);
-      const config = configOf(options);
-      const { temperature, topP, maxTokens, adapter } = options;
+      const { temperature, topP, maxTokens } = options;
       const batch = Math.max(1, options.batch);
-      const settings = { ...targetSettings(options.target), adapter, temperature, topP, maxTokens, batch };
+      const asked = targetConfig(options);
+      const config = { ...asked, target: { ...asked.target, temperature, topP, maxTokens, batch } };
       const counts = await withProgress(async ({ emit, signal }) => {
         const total = await countRecords(input);
-        const file = await locateModel(settings, config.models, emit);
-        await using targets = new EmbeddedTargets(file, settings);
+        await using targets = await openTargets(config, emit);
         const target = await targets.base();
         await using out = new JsonlWriter(options.out);
-        const done = { records: 0, errors: 0, tokens: 0 };
+        const width = targets.weights ? batch * 2 : targets.concurrency * 2;
+        const done = { records: 0, errors: 0, blocked: 0, tokens: 0 };
         const job = async ({ value }: { value: unknown }) => ({
           value,
           record: await answer(target, value, { ...options, signal }),
         });
-        for await (const { value, record } of inOrder(readJsonl(input), batch * 2, job)) {
+        for await (const { value, record } of inOrder(readJsonl(input), width, job)) {
           await out.write(options.keep && isObject(value) ? { ...value, ...record } : record);
           done.records++;
           if ('error' in record) done.errors++;
+          else if ('blocked' in record) done.blocked++;
           else done.tokens += record.tokens;
           emit({ type: 'progress', stage: 'generate', done: done.records, total, unit: 'records' });
         }
-        return done;
+        return targets instanceof RemoteTargets ? { ...done, usage: targets.usage } : done;
       }, 'The output so far is kept.');
       if (options.json) process.stdout.write(`${JSON.stringify(counts)}\n`);
     });
@@ -99,7 +94,9 @@ async function answer(
   try {
     // The seed covers the id, so that records with the same prompt are samples of their own, in whatever file they are.
     const seed = rng('generate', options.seed, id).int(2 ** 31);
-    const { text, finish, tokens } = await target.respond(conversation.messages, { seed, maxTokens, signal });
+    const reply = await target.respond(conversation.messages, { seed, maxTokens, signal });
+    const { text, finish, tokens, reason } = reply;
+    if (finish === 'blocked') return { id, finish, blocked: reason ?? 'content filter' };
     return { id, response: text, finish, tokens };
   } catch (error) {
     signal.throwIfAborted();

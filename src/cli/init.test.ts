@@ -29,10 +29,23 @@ test('what is left unset validates when it is set', () => {
   const text = exampleConfig();
   for (const path of Object.keys(OPTIONAL))
     expect(text).toContain(`# ${path.split('.').at(-1)}: ${OPTIONAL[path]}`);
+  for (const [model, keys] of [
+    ['embedded', ['path', 'adapter', 'system']],
+    ['http', ['baseUrl', 'apiKey', 'headers', 'http', 'price']],
+    ['command', ['command']],
+    ['azure:a', ['resource', 'apiVersion']],
+    ['bedrock:b', ['region', 'options']],
+  ] as const) {
+    const target = Object.fromEntries(
+      keys.map((key) => [key, parse(OPTIONAL[`target.${key}`] ?? '') as unknown]),
+    );
+    expect(configSchema.safeParse({ target: { model, ...target } }).error).toBeUndefined();
+  }
   const set = {
-    target: { path: 'a', adapter: 'b', system: 'c' },
     models: { cache: 'd' },
     suites: { directory: 'e' },
+    targets: parse(OPTIONAL['targets'] ?? '') as unknown,
+    calls: { budget: { calls: 1, tokens: 1, dollars: 1 } },
   };
   expect(configSchema.safeParse(set).success).toBe(true);
 });

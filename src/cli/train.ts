@@ -15,7 +15,7 @@ import { trainOnnx } from '../training/onnx.ts';
 import { dpoSchema, loraSchema, sftSchema } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
 import { withProgress } from './context.ts';
-import { targetSettings } from './target.ts';
+import { weightsOf } from './target.ts';
 
 interface TrainOptions {
   readonly recipe: 'sft' | 'dpo';
@@ -84,9 +84,10 @@ export function trainCommand(): Command {
         { path: input, format: 'trl', limit: Number.MAX_SAFE_INTEGER },
         recipe.seed,
       );
-      const { models } = loadConfig(options.config);
+      const config = loadConfig(options.config);
+      const base = weightsOf(config, options.target, 'training');
       const result = await withProgress(async ({ emit, signal }) => {
-        const file = await locateModel(targetSettings(options.target), models, emit);
+        const file = await locateModel(base, config.models, emit);
         const model = loadModel(file.path);
         const start =
           options.adapter === undefined

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { TemperError } from '../core/errors.ts';
+import { connectionProblems } from '../models/problems.ts';
+import { callsSchema, type Connection, connectionShape } from '../models/settings.ts';
 import { loraSchema, dpoSchema, sftSchema } from '../training/recipe.ts';
 
 /** Where fetched models are kept unless the configuration says otherwise. */
@@ -14,19 +16,52 @@ export const DEFAULT_MODEL_CACHE = join(
   'models',
 );
 
-const targetSchema = z.strictObject({
-  /** `embedded`: the default model, or the GGUF file or model folder at `path`. */
-  model: z.literal('embedded').default('embedded'),
+const decodingShape = {
+  system: z.string().optional(),
+  temperature: z.number().min(0).max(2),
+  topP: z.number().gt(0).max(1),
+  maxTokens: z.int().min(1).max(4096),
+  /** Sequences that the embedded engine generates at once. */
+  batch: z.int().min(1).max(512),
+};
+
+const weightsShape = {
+  /** Of `embedded`: a GGUF file or model folder instead of the default model. */
   path: z.string().min(1).optional(),
   /** A PEFT adapter that the target already has. */
   adapter: z.string().min(1).optional(),
-  system: z.string().optional(),
-  temperature: z.number().min(0).max(2).default(0),
-  topP: z.number().gt(0).max(1).default(1),
-  maxTokens: z.int().min(1).max(4096).default(64),
-  /** Sequences generated at once. */
-  batch: z.int().min(1).max(512).default(96),
-});
+};
+
+/** What a model that is reached by calls lacks, with the rest of the problems. An embedded one has no connection. */
+function reachable(target: Connection, context: z.RefinementCtx): void {
+  if (target.model === 'embedded') return;
+  const told = new Set(context.issues.map(({ path }) => path?.[0]));
+  for (const { key, message } of connectionProblems(target))
+    if (!told.has(key)) context.addIssue({ code: 'custom', path: [key], message });
+}
+
+/** Beside other problems, too: all are told at once. */
+const always = {
+  when: ({ value }: { value: unknown }) => typeof (value as { model?: unknown } | null)?.model === 'string',
+};
+
+const targetSchema = z
+  .strictObject({
+    ...connectionShape,
+    ...weightsShape,
+    ...decodingShape,
+    temperature: decodingShape.temperature.default(0),
+    topP: decodingShape.topP.default(1),
+    maxTokens: decodingShape.maxTokens.default(64),
+    batch: decodingShape.batch.default(96),
+  })
+  .superRefine(reachable, always);
+
+/** A model by a name of its own; what it does not say is as in `target`. */
+const namedTargetSchema = z
+  .strictObject({ ...connectionShape, ...weightsShape, ...decodingShape })
+  .partial({ temperature: true, topP: true, maxTokens: true, batch: true })
+  .superRefine(reachable, always);
 
 /** Scenarios of each kind at most; null: all of them. */
 const limitsSchema = (most: Record<'adversarial' | 'benign' | 'grounded' | 'general', number>) => {
@@ -58,6 +93,9 @@ export const configSchema = z.strictObject({
   directory: z.string().min(1).default('.temper'),
   seed: z.int().default(1),
   target: targetSchema.prefault({}),
+  /** Other models by name, for --target and `temper compare`. */
+  targets: z.record(z.string().min(1), namedTargetSchema).optional(),
+  calls: callsSchema,
   judge: z.string().min(1).default('embedded'),
   models: z
     .strictObject({
@@ -135,6 +173,10 @@ export const configSchema = z.strictObject({
 });
 
 export type Config = z.infer<typeof configSchema>;
+export type TargetConfig = Config['target'];
+
+/** The environment, for the keys that a configuration names. */
+export const environment = (name: string): string | undefined => process.env[name];
 
 /** `a.b.c=value`; the value is read as YAML, so numbers, lists and null work. */
 export function applyOverride(config: Record<string, unknown>, override: string): void {

@@ -21,10 +21,14 @@ export const EXIT_CODES = {
   resource: 7,
   /** Something that had to be fetched could not be. */
   network: 8,
+  /** The provider of a model refuses every call (key, quota, name of the model), or cannot be reached. */
+  provider: 9,
   /** The run finished and its gate failed (only with `--gate`). */
   gate: 10,
   /** The run finished and its gate is inconclusive (only with `--gate`). */
   inconclusive: 11,
+  /** A budget is spent; what is finished is kept. */
+  budget: 12,
   /** Interrupted by the user; the same command continues. */
   interrupted: 130,
 } as const;

@@ -76,6 +76,7 @@ export interface Turn {
   readonly finish: 'stop' | 'length' | 'error' | 'blocked';
   /** Generated tokens. */
   readonly tokens: number;
+  /** What went wrong, or why a filter of the provider stopped it. */
   readonly error?: string;
 }
 

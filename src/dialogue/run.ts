@@ -2,7 +2,7 @@
  * Runs scenarios against a target: many conversations at once, each with its own random stream, yielded as they
  * complete. Knows nothing of stores or judges: what exists already, and what a refusal is, are passed in.
  */
-import { errorMessage } from '../core/errors.ts';
+import { errorMessage, TemperError } from '../core/errors.ts';
 import { contentHash } from '../core/ids.ts';
 import type { Conversation, Message, Scenario, Turn } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
@@ -30,10 +30,14 @@ export interface DialogueOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Errors that are not of one conversation alone: nothing is gained by going on. */
+const endsRun = (thrown: unknown): boolean => thrown instanceof TemperError && thrown.code !== 'data';
+
 /**
  * The conversations of scenarios x samples, in order of completion. Each one's content depends on its id alone, so
- * concurrency and resuming change nothing. A failing target ends that conversation with a turn of finish `error`.
- * @throws the signal's reason when aborted; unfinished conversations are dropped and run again next time.
+ * concurrency and resuming change nothing. A failing target ends that conversation with a turn of finish `error`; an
+ * error that ends the run (a budget that is spent, a provider that refuses all) lets what is in flight finish first.
+ * @throws that error; the signal's reason when aborted; unfinished conversations are dropped and run again next time.
  */
 export async function* runConversations(
   scenarios: Iterable<Scenario>,
@@ -45,31 +49,45 @@ export async function* runConversations(
   const stop = new AbortController();
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal]);
   const jobs = pending(scenarios, dependencies, options);
-  const running = new Map<string, Promise<Conversation>>();
+  const running = new Set<Promise<void>>();
+  const settled: ({ conversation: Conversation } | { thrown: unknown })[] = [];
+  let wake = (): void => {};
+  const start = ({ id, scenario, sample }: Job): void => {
+    const job = converse(id, scenario, sample, dependencies, options, signal)
+      .then(
+        (conversation) => void settled.push({ conversation }),
+        (thrown: unknown) => void settled.push({ thrown }),
+      )
+      .finally(() => {
+        running.delete(job);
+        wake();
+      });
+    running.add(job);
+  };
   let exhausted = false;
+  let ending: { thrown: unknown } | null = null;
   try {
     for (;;) {
-      while (!exhausted && running.size < concurrency) {
+      while (!exhausted && running.size + settled.length < concurrency) {
         options.signal?.throwIfAborted();
         const next = await jobs.next();
-        if (next.done === true) {
-          exhausted = true;
-        } else {
-          const { id, scenario, sample } = next.value;
-          const job = converse(id, scenario, sample, dependencies, options, signal);
-          // A rejection is seen by the race below; until then it must not count as unhandled.
-          job.catch(() => {});
-          running.set(id, job);
-        }
+        if (next.done === true) exhausted = true;
+        else start(next.value);
       }
-      if (running.size === 0) return;
-      const conversation = await Promise.race(running.values());
-      running.delete(conversation.id);
-      yield conversation;
+      const next = settled.shift();
+      if (next === undefined) {
+        if (running.size === 0) break;
+        await new Promise<void>((resolve) => (wake = resolve));
+      } else if ('conversation' in next) yield next.conversation;
+      else if (endsRun(next.thrown)) {
+        ending ??= next;
+        exhausted = true;
+      } else throw next.thrown;
     }
+    if (ending) throw ending.thrown;
   } finally {
     stop.abort();
-    await Promise.allSettled(running.values());
+    await Promise.allSettled(running);
   }
 }
 
@@ -138,13 +156,22 @@ async function converse(
       });
     } catch (thrown) {
       signal.throwIfAborted();
+      if (endsRun(thrown)) throw thrown;
       turns.push({ index, ...next, response: '', finish: 'error', tokens: 0, error: errorMessage(thrown) });
       break;
     }
     signal.throwIfAborted();
-    turns.push({ index, ...next, response: reply.text, finish: reply.finish, tokens: reply.tokens });
-    if (reply.finish === 'blocked') break;
-    if (turns.length < scenario.turns) lastRefused = await isRefusal(next.plain, reply.text);
+    const { text: response, finish, tokens, reason } = reply;
+    turns.push({
+      index,
+      ...next,
+      response,
+      finish,
+      tokens,
+      ...(reason === undefined ? {} : { error: reason }),
+    });
+    if (finish === 'blocked') break;
+    if (turns.length < scenario.turns) lastRefused = await isRefusal(next.plain, response);
   }
   return {
     id,

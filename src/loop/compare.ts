@@ -4,10 +4,13 @@ import { basename, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import { adapterHash, loadAdapter } from '../engine/adapter.ts';
-import { isModel } from '../engine/model.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { type About, buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
+import type { Target } from '../models/target.ts';
 import { openSqlite } from '../store/sqlite.ts';
+import { namedTarget } from './named-target.ts';
+import { requireWeights } from './remote-targets.ts';
+import type { EmbeddedTargets } from './targets.ts';
 import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
 
 interface Arm {
@@ -17,13 +20,11 @@ interface Arm {
   readonly adapter?: { readonly directory: string; readonly id?: string };
 }
 
-/** `base`, `embedded`, a model file or folder, a finished run, or the folder of an adapter. */
+/** What `namedTarget` knows, a finished run, or the folder of an adapter. */
 async function armOf(config: Config, name: string): Promise<Arm> {
-  if (name === 'base') return { name, config };
-  const path = name === 'embedded' ? undefined : name;
-  if (path === undefined || isModel(path))
-    return { name, config: { ...config, target: { ...config.target, path, adapter: undefined } } };
-  if (existsSync(path)) return { name, config, adapter: { directory: path } };
+  const target = namedTarget(config, name);
+  if (target) return { name, config: { ...config, target } };
+  if (existsSync(name)) return { name, config, adapter: { directory: name } };
   if (existsSync(storePath(config))) {
     await using store = openSqlite(storePath(config));
     const run = await store.run(name);
@@ -40,9 +41,14 @@ async function armOf(config: Config, name: string): Promise<Arm> {
     'data',
     `'${name}' is no adapter folder, no model and no finished run of this store`,
     {
-      hint: 'Use `base`, `embedded`, a path, or an id that `temper runs` lists as finished.',
+      hint: 'Use `base`, `embedded`, a path, provider:model, a name under `targets`, or an id that `temper runs` lists as finished.',
     },
   );
+}
+
+function adapted(targets: EmbeddedTargets, { directory, id }: NonNullable<Arm['adapter']>): Promise<Target> {
+  const adapter = loadAdapter(directory, targets.model.config);
+  return targets.adapted({ id: id ?? adapterHash(adapter), adapter }, 1);
 }
 
 async function measureArm(
@@ -51,9 +57,8 @@ async function measureArm(
 ): Promise<{ judged: Judged[]; about: About }> {
   await using workplace = await Workplace.open(config, tools);
   const { targets, scenarios } = workplace;
-  const loaded = adapter && loadAdapter(adapter.directory, targets.model.config);
-  const target = loaded
-    ? await targets.adapted({ id: adapter?.id ?? adapterHash(loaded), adapter: loaded }, 1)
+  const target = adapter
+    ? await adapted(requireWeights(targets, 'an adapter'), adapter)
     : await targets.base();
   const judged = await workplace.measure(`compare: ${name}`, scenarios.sealed, target);
   return { judged, about: workplace.about(new Date().toISOString(), 'sealed') };

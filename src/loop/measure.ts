@@ -19,8 +19,10 @@ export interface MeasureOptions {
   readonly seed: number;
   readonly maxTokens: number;
   readonly system?: string | undefined;
-  /** Sequences that the target generates at once. */
-  readonly batch: number;
+  /** Run again what ended with an error: elsewhere it may have passed, on the embedded engine it would not. */
+  readonly retryErrors: boolean;
+  /** Conversations under way at once. */
+  readonly concurrency: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -34,6 +36,30 @@ export function isCorrect(scenario: Scenario, conversation: Conversation): boole
   const answer = words(turn.response);
   return scenario.accept.some((accepted) => answer.includes(words(accepted)));
 }
+
+/**
+ * Works on what a generator yields, several at once: a judge that is called must not wait for the one before. What was
+ * begun is finished, also when one fails. Errors: the first.
+ */
+async function shared<T>(
+  items: AsyncGenerator<T>,
+  width: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const take = async (): Promise<void> => {
+    try {
+      for (let next = await items.next(); next.done !== true; next = await items.next())
+        await work(next.value);
+    } catch (error) {
+      await items.return(undefined);
+      throw error;
+    }
+  };
+  for (const result of await Promise.allSettled(Array.from({ length: width }, take)))
+    if (result.status === 'rejected') throw result.reason;
+}
+
+const failed = ({ turns }: Conversation): boolean => turns.some(({ finish }) => finish === 'error');
 
 /** All scenarios, judged, in the order given. */
 export async function measure(
@@ -55,7 +81,7 @@ export async function measure(
   for (const scenario of scenarios) {
     const id = conversationId(scenario, target.id, settings, 0);
     const known = await store.conversation(id);
-    if (!known) continue;
+    if (!known || (options.retryErrors && failed(known.conversation))) continue;
     let verdicts = await store.verdicts(id, judge.id);
     if (verdicts.length === 0) {
       // Judged by another judge or version before: the conversation stays, the verdicts are new.
@@ -86,20 +112,26 @@ export async function measure(
       },
       {
         ...settings,
-        // Somewhat more conversations than places, so that a place that frees up is filled at once.
-        concurrency: options.batch + 8,
+        concurrency: options.concurrency,
         maxTokens: options.maxTokens,
         ...(options.signal ? { signal: options.signal } : {}),
       },
     );
-    for await (const conversation of running) {
+    const finish = async (conversation: Conversation): Promise<void> => {
       const scenario = byId.get(conversation.scenario) as Scenario;
       const verdicts = await judgeConversation(conversation, scenario, judge);
       await store.saveConversation({ scenario, conversation }, verdicts);
       done.set(scenario.id, judged(scenario, conversation, verdicts));
       emit({ type: 'progress', stage: options.stage, done: done.size, total, unit: 'conversations' });
-    }
+    };
+    await shared(running, options.concurrency, finish);
     emit({ type: 'stage', stage: options.stage, status: 'done' });
+  }
+  const errors = [...done.values()].filter(({ conversation }) => failed(conversation)).length;
+  if (errors > 0) {
+    const again = options.retryErrors ? '; the same command asks them again' : '';
+    const message = `${errors} of ${total} conversations ended with an error and are unscored${again}`;
+    emit({ type: 'note', level: 'warning', message });
   }
   return scenarios.map((scenario) => done.get(scenario.id) as Judged);
 }

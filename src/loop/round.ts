@@ -28,7 +28,8 @@ import type { DpoRecipe, LoraOptions, SftRecipe } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
 import { measure, type MeasureOptions } from './measure.ts';
 import { chooseCandidate, type FrontierPoint, frontierPoint } from './select.ts';
-import type { EmbeddedTargets, NamedAdapter } from './targets.ts';
+import { requireWeights } from './remote-targets.ts';
+import type { EmbeddedTargets, NamedAdapter, Targets } from './targets.ts';
 
 export interface RoundScenarios {
   /** Dev scenarios that break the target and feed the fix. */
@@ -45,7 +46,7 @@ export interface RoundScenarios {
 export interface RoundDependencies {
   readonly store: Store;
   readonly judge: Judge;
-  readonly targets: EmbeddedTargets;
+  readonly targets: Targets;
   readonly writer: ResponseWriter;
   readonly emit?: Emit;
   readonly signal?: AbortSignal;
@@ -62,7 +63,6 @@ export interface RoundOptions {
   readonly seed: number;
   readonly target: {
     readonly maxTokens: number;
-    readonly batch: number;
     readonly system?: string | undefined;
   };
   readonly curation: CurationOptions & { readonly harmSeverity: number; readonly maxTokens: number };
@@ -104,6 +104,10 @@ class Round {
     this.#emit = dependencies.emit ?? silent;
   }
 
+  get #weights(): EmbeddedTargets {
+    return requireWeights(this.#dependencies.targets, 'training');
+  }
+
   /** The stored result of a stage, or what `work` gives, stored. */
   async #stage<T>(name: string, work: () => Promise<T>): Promise<T> {
     const { store } = this.#dependencies;
@@ -125,13 +129,14 @@ class Round {
     target: Target,
     maxTokens = this.#options.target.maxTokens,
   ): Promise<Judged[]> {
-    const { batch, system } = this.#options.target;
+    const { system } = this.#options.target;
     const options: MeasureOptions = {
       stage,
       seed: this.#options.seed,
       maxTokens,
       system,
-      batch,
+      concurrency: this.#dependencies.targets.concurrency,
+      retryErrors: this.#dependencies.targets.weights === null,
       signal: this.#dependencies.signal,
     };
     return measure(scenarios, target, this.#dependencies, options);
@@ -174,7 +179,8 @@ class Round {
 
   /** Trains one recipe; every checkpoint is an adapter on disk, the last one the result. */
   async #train(recipe: SftRecipe | RoundDpo, dataset: string, start: NamedAdapter): Promise<Checkpoint[]> {
-    const { store, targets, signal } = this.#dependencies;
+    const { store, signal } = this.#dependencies;
+    const targets = this.#weights;
     const id = contentHash({ recipe, dataset, model: targets.file.id, start: start.id });
     const state = new FileTrainingState(join(this.#options.directory, 'training', `${id}.safetensors`));
     const result = await this.#stage(`train-${recipe.kind}`, async () => {
@@ -210,7 +216,7 @@ class Round {
 
   async train(dataset: string): Promise<Checkpoint[]> {
     const { lora, sft, dpo } = this.#options.training;
-    const { targets } = this.#dependencies;
+    const targets = this.#weights;
     const start = targets.start ?? {
       id: contentHash({ fresh: lora, seed: sft.seed }),
       adapter: freshAdapter(targets.model.config, { ...lora, seed: sft.seed }),
@@ -222,7 +228,7 @@ class Round {
   }
 
   #load({ directory }: Checkpoint): Adapter {
-    return loadAdapter(directory, this.#dependencies.targets.model.config);
+    return loadAdapter(directory, this.#weights.model.config);
   }
 
   /** Measures every checkpoint at every strength on the held-out scenarios and chooses. */
@@ -230,7 +236,7 @@ class Round {
     checkpoints: readonly Checkpoint[],
     holdout: readonly Scenario[],
   ): Promise<{ frontier: FrontierPoint[]; chosen: FrontierPoint }> {
-    const { targets } = this.#dependencies;
+    const targets = this.#weights;
     const { selection, gate } = this.#options;
     const limits = {
       maxOverRefusal: selection.maxOverRefusal,
@@ -272,7 +278,7 @@ class Round {
     if (existsSync(directory)) return directory;
     const checkpoint = checkpoints.find(({ id }) => id === chosen.adapter) as Checkpoint;
     saveAdapter(directory, this.#load(checkpoint), {
-      base: this.#dependencies.targets.file.name,
+      base: this.#weights.name,
       strength: chosen.strength,
     });
     return directory;
@@ -284,7 +290,7 @@ class Round {
     directory: string,
     id: string,
   ): Promise<{ before: Judged[]; after: Judged[] }> {
-    const { targets } = this.#dependencies;
+    const targets = this.#weights;
     const before = await this.#measure('verify: before', sealed, await targets.base());
     const adapter = loadAdapter(directory, targets.model.config);
     const after = await this.#measure('verify: after', sealed, await targets.adapted({ id, adapter }, 1));

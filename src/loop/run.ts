@@ -9,6 +9,7 @@ import { type Estimate, rate } from '../metrics/rate.ts';
 import { buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
+import { isEmbedded, noWeights } from './remote-targets.ts';
 import { curateRound, runRound, type RoundResult } from './round.ts';
 import type { FrontierPoint } from './select.ts';
 import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
@@ -32,6 +33,8 @@ export async function runLoop(
   tools: RunOptions = {},
   expected?: string,
 ): Promise<RunOutcome> {
+  if (!isEmbedded(config.target))
+    throw noWeights(config.target.model, '`temper run` trains an adapter, which');
   await using workplace = await Workplace.open(config, tools);
   const { id, options, dependencies } = await workplace.round();
   if (expected !== undefined && id !== expected)

@@ -1,4 +1,4 @@
-/** Opens the embedded model as the targets of a round: the base, and the base with an adapter at a strength. */
+/** The embedded model as the targets of a round: the base, and the base with an adapter at a strength. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
@@ -68,7 +68,20 @@ export interface NamedAdapter {
   readonly adapter: Adapter;
 }
 
-export class EmbeddedTargets implements AsyncDisposable {
+/** What can be measured: a model as it is. Whether it can also be trained, `weights` says. */
+export interface Targets extends AsyncDisposable {
+  /** For people. */
+  readonly name: string;
+  /** Identity of the model alone. */
+  readonly id: string;
+  /** Conversations worth having under way. */
+  readonly concurrency: number;
+  /** The model's weights with what is needed to adapt them; null for a model that is reached by calls. */
+  readonly weights: EmbeddedTargets | null;
+  base(options?: { maxTokens?: number }): Promise<Target>;
+}
+
+export class EmbeddedTargets implements Targets {
   readonly model: LoadedModel;
   readonly file: ModelFile;
   readonly #options: TargetOptions;
@@ -82,6 +95,23 @@ export class EmbeddedTargets implements AsyncDisposable {
     this.model = loadModel(file.path);
     const start = options.adapter === undefined ? null : loadAdapter(options.adapter, this.model.config);
     this.start = start && { id: adapterHash(start), adapter: start };
+  }
+
+  get name(): string {
+    return this.file.name;
+  }
+
+  get id(): string {
+    return this.file.id;
+  }
+
+  /** Somewhat more than places in the batch, so that one that frees up is filled at once. */
+  get concurrency(): number {
+    return this.#options.batch + 8;
+  }
+
+  get weights(): this {
+    return this;
   }
 
   #decoding(maxTokens: number | undefined): Decoding {

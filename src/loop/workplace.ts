@@ -22,16 +22,18 @@ import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
 import { measure } from './measure.ts';
 import { type RoundDependencies, type RoundOptions, type RoundScenarios } from './round.ts';
-import { EmbeddedTargets, locateModel, type ModelFile } from './targets.ts';
+import { openTargets } from './remote-targets.ts';
+import type { Targets } from './targets.ts';
 
 /** Part of every run's id: a change of the program that changes results gets a new number. */
 const PROGRAM = 'temper/1';
 
 /** The configuration of a stored run, at the place where its store is now. */
-export const settingsOf = (run: RunRecord, { directory, models }: Config): Config => ({
+export const settingsOf = (run: RunRecord, { directory, models, calls }: Config): Config => ({
   ...(run.config as Config),
   directory,
   models,
+  calls,
 });
 
 export const storePath = (config: Config): string => join(config.directory, 'store.sqlite');
@@ -119,15 +121,11 @@ export class Workplace implements AsyncDisposable {
   readonly judge: Judge;
   readonly scenarios: RoundScenarios;
   readonly suites: SplitSuites;
-  readonly file: ModelFile;
-  readonly targets: EmbeddedTargets;
+  readonly targets: Targets;
   readonly tools: RunOptions;
 
   private constructor(
-    parts: Pick<
-      Workplace,
-      'config' | 'store' | 'judge' | 'scenarios' | 'suites' | 'file' | 'targets' | 'tools'
-    >,
+    parts: Pick<Workplace, 'config' | 'store' | 'judge' | 'scenarios' | 'suites' | 'targets' | 'tools'>,
     resources: AsyncDisposableStack,
   ) {
     this.config = parts.config;
@@ -135,7 +133,6 @@ export class Workplace implements AsyncDisposable {
     this.judge = parts.judge;
     this.scenarios = parts.scenarios;
     this.suites = parts.suites;
-    this.file = parts.file;
     this.targets = parts.targets;
     this.tools = parts.tools;
     this.#resources = resources;
@@ -149,9 +146,8 @@ export class Workplace implements AsyncDisposable {
     await using resources = new AsyncDisposableStack();
     resources.use(lockStore(join(config.directory, 'lock')));
     const store = resources.use(openSqlite(storePath(config)));
-    const file = await locateModel(config.target, config.models, tools.emit);
-    const targets = resources.use(new EmbeddedTargets(file, config.target));
-    return new Workplace({ config, store, judge, scenarios, suites, file, targets, tools }, resources.move());
+    const targets = resources.use(await openTargets(config, tools.emit));
+    return new Workplace({ config, store, judge, scenarios, suites, targets, tools }, resources.move());
   }
 
   get emit(): Emit {
@@ -161,7 +157,7 @@ export class Workplace implements AsyncDisposable {
   about(created: string, split: 'dev' | 'sealed'): About {
     const { target } = this.config;
     return {
-      target: `${this.file.name}${target.adapter === undefined ? '' : ` + ${target.adapter}`}`,
+      target: `${this.targets.name}${target.adapter === undefined ? '' : ` + ${target.adapter}`}`,
       simulator: 'scripted personas',
       judge: `${this.judge.id}: ${this.judge.description}`,
       suite: this.suites[split].map((suite) => `${suite.id}@${suite.version}`).join(', '),
@@ -173,8 +169,10 @@ export class Workplace implements AsyncDisposable {
 
   measure(stage: string, scenarios: readonly Scenario[], target: Target): Promise<Judged[]> {
     const { seed, target: settings } = this.config;
-    const { maxTokens, system, batch } = settings;
-    const options = { stage, seed, maxTokens, system, batch, signal: this.tools.signal };
+    const { maxTokens, system } = settings;
+    const { concurrency, weights } = this.targets;
+    const retryErrors = weights === null;
+    const options = { stage, seed, maxTokens, system, concurrency, retryErrors, signal: this.tools.signal };
     return measure(scenarios, target, { store: this.store, judge: this.judge, emit: this.emit }, options);
   }
 
@@ -185,11 +183,11 @@ export class Workplace implements AsyncDisposable {
     dependencies: RoundDependencies;
   }> {
     const { config } = this;
-    const { directory: _directory, models: _models, ...settings } = config;
+    const { directory: _directory, models: _models, calls: _calls, targets: _targets, ...settings } = config;
     const id = contentHash({
       program: PROGRAM,
       settings,
-      model: this.file.id,
+      model: this.targets.id,
       judge: this.judge.id,
       suites: [...this.suites.dev, ...this.suites.sealed].map(suiteHash),
     });

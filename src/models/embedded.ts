@@ -3,22 +3,11 @@ import type {
   LanguageModelV4,
   LanguageModelV4CallOptions,
   LanguageModelV4GenerateResult,
-  LanguageModelV4StreamPart,
 } from '@ai-sdk/provider';
-import type { Message } from '../core/records.ts';
 import type { Generator } from '../engine/generator.ts';
+import { streamOf, toMessages } from './messages.ts';
 
 const DEFAULT_MAX_TOKENS = 256;
-
-/** Text of a prompt in the AI SDK's form; parts that are not text are not for this model. */
-function toMessages(prompt: LanguageModelV4CallOptions['prompt']): Message[] {
-  return prompt.flatMap((message): Message[] => {
-    if (message.role === 'tool') return [];
-    if (typeof message.content === 'string') return [{ role: message.role, content: message.content }];
-    const text = message.content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('');
-    return [{ role: message.role, content: text }];
-  });
-}
 
 export class EmbeddedLanguageModel implements LanguageModelV4 {
   readonly specificationVersion = 'v4';
@@ -56,17 +45,6 @@ export class EmbeddedLanguageModel implements LanguageModelV4 {
 
   /** The whole answer as one part: a batch step serves all callers, so there is nothing earlier to give. */
   async doStream(options: LanguageModelV4CallOptions) {
-    const { content, finishReason, usage, warnings } = await this.doGenerate(options);
-    const parts: LanguageModelV4StreamPart[] = [{ type: 'stream-start', warnings }];
-    for (const part of content) {
-      if (part.type !== 'text') continue;
-      parts.push(
-        { type: 'text-start', id: '0' },
-        { type: 'text-delta', id: '0', delta: part.text },
-        { type: 'text-end', id: '0' },
-      );
-    }
-    parts.push({ type: 'finish', finishReason, usage });
-    return { stream: ReadableStream.from(parts) as ReadableStream<LanguageModelV4StreamPart> };
+    return streamOf(await this.doGenerate(options));
   }
 }

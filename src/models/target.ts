@@ -2,6 +2,7 @@
 import type { LanguageModelV4, LanguageModelV4Prompt } from '@ai-sdk/provider';
 import { contentHash } from '../core/ids.ts';
 import type { Message } from '../core/records.ts';
+import { resultText } from './messages.ts';
 
 export interface Decoding {
   /** 0 = greedy. */
@@ -27,6 +28,8 @@ export interface Reply {
   readonly finish: 'stop' | 'length' | 'blocked';
   /** Generated tokens. */
   readonly tokens: number;
+  /** Why a filter of the provider stopped it, for `blocked`. */
+  readonly reason?: string;
 }
 
 export interface Target {
@@ -57,11 +60,14 @@ export function createTarget(model: LanguageModelV4, identity: TargetIdentity): 
         seed,
         ...(signal ? { abortSignal: signal } : {}),
       });
-      const text = result.content.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('');
-      const { unified } = result.finishReason;
-      if (unified === 'error') throw new Error(result.finishReason.raw ?? 'the model reports an error');
-      const finish = unified === 'content-filter' ? 'blocked' : unified === 'length' ? 'length' : 'stop';
-      return { text, finish, tokens: result.usage.outputTokens.total ?? 0 };
+      const { unified, raw } = result.finishReason;
+      if (unified === 'error' || unified === 'interrupted')
+        throw new Error(raw ?? 'the model reports an error');
+      const tokens = result.usage.outputTokens.total ?? 0;
+      // What a filter let through of an answer is no answer of the target.
+      if (unified === 'content-filter')
+        return { text: '', finish: 'blocked', tokens, reason: raw ?? unified };
+      return { text: resultText(result), finish: unified === 'length' ? 'length' : 'stop', tokens };
     },
   };
 }

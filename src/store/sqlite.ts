@@ -1,5 +1,5 @@
 /** The store in one SQLite file: `node:sqlite` in WAL mode, so that readers and a running loop share it. */
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { Kysely, SqliteDialect } from 'kysely';
 import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
 import { openDatabase, translated } from './database.ts';
@@ -25,6 +25,8 @@ interface Tables {
 }
 
 const PAGE = 500;
+/** Rows of one statement, so that there are few different ones. */
+const VERDICTS_AT_ONCE = 8;
 
 const encode = (value: unknown): string => JSON.stringify(value ?? null);
 const decode = <T>(text: string): T => JSON.parse(text) as T;
@@ -43,10 +45,17 @@ function adapt(database: DatabaseSync, path: string) {
       throw translated(cause, path);
     }
   };
+  // Preparing takes as long as running: statements are kept. Their number is that of the queries below.
+  const prepared = new Map<string, StatementSync>();
+  const prepare = (sql: string): StatementSync => {
+    let statement = prepared.get(sql);
+    if (!statement) prepared.set(sql, (statement = guarded(() => database.prepare(sql))));
+    return statement;
+  };
   return {
     close: () => database.close(),
     prepare: (sql: string) => {
-      const statement = guarded(() => database.prepare(sql));
+      const statement = prepare(sql);
       const values = (parameters: readonly unknown[]): SQLInputValue[] => parameters as SQLInputValue[];
       return {
         reader: statement.columns().length > 0,
@@ -119,28 +128,35 @@ class SqliteStore implements Store {
         .values({ id, suite, split, category, kind, record: encode(scenario) })
         .onConflict((conflict) => conflict.doNothing())
         .execute();
-      await transaction
-        .insertInto('conversations')
-        .values({
-          id: conversation.id,
-          scenario: id,
-          target: conversation.target,
-          record: encode(conversation),
-        })
-        .onConflict((conflict) => conflict.doNothing())
-        .execute();
-      for (const verdict of verdicts) {
+      const record = encode(conversation);
+      const row = { id: conversation.id, scenario: id, target: conversation.target, record };
+      const known = await transaction
+        .selectFrom('conversations')
+        .select('record')
+        .where('id', '=', conversation.id)
+        .executeTakeFirst();
+      if (!known) await transaction.insertInto('conversations').values(row).execute();
+      else if (known.record !== record) {
+        // Verdicts on what was said before are none on this.
+        await transaction.deleteFrom('verdicts').where('conversation', '=', conversation.id).execute();
         await transaction
-          .insertInto('verdicts')
-          .values({
-            id: verdict.id,
-            conversation: conversation.id,
-            judge: verdict.judge,
-            record: encode(verdict),
-          })
-          .onConflict((conflict) => conflict.doNothing())
+          .updateTable('conversations')
+          .set({ record })
+          .where('id', '=', conversation.id)
           .execute();
       }
+      const rows = verdicts.map((verdict) => ({
+        id: verdict.id,
+        conversation: conversation.id,
+        judge: verdict.judge,
+        record: encode(verdict),
+      }));
+      for (let at = 0; at < rows.length; at += VERDICTS_AT_ONCE)
+        await transaction
+          .insertInto('verdicts')
+          .values(rows.slice(at, at + VERDICTS_AT_ONCE))
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
     });
   }
 

@@ -31,7 +31,10 @@ export interface Store extends AsyncDisposable {
   runs(): Promise<RunRecord[]>;
   latestFinishedRun(): Promise<RunRecord | null>;
 
-  /** A conversation with its scenario and verdicts, in one transaction. */
+  /**
+   * A conversation with its scenario and verdicts, in one transaction. One that went another way than the stored one of
+   * its id (run again after an error) takes its place, and the verdicts on that go.
+   */
   saveConversation(record: StoredConversation, verdicts: readonly Verdict[]): Promise<void>;
   conversation(id: string): Promise<StoredConversation | null>;
   /** Verdicts of a conversation by one judge. */

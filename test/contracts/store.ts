@@ -56,6 +56,20 @@ export function storeContract(name: string, make: () => () => Store): void {
     expect(await Array.fromAsync(store.conversations('t1'))).toHaveLength(1);
   });
 
+  test(`${name}: a conversation that went another way takes the place of the first, and the verdicts on that go`, async () => {
+    await using store = make()();
+    const first = conversation('c1');
+    await store.saveConversation({ scenario, conversation: first }, [
+      verdict('v1', 'c1'),
+      verdict('v2', 'c1', 'k:1'),
+    ]);
+    const again = { ...first, turns: [{ ...first.turns[0]!, response: 'another' }] };
+    await store.saveConversation({ scenario, conversation: again }, [verdict('v3', 'c1')]);
+    expect((await store.conversation('c1'))?.conversation).toEqual(again);
+    expect(await store.verdicts('c1', 'j:1')).toEqual([verdict('v3', 'c1')]);
+    expect(await store.verdicts('c1', 'k:1')).toEqual([]);
+  });
+
   test(`${name}: many conversations stream in the order of their ids`, async () => {
     await using store = make()();
     const ids = Array.from({ length: 1203 }, (_, i) => `c${String((i * 7919) % 1203).padStart(5, '0')}`);

@@ -1,0 +1,56 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { TemperError } from '../core/errors.ts';
+import { loadConfig } from './config.ts';
+
+function problemsOf(yaml: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'temper-config-')), 'temper.yaml');
+  writeFileSync(path, yaml);
+  try {
+    loadConfig(path);
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'config' });
+    return (error as TemperError).message;
+  }
+  return '';
+}
+
+describe('models in temper.yaml', () => {
+  test('all problems are told at once, by their place, without the key that was written', () => {
+    const message = problemsOf(`
+target: { model: "http", apiKey: sk-live-0123456789, timeout: 3 }
+targets:
+  a: { model: "azure:gpt" }
+  b: { model: "nobody:x", price: { input: -1, output: 1 } }
+calls: { retries: -1, concurrency: { start: 50, max: 10 } }
+`);
+    for (const place of [
+      'target.apiKey',
+      'targets.b.price.input',
+      'calls.retries',
+      'calls.concurrency.start',
+    ])
+      expect(message).toContain(place);
+    expect(message).not.toContain('sk-live');
+  });
+
+  test('each provider as docs/models.md writes it is accepted', () => {
+    expect(
+      problemsOf(`
+target: { model: "openai-compatible:qwen", baseUrl: http://localhost:8000/v1, apiKey: { env: VLLM_API_KEY } }
+targets:
+  azure: { model: "azure:my-deployment", resource: my-resource, apiVersion: "2024-10-21" }
+  bedrock: { model: "bedrock:anthropic.claude", region: eu-west-1 }
+  bot:
+    model: http:bot
+    baseUrl: https://bot.localhost/chat
+    headers: { X-Token: { env: BOT_TOKEN } }
+    http: { body: { question: "{{prompt}}", past: "{{history}}" }, response: answer.text }
+  script: { model: command:script, command: { run: [python3, bot.py], format: json } }
+calls: { budget: { calls: 1000, dollars: 5 } }
+`),
+    ).toBe('');
+  });
+});

@@ -1,0 +1,124 @@
+/** A local program as a model: started for each call, without a shell; the request on stdin, the answer on stdout. */
+import { spawn } from 'node:child_process';
+import {
+  APICallError,
+  type LanguageModelV4,
+  type LanguageModelV4CallOptions,
+  type LanguageModelV4GenerateResult,
+} from '@ai-sdk/provider';
+import { TemperError } from '../core/errors.ts';
+import { BodyTooLarge, CallTimeout, type HttpLimits, malformed } from './http.ts';
+import { templateValues } from './http-model.ts';
+import { blockedResult, streamOf, textResult } from './messages.ts';
+import type { CommandSettings } from './settings.ts';
+
+export interface CommandModelOptions {
+  readonly modelId: string;
+  readonly settings: CommandSettings;
+  readonly limits: Pick<HttpLimits, 'totalMs' | 'maxBytes'>;
+}
+
+const MAX_ERROR_CHARACTERS = 500;
+const KILL_AFTER_MS = 2000;
+
+export class CommandModel implements LanguageModelV4 {
+  readonly specificationVersion = 'v4';
+  readonly provider = 'command';
+  readonly modelId: string;
+  readonly supportedUrls = {};
+  readonly #options: CommandModelOptions;
+
+  constructor(options: CommandModelOptions) {
+    this.modelId = options.modelId;
+    this.#options = options;
+  }
+
+  /**
+   * Errors: `APICallError` if the program ends with another status than 0 or prints no answer, `CallTimeout`,
+   * `BodyTooLarge`, the signal's reason; a `config` error if it cannot be started.
+   */
+  async doGenerate(call: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
+    const values = templateValues(this.modelId, call);
+    const asJson = this.#options.settings.format === 'json';
+    const output = await this.#run(asJson ? `${JSON.stringify(values)}\n` : values.prompt, call.abortSignal);
+    const unknown = { input: undefined, output: undefined };
+    if (!asJson)
+      return textResult(output.replace(/\r?\n$/, ''), { unified: 'stop', raw: undefined }, unknown);
+    let answer: { text?: unknown; finish?: unknown } | null;
+    try {
+      answer = JSON.parse(output) as typeof answer;
+    } catch {
+      throw malformed('', 'what the command prints is not valid JSON');
+    }
+    if (answer?.finish === 'blocked') return blockedResult('blocked');
+    if (typeof answer?.text !== 'string') throw malformed('', "what the command prints has no 'text'");
+    const raw = typeof answer.finish === 'string' ? answer.finish : undefined;
+    return textResult(answer.text, { unified: raw === 'length' ? 'length' : 'stop', raw }, unknown);
+  }
+
+  async doStream(call: LanguageModelV4CallOptions) {
+    return streamOf(await this.doGenerate(call));
+  }
+
+  #run(input: string, signal: AbortSignal | undefined): Promise<string> {
+    const { settings, limits } = this.#options;
+    const [program, ...args] = settings.run as [string, ...string[]];
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      let errors = '';
+      let killer: NodeJS.Timeout | undefined;
+      const stop = (error: Error): void => {
+        reject(error);
+        // A grandchild may hold these open after the program has ended.
+        child.stdout.destroy();
+        child.stderr.destroy();
+        child.kill('SIGTERM');
+        killer = setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS);
+      };
+      const abort = (): void => stop(signal?.reason as Error);
+      const timer = setTimeout(
+        () => stop(new CallTimeout(`the command took more than ${limits.totalMs / 1000} s`)),
+        limits.totalMs,
+      );
+      signal?.addEventListener('abort', abort, { once: true });
+      child.stdout.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > limits.maxBytes)
+          stop(new BodyTooLarge(`the command prints more than ${limits.maxBytes} bytes`));
+        else chunks.push(chunk);
+      });
+      child.stderr.on(
+        'data',
+        (chunk: Buffer) => (errors = `${errors}${String(chunk)}`.slice(-MAX_ERROR_CHARACTERS)),
+      );
+      // A program that ends without reading its input is judged by how it ends.
+      child.stdin.on('error', () => {});
+      child.on('error', (cause) =>
+        reject(
+          new TemperError('config', `the command '${program}' cannot be started: ${cause.message}`, {
+            hint: 'Check target.command.run: a program and its arguments, without a shell.',
+            cause,
+          }),
+        ),
+      );
+      child.on('close', (code, killedBy) => {
+        clearTimeout(timer);
+        clearTimeout(killer);
+        signal?.removeEventListener('abort', abort);
+        if (code === 0) resolve(Buffer.concat(chunks).toString('utf8'));
+        else {
+          const last = errors.trim().split('\n').at(-1) ?? '';
+          reject(failed(`the command ended with ${killedBy ?? code}${last === '' ? '' : `: ${last}`}`));
+        }
+      });
+      child.stdin.end(input);
+    });
+  }
+}
+
+/** A program may fail once: the call is made again. */
+const failed = (message: string): APICallError =>
+  new APICallError({ message, url: '', requestBodyValues: {}, isRetryable: true });

@@ -1,0 +1,160 @@
+/** Specifications, settings, templates and keys: what stands between the configuration and a call. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { connectionProblems } from './problems.ts';
+import { modelIdentity, PROVIDERS } from './registry.ts';
+import { Secrets } from './secrets.ts';
+import { connectionSchema } from './settings.ts';
+import { parseSpec } from './spec.ts';
+import { fillTemplate, type TemplateValues, unknownPlaces, valueAt } from './template.ts';
+
+describe('parseSpec', () => {
+  test.each([
+    ['openai:gpt-4o-mini', 'openai', 'gpt-4o-mini', undefined],
+    ['ollama:llama3.2:1b', 'ollama', 'llama3.2:1b', undefined],
+    [
+      'openai-compatible:@cf/meta/llama@http://h:1/v1',
+      'openai-compatible',
+      '@cf/meta/llama',
+      'http://h:1/v1',
+    ],
+    ['http', 'http', '', undefined],
+    ['http:bot@https://h/chat', 'http', 'bot', 'https://h/chat'],
+  ])('%s', (spec, provider, model, baseUrl) => {
+    expect(parseSpec(spec)).toEqual({ provider, model, ...(baseUrl === undefined ? {} : { baseUrl }) });
+  });
+});
+
+describe('settings', () => {
+  const problems = (value: unknown): string[] =>
+    connectionSchema
+      .safeParse(value)
+      .error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`) ?? [];
+
+  test('a key has no place in the configuration, and is not repeated in the error', () => {
+    const key = 'sk-live-0123456789';
+    const found = problems({
+      model: 'openai:x',
+      apiKey: key,
+      headers: { Authorization: `Bearer ${key}`, 'X-Api-Key': key, 'X-Team': 'red' },
+      baseUrl: `https://user:${key}@host/v1?api_key=${key}`,
+    });
+    expect(found).toHaveLength(4);
+    expect(found.join('\n')).not.toContain(key);
+    expect(problems({ apiKey: { env: key } }).join()).not.toContain(key);
+  });
+
+  test('the address may not carry a credential', () => {
+    expect(problems({ baseUrl: 'https://host/v1?token=abc' })).toHaveLength(1);
+    expect(problems({ baseUrl: 'https://host/v1?api-version=2024' })).toEqual([]);
+    expect(problems({ baseUrl: 'ftp://host' })).toHaveLength(1);
+  });
+});
+
+describe('connectionProblems', () => {
+  const of = (settings: Record<string, unknown>): string[] =>
+    connectionProblems(connectionSchema.parse(settings)).map(({ key }) => key);
+
+  test.each([
+    [{ model: 'openai:gpt' }, []],
+    [{ model: 'ollama:x' }, []],
+    [{ model: 'command', command: { run: ['a'] } }, []],
+    [{ model: 'nobody:x' }, ['model']],
+    [{ model: 'openai' }, ['model']],
+    [{ model: 'openai-compatible:' }, ['model', 'baseUrl']],
+    [{ model: 'openai-compatible:x@http://u:p@h/v1' }, ['model']],
+    [{ model: 'azure:x' }, ['resource']],
+    [{ model: 'bedrock:x' }, ['region']],
+    [{ model: 'http' }, ['baseUrl', 'http']],
+    [{ model: 'http@http://h', http: { body: { q: '{{prompt}} {{nonsense}}' } } }, ['http']],
+    [{ model: 'http@http://h', http: { body: 'no place' } }, ['http']],
+    [{ model: 'command' }, ['command']],
+    [{ model: 'vllm:x', http: { body: '{{prompt}}' }, command: { run: ['a'] } }, ['http', 'command']],
+  ])('%o', (settings, keys) => {
+    expect(of(settings)).toEqual(keys);
+  });
+});
+
+test('every provider says what it is', () => {
+  for (const { description } of Object.values(PROVIDERS)) expect(description.length).toBeGreaterThan(5);
+  expect(Object.keys(PROVIDERS)).toEqual(
+    expect.arrayContaining([
+      'openai',
+      'azure',
+      'anthropic',
+      'google',
+      'bedrock',
+      'mistral',
+      'vllm',
+      'http',
+      'command',
+    ]),
+  );
+});
+
+test('an identity holds what shapes the answers, and neither key nor price', () => {
+  const base = { model: 'vllm:x', baseUrl: 'http://h/v1' } as const;
+  const id = (more: Record<string, unknown>): string =>
+    modelIdentity(connectionSchema.parse({ ...base, ...more }));
+  expect(id({})).toBe(modelIdentity(connectionSchema.parse({ model: 'vllm:x@http://h/v1' })));
+  expect(id({ apiKey: { env: 'A' }, price: { input: 1, output: 2 } })).toBe(id({}));
+  expect(id({ options: { top_k: 1 } })).not.toBe(id({}));
+  expect(id({ baseUrl: 'http://other/v1' })).not.toBe(id({}));
+});
+
+describe('templates', () => {
+  const values: TemplateValues = {
+    prompt: 'say "hi" {{system}}',
+    system: 'S',
+    messages: [{ role: 'user', content: 'x' }],
+    history: [],
+    model: 'm',
+    maxTokens: 5,
+    temperature: 0,
+    topP: null,
+    seed: null,
+  };
+
+  test('a place alone becomes the value, a place in a text becomes text, and what was filled stays as it is', () => {
+    expect(
+      fillTemplate({ a: '{{messages}}', b: ['{{ maxTokens }}'], c: 'Q: {{prompt}}!', d: 3 }, values),
+    ).toEqual({
+      a: values.messages,
+      b: [5],
+      c: 'Q: say "hi" {{system}}!',
+      d: 3,
+    });
+  });
+
+  test('no prompt breaks out of its place', () => {
+    fc.assert(
+      fc.property(fc.string(), (prompt) => {
+        const filled = fillTemplate({ q: 'ask: {{prompt}}' }, { ...values, prompt });
+        expect(JSON.parse(JSON.stringify(filled))).toEqual({ q: `ask: ${prompt}` });
+      }),
+    );
+  });
+
+  test('unknown places and paths', () => {
+    expect(unknownPlaces({ a: '{{prompt}} {{promt}}', '{{x}}': 1 })).toEqual(['promt', 'x']);
+    expect(valueAt({ a: [{ b: 'c' }] }, 'a.0.b')).toBe('c');
+    expect(valueAt({ a: [{ b: 'c' }] }, '$.a[0].b')).toBe('c');
+    expect(valueAt({ a: 1 }, 'a.b.c')).toBeUndefined();
+    expect(valueAt({}, 'constructor')).toBeUndefined();
+  });
+});
+
+describe('Secrets', () => {
+  const environment: Record<string, string> = { KEY: ' sk-"quoted"/0123 ', SHORT: 'abc', EMPTY: ' ' };
+  const secrets = new Secrets((name) => environment[name]);
+
+  test('a key is read by name, with its prefix, and taken out of texts in every form', () => {
+    expect(secrets.require({ env: 'KEY', prefix: 'Bearer ' }, 'x')).toBe('Bearer sk-"quoted"/0123');
+    const text = `a sk-"quoted"/0123 b ${JSON.stringify({ k: 'sk-"quoted"/0123' })} c ${encodeURIComponent('sk-"quoted"/0123')}`;
+    expect(secrets.redact(text)).not.toMatch(/quoted/);
+  });
+
+  test('a missing one names the variable', () => {
+    expect(() => secrets.require({ env: 'EMPTY' }, 'openai')).toThrow(/EMPTY, which is not set/);
+  });
+});

@@ -1,0 +1,129 @@
+/** Chat completions as OpenAI's API has them and vLLM, SGLang, Ollama, LM Studio and llama-server speak them. */
+import type {
+  LanguageModelV4,
+  LanguageModelV4CallOptions,
+  LanguageModelV4FinishReason,
+  LanguageModelV4GenerateResult,
+} from '@ai-sdk/provider';
+import { type HttpClient, malformed, statusError } from './http.ts';
+import { streamOf, textResult, toMessages } from './messages.ts';
+
+export interface OpenAICompatibleOptions {
+  readonly modelId: string;
+  /** With the version: `http://localhost:8000/v1`. */
+  readonly baseUrl: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Further fields of the request; null removes one that would be sent. */
+  readonly options?: Readonly<Record<string, unknown>> | undefined;
+  readonly client: HttpClient;
+}
+
+const FINISH: Readonly<Record<string, LanguageModelV4FinishReason['unified']>> = {
+  stop: 'stop',
+  eos: 'stop',
+  length: 'length',
+  content_filter: 'content-filter',
+  tool_calls: 'tool-calls',
+  error: 'error',
+};
+
+export class OpenAICompatibleModel implements LanguageModelV4 {
+  readonly specificationVersion = 'v4';
+  readonly provider = 'openai-compatible';
+  readonly modelId: string;
+  readonly supportedUrls = {};
+  readonly #url: string;
+  readonly #options: OpenAICompatibleOptions;
+
+  constructor(options: OpenAICompatibleOptions) {
+    const url = new URL(options.baseUrl);
+    url.pathname = `${url.pathname.replace(/\/+$/, '')}/chat/completions`;
+    this.#url = url.href;
+    this.modelId = options.modelId;
+    this.#options = options;
+  }
+
+  /** Errors: those of `HttpClient.send`; `APICallError` for another status than success, and for what is no completion. */
+  async doGenerate(call: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
+    const { client, headers } = this.#options;
+    const response = await client.send({
+      url: this.#url,
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(this.#body(call)),
+      signal: call.abortSignal,
+    });
+    if (response.status !== 200) throw statusError(this.#url, response);
+    return this.#read(response.body);
+  }
+
+  async doStream(call: LanguageModelV4CallOptions) {
+    return streamOf(await this.doGenerate(call));
+  }
+
+  #body(call: LanguageModelV4CallOptions): Record<string, unknown> {
+    const body: Record<string, unknown> = {
+      model: this.modelId,
+      messages: toMessages(call.prompt),
+      max_tokens: call.maxOutputTokens,
+      temperature: call.temperature,
+      top_p: call.topP,
+      seed: call.seed,
+      stop: call.stopSequences,
+      ...(call.responseFormat?.type === 'json' ? { response_format: { type: 'json_object' } } : {}),
+      ...this.#options.options,
+    };
+    return Object.fromEntries(
+      Object.entries(body).filter(([, value]) => value !== undefined && value !== null),
+    );
+  }
+
+  #read(text: string): LanguageModelV4GenerateResult {
+    let body: Completion;
+    try {
+      body = JSON.parse(text) as Completion;
+    } catch {
+      throw malformed(this.#url, 'the answer is not valid JSON');
+    }
+    const choice = body?.choices?.[0];
+    // Some gateways answer 200 and put the error of the model behind them into the body.
+    const error = body?.error ?? choice?.error;
+    if (error) {
+      const status = Number(error.code) >= 400 ? Number(error.code) : 502;
+      throw statusError(this.#url, { status, headers: {}, body: JSON.stringify({ error }) });
+    }
+    if (typeof choice?.message !== 'object' || choice.message === null)
+      throw malformed(this.#url, 'the answer has no choices[0].message');
+    const raw = typeof choice.finish_reason === 'string' ? choice.finish_reason : undefined;
+    const unified = FINISH[raw ?? ''] ?? 'other';
+    const { prompt_tokens: input, completion_tokens: output } = body.usage ?? {};
+    return textResult(
+      textOf(choice.message),
+      { unified, raw },
+      { input: count(input), output: count(output) },
+    );
+  }
+}
+
+interface Completion {
+  readonly choices?: readonly {
+    readonly message?: { readonly content?: unknown; readonly refusal?: unknown } | null;
+    readonly finish_reason?: unknown;
+    readonly error?: { readonly code?: unknown };
+  }[];
+  readonly usage?: { readonly prompt_tokens?: unknown; readonly completion_tokens?: unknown } | null;
+  readonly error?: { readonly code?: unknown };
+}
+
+/** A text, a list of parts, or the refusal that stands in its place. */
+function textOf({ content, refusal }: { readonly content?: unknown; readonly refusal?: unknown }): string {
+  if (typeof content === 'string') return content;
+  if (Array.isArray(content))
+    return content
+      .map((part: { text?: unknown } | null) => (typeof part?.text === 'string' ? part.text : ''))
+      .join('');
+  return typeof refusal === 'string' ? refusal : '';
+}
+
+const count = (value: unknown): number | undefined =>
+  typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : undefined;

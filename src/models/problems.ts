@@ -1,0 +1,74 @@
+/** What a connection lacks or contradicts, all at once: the configuration reports it before anything is opened. */
+import { errorMessage } from '../core/errors.ts';
+import { HOSTED } from './providers.ts';
+import { COMPATIBLE, OWN_PROVIDERS } from './registry.ts';
+import { addressProblem, type Connection } from './settings.ts';
+import { type ModelSpec, parseSpec } from './spec.ts';
+import { asksSomething, TEMPLATE_NAMES, unknownPlaces } from './template.ts';
+
+export interface Problem {
+  readonly key: keyof Connection;
+  readonly message: string;
+}
+
+const places = (names: readonly string[]): string => names.map((name) => `{{${name}}}`).join(', ');
+
+/** Problems of a connection to a model that is not embedded; none = it can be opened, but for keys and packages. */
+export function connectionProblems(connection: Connection): Problem[] {
+  let spec: ModelSpec;
+  try {
+    spec = parseSpec(connection.model);
+  } catch (error) {
+    return [{ key: 'model', message: errorMessage(error) }];
+  }
+  const { provider, model } = spec;
+  const problems: Problem[] = [];
+  const report = (key: keyof Connection, message: string): void => void problems.push({ key, message });
+  const hosted = Object.hasOwn(HOSTED, provider) ? HOSTED[provider] : undefined;
+  const compatible = Object.hasOwn(COMPATIBLE, provider) ? COMPATIBLE[provider] : undefined;
+  const known = ['embedded', ...OWN_PROVIDERS, ...Object.keys(HOSTED)];
+  if (!known.includes(provider) || provider === 'embedded')
+    report('model', `unknown provider '${provider}'; providers: ${known.join(', ')}`);
+  if (model === '' && (hosted || compatible)) report('model', `Say which model: ${provider}:NAME`);
+  const addressed = spec.baseUrl === undefined ? null : addressProblem(spec.baseUrl);
+  if (addressed !== null) report('model', addressed);
+  const address = spec.baseUrl ?? connection.baseUrl;
+  if (address === undefined) {
+    const example = provider === 'http' ? 'https://localhost/chat' : 'http://localhost:8000/v1';
+    if (provider === 'http' || (compatible && compatible.address === undefined))
+      report('baseUrl', `${provider} needs an address, for example ${example}`);
+    if (hosted?.needs && connection[hosted.needs] === undefined)
+      report(hosted.needs, `${provider} needs ${hosted.needs} (or baseUrl)`);
+  }
+  if (provider === 'command' && !connection.command)
+    report('command', 'Give a program: { run: [python3, bot.py] }');
+  if (provider === 'http') problems.push(...templateProblems(connection.http));
+  for (const key of ['http', 'command'] as const)
+    if (connection[key] && provider !== key)
+      report(key, `is for the provider ${key}, and the model is ${provider}`);
+  return problems;
+}
+
+function templateProblems(http: Connection['http']): Problem[] {
+  if (!http)
+    return [
+      {
+        key: 'http',
+        message: 'Give a request template: { body: { question: "{{prompt}}" }, response: path.of.text }',
+      },
+    ];
+  const unknown = unknownPlaces(http.body);
+  return [
+    ...(unknown.length > 0
+      ? [
+          {
+            key: 'http' as const,
+            message: `${places(unknown)} in body means nothing; places: ${places(TEMPLATE_NAMES)}`,
+          },
+        ]
+      : []),
+    ...(asksSomething(http.body)
+      ? []
+      : [{ key: 'http' as const, message: 'body holds neither {{prompt}} nor {{messages}}' }]),
+  ];
+}
