@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { TemperError } from '../core/errors.ts';
 import { type Adapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
@@ -33,11 +33,19 @@ async function open(directories: readonly string[], options: Options): Promise<O
   };
 }
 
-/** Errors: `usage` if something else than what would be written lies at --out. */
-function outOf({ out }: Options, mark: string | null): string {
+/** Errors: `usage` if the base model, which is read until the end, lies there. */
+function outOf({ out, target }: Options): string {
   const path = resolve(out);
-  if (existsSync(path) && (mark === null || !existsSync(join(path, mark))))
-    throw new TemperError('usage', `--out ${out} exists`, {
+  if (existsSync(path) && existsSync(target) && realpathSync(path) === realpathSync(target))
+    throw new TemperError('usage', `--out ${out} is the base model`, { hint: 'Choose a new name.' });
+  return path;
+}
+
+/** Errors: `usage` if anything lies at --out. */
+function newOut(options: Options): string {
+  const path = outOf(options);
+  if (existsSync(path))
+    throw new TemperError('usage', `--out ${options.out} exists`, {
       hint: 'Choose a new name: it would be replaced.',
     });
   return path;
@@ -48,7 +56,7 @@ const said = (options: Options, path: string, what: string): void => {
 };
 
 function write(opened: Opened, adapter: Adapter, options: Options): void {
-  const path = outOf(options, 'adapter_config.json');
+  const path = outOf(options);
   saveAdapter(path, adapter, { base: opened.base });
   said(options, path, `adapter of rank ${adapter.rank}`);
 }
@@ -61,12 +69,12 @@ const common = (name: string): Command =>
 const EXPORTS = {
   peft: (opened: Opened, adapter: Adapter, options: Options): void => write(opened, adapter, options),
   gguf: ({ model }: Opened, adapter: Adapter, options: Options): void => {
-    const path = outOf(options, null);
+    const path = newOut(options);
     exportGgufAdapter(path, adapter, model.config);
     said(options, path, 'GGUF LoRA');
   },
   merged: ({ model }: Opened, adapter: Adapter, options: Options): void => {
-    const path = outOf(options, 'model.safetensors');
+    const path = outOf(options);
     exportMerged(path, model, adapter);
     said(options, path, 'merged model, float32');
   },

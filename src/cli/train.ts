@@ -1,12 +1,13 @@
-import { existsSync, renameSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { applyOverride, loadConfig } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
+import { checkReplaceable } from '../core/folder.ts';
 import { importPreferences } from '../curation/import.ts';
 import { contentHash } from '../core/ids.ts';
-import { adapterHash, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
+import { ADAPTER_FILES, adapterHash, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import { loadModel } from '../engine/model.ts';
 import { locateModel } from '../loop/targets.ts';
 import { CheckpointFolder } from '../training/checkpoints.ts';
@@ -75,11 +76,7 @@ export function trainCommand(): Command {
     .action(async (input: string, options: TrainOptions) => {
       const { recipe, lora } = settings(options);
       const out = resolve(options.out);
-      if (existsSync(out) && !existsSync(join(out, 'adapter_config.json'))) {
-        throw new TemperError('usage', `--out ${options.out} exists and is no adapter`, {
-          hint: 'Choose a new folder: it would be replaced.',
-        });
-      }
+      checkReplaceable(out, ADAPTER_FILES);
       const data = await importPreferences(
         { path: input, format: 'trl', limit: Number.MAX_SAFE_INTEGER },
         recipe.seed,

@@ -1,7 +1,8 @@
 /** A LoRA adapter in memory and on disk in PEFT's format (`adapter_config.json`, `adapter_model.safetensors`). */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TemperError } from '../core/errors.ts';
+import { replaceFolder } from '../core/folder.ts';
 import { contentHash, sha256 } from '../core/ids.ts';
 import { rng } from '../core/rng.ts';
 import type { LinearLayer, ModelConfig } from './architecture.ts';
@@ -44,12 +45,21 @@ function targetLayers(config: ModelConfig, targets: readonly string[]): LinearLa
   );
 }
 
-/** A fresh adapter: A uniform in +-1 / sqrt(in) (Kaiming with a = sqrt(5), as PEFT), B zero, so it changes nothing. */
+/** What a folder of an adapter holds. */
+export const ADAPTER_FILES = ['adapter_config.json', 'adapter_model.safetensors', 'metrics.jsonl'] as const;
+
+/** A fresh adapter: A uniform in +-1 / sqrt(in) (Kaiming with a = sqrt(5), as PEFT), B zero, so it changes nothing. Errors: `config` if no layer is meant. */
 export function freshAdapter(
   config: ModelConfig,
   options: { rank: number; alpha: number; rslora?: boolean; targets: readonly string[]; seed: number },
 ): Adapter {
   const layers = targetLayers(config, options.targets);
+  if (layers.length === 0) {
+    const known = new Set(layersOf(config).flatMap(({ name, fuses }) => [projection(name), ...fuses]));
+    throw new TemperError('config', `no layer of this model is called ${options.targets.join(' or ')}`, {
+      hint: `It has ${[...known].join(', ')}: set lora.targets to some of these.`,
+    });
+  }
   const matrices = new Map<string, Float32Array>();
   for (const layer of layers) {
     const random = rng('lora', options.seed, layer.name);
@@ -81,6 +91,7 @@ export function cloneAdapter(adapter: Adapter): Adapter {
 
 /**
  * Writes the adapter so that PEFT loads it. `strength` is folded into B. The folder appears whole or not at all.
+ * Errors: `usage` if `directory` holds anything but an adapter.
  */
 export function saveAdapter(
   directory: string,
@@ -116,13 +127,10 @@ export function saveAdapter(
     const scaled = strength === 1 ? b : b.map((x) => x * strength);
     tensors.set(`${prefix}.lora_B.weight`, { shape: [b.length / adapter.rank, adapter.rank], data: scaled });
   }
-  const temporary = `${directory}.${process.pid}.tmp`;
-  rmSync(temporary, { recursive: true, force: true });
-  mkdirSync(temporary, { recursive: true });
-  writeFileSync(join(temporary, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
-  writeFileSync(join(temporary, 'adapter_model.safetensors'), encodeSafetensors(tensors, { format: 'pt' }));
-  rmSync(directory, { recursive: true, force: true });
-  renameSync(temporary, directory);
+  replaceFolder(directory, ADAPTER_FILES, (folder) => {
+    writeFileSync(join(folder, 'adapter_config.json'), `${JSON.stringify(config, null, 2)}\n`);
+    writeFileSync(join(folder, 'adapter_model.safetensors'), encodeSafetensors(tensors, { format: 'pt' }));
+  });
 }
 
 /**
@@ -144,6 +152,8 @@ export function loadAdapter(directory: string, config: ModelConfig): Adapter {
   } catch (cause) {
     throw fail(`cannot read the adapter: ${(cause as Error).message}`);
   }
+  if (typeof settings !== 'object' || settings === null || Array.isArray(settings))
+    throw fail('adapter_config.json is not an object');
   const { r: rank, lora_alpha: alpha } = settings;
   if (settings['peft_type'] !== 'LORA')
     throw fail(`it is a ${String(settings['peft_type'])} adapter; only LORA is supported`);
@@ -176,6 +186,11 @@ export function loadAdapter(directory: string, config: ModelConfig): Adapter {
       throw fail(
         `tensor '${name}' has the shape [${tensor.shape.join(', ')}], expected [${wanted.join(', ')}]`,
       );
+    if (!tensor.data.every(Number.isFinite))
+      throw fail(
+        `tensor '${name}' holds values that are not finite`,
+        'The training that made it went wrong.',
+      );
     matrices.set(match[2] === 'A' ? loraA(layer.name) : loraB(layer.name), tensor.data);
     adapted.add(layer.name);
   }
@@ -185,7 +200,8 @@ export function loadAdapter(directory: string, config: ModelConfig): Adapter {
   }
   if (adapted.size === 0) throw fail('it has no matrices');
   const scaled = settings['use_rslora'] === true ? alpha * Math.sqrt(rank) : alpha;
-  const scale = scaled / rank;
+  // An alpha of 0 makes an adapter that changes nothing: B takes the zero.
+  const scale = scaled === 0 ? 1 : scaled / rank;
   const widest = Math.max(...[...adapted].map(rankOf));
   for (const layer of adapted) {
     const own = rankOf(layer);
@@ -199,7 +215,7 @@ export function loadAdapter(directory: string, config: ModelConfig): Adapter {
     matrices.set(loraA(layer), a);
     matrices.set(loraB(layer), b);
   }
-  const effective = widest === rank ? scaled : scale * widest;
+  const effective = widest === rank && scaled !== 0 ? scaled : scale * widest;
   return { rank: widest, alpha: effective, shape: { rank: widest, layers: adapted }, matrices };
 }
 

@@ -2,6 +2,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { TemperError } from '../core/errors.ts';
+import { replaceFolder } from '../core/folder.ts';
 import type { Adapter } from './adapter.ts';
 import { EMBEDDING, type ModelConfig, OUTPUT } from './architecture.ts';
 import { loraA, loraB } from './build.ts';
@@ -35,18 +36,23 @@ export function exportGgufAdapter(path: string, adapter: Adapter, config: ModelC
     tensors.set(`${name}.lora_b`, { shape: [b.length / rank, rank], data });
   }
   mkdirSync(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeGguf(
-    temporary,
-    [
-      ['general.architecture', 'string', family.gguf.name],
-      ['general.type', 'string', 'adapter'],
-      ['adapter.type', 'string', 'lora'],
-      ['adapter.lora.alpha', 'f32', adapter.alpha],
-    ],
-    tensors,
-  );
-  renameSync(temporary, path);
+  const temporary = `${path}.tmp`;
+  try {
+    writeGguf(
+      temporary,
+      [
+        ['general.architecture', 'string', family.gguf.name],
+        ['general.type', 'string', 'adapter'],
+        ['adapter.type', 'string', 'lora'],
+        ['adapter.lora.alpha', 'f32', adapter.alpha],
+      ],
+      tensors,
+    );
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 
 /** W + (alpha / rank) B A for a layer with an adapter, W otherwise. */
@@ -108,9 +114,18 @@ const CONFIGURATIONS: Readonly<Record<string, (config: ModelConfig) => Record<st
   }),
 };
 
+const MERGED_FILES = [
+  'config.json',
+  'generation_config.json',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'model.safetensors',
+] as const;
+
 /**
  * Writes the model with the adapter merged in, float32, as a folder that transformers loads with its tokenizer. The folder
- * appears whole or not at all. Errors: `model` for an architecture that has no such export.
+ * appears whole or not at all. Errors: `model` for an architecture that has no such export, `usage` if
+ * `directory` holds anything else.
  */
 export function exportMerged(directory: string, model: LoadedModel, adapter: Adapter): void {
   const { config, tokenizer } = model;
@@ -120,26 +135,23 @@ export function exportMerged(directory: string, model: LoadedModel, adapter: Ada
       hint: 'Export the adapter instead: --format gguf or peft.',
     });
   const shapes = new Map([...expectedShapes(config)].filter(([name]) => name !== OUTPUT || !config.tied));
-  const temporary = `${directory}.${process.pid}.tmp`;
-  rmSync(temporary, { recursive: true, force: true });
-  mkdirSync(temporary, { recursive: true });
-  const json = (name: string, value: unknown): void =>
-    writeFileSync(join(temporary, name), `${JSON.stringify(value, null, 2)}\n`);
   const tokens = {
     bos_token_id: tokenizer.files.beginning,
     eos_token_id: tokenizer.endOfTurn,
     pad_token_id: tokenizer.paddingToken,
   };
-  json('config.json', { ...sizes(config), ...tokens, dtype: 'float32', torch_dtype: 'float32' });
-  json('generation_config.json', { ...tokens, eos_token_id: [...tokenizer.stopTokens] });
-  json('tokenizer.json', tokenizer.files.tokenizer);
-  json('tokenizer_config.json', tokenizer.files.configuration);
-  writeSafetensors(
-    join(temporary, 'model.safetensors'),
-    shapes,
-    (name) => (name === EMBEDDING ? model.weights.get(name)! : mergedWeight(model, adapter, name)),
-    { format: 'pt' },
-  );
-  rmSync(directory, { recursive: true, force: true });
-  renameSync(temporary, directory);
+  replaceFolder(directory, MERGED_FILES, (folder) => {
+    const json = (name: (typeof MERGED_FILES)[number], value: unknown): void =>
+      writeFileSync(join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
+    json('config.json', { ...sizes(config), ...tokens, dtype: 'float32', torch_dtype: 'float32' });
+    json('generation_config.json', { ...tokens, eos_token_id: [...tokenizer.stopTokens] });
+    json('tokenizer.json', tokenizer.files.tokenizer);
+    json('tokenizer_config.json', tokenizer.files.configuration);
+    writeSafetensors(
+      join(folder, 'model.safetensors'),
+      shapes,
+      (name) => (name === EMBEDDING ? model.weights.get(name)! : mergedWeight(model, adapter, name)),
+      { format: 'pt' },
+    );
+  });
 }

@@ -1,4 +1,5 @@
 /** Choice of the next token from its logits. */
+import { TemperError } from '../core/errors.ts';
 import type { Rng } from '../core/rng.ts';
 
 export interface Sampling {
@@ -8,16 +9,21 @@ export interface Sampling {
   readonly topP: number;
 }
 
+/** Errors: `model` if no logit is a number. */
 export function argmax(logits: Float32Array): number {
-  let best = 0;
-  let highest = logits[0] as number;
-  for (let i = 1; i < logits.length; i++) {
+  let best = -1;
+  let highest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < logits.length; i++) {
     const value = logits[i] as number;
     if (value > highest) {
       highest = value;
       best = i;
     }
   }
+  if (best < 0)
+    throw new TemperError('model', 'the model gave no number for any next token', {
+      hint: 'Its weights or those of the adapter are damaged.',
+    });
   return best;
 }
 

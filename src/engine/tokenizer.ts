@@ -118,13 +118,22 @@ export class ChatTokenizer {
     return found.sort((x, y) => y.content.length - x.content.length)[0]?.id;
   }
 
-  /** Errors: `model` where the tokenizer's own rules fail on the text. */
+  /** Tokens of a text in which control tokens mean what they say. Errors: `model` where the tokenizer's own rules fail. */
   encode(text: string): number[] {
     const ids = guarded(`${this.#source}: the tokenizer cannot encode a text`, () => {
       return this.#tokenizer.encode(text, { add_special_tokens: false }).ids as number[];
     });
     if (ids.every((id) => Number.isInteger(id))) return ids;
     throw new TemperError('model', `${this.#source}: the tokenizer has no token for some part of a text`);
+  }
+
+  /** Tokens of a text from outside: control tokens in it are data, and are broken up. */
+  encodeText(text: string): number[] {
+    return this.encode(this.#withoutControl(text));
+  }
+
+  #withoutControl(text: string): string {
+    return text.replace(this.#specialPattern, (token) => `${token[0]} ${token.slice(1)}`);
   }
 
   decode(tokens: readonly number[]): string {
@@ -155,8 +164,8 @@ export class ChatTokenizer {
   /** The text of a conversation under the model's chat template, ready for the assistant's answer. */
   render(messages: readonly Message[]): string {
     const safe = messages.map(({ role, content }) => ({
-      role,
-      content: content.replace(this.#specialPattern, (token) => `${token[0]} ${token.slice(1)}`),
+      role: this.#withoutControl(role) as Message['role'],
+      content: this.#withoutControl(content),
     }));
     return guarded(`${this.#source}: the chat template of the model fails`, () => this.#rendered(safe, true));
   }

@@ -35,7 +35,7 @@ export function tokenize(
       continue;
     }
     const completion = (messages: readonly Message[]): number[] =>
-      [...tokenizer.encode(textOf(messages)), tokenizer.endOfTurn].slice(
+      [...tokenizer.encodeText(textOf(messages)), tokenizer.endOfTurn].slice(
         0,
         Math.min(room, maxCompletionLength ?? room),
       );

@@ -113,15 +113,15 @@ export async function trainOnnx(
   const watch = new TrainingWatch(dpo?.beta ?? 1);
   const stage = `train ${recipe.kind}`;
   const startedAt = performance.now();
-  let { step, tokens } = state?.restore(adapter, optimiser) ?? { step: 0, tokens: 0 };
+  const before = state?.restore(adapter, optimiser) ?? { step: 0, tokens: 0, loss: Number.NaN };
+  let { step, tokens, loss: finalLoss } = before;
   const skipped = tokens;
   options.metrics?.continueAfter(step);
   let seen = plan.slice(0, step).reduce((total, batch) => total + batch.length, 0);
-  let finalLoss = Number.NaN;
   let good = cloneAdapter(adapter);
   for (; step < plan.length; step++) {
     if (options.signal?.aborted) {
-      state?.save(adapter, optimiser, { step, tokens, last: true });
+      state?.save(adapter, optimiser, { step, tokens, loss: finalLoss, last: true });
       emit({ type: 'note', level: 'info', message: `stopped after step ${step} of ${plan.length}` });
       options.signal.throwIfAborted();
     }
@@ -171,7 +171,7 @@ export async function trainOnnx(
     }
     const last = step + 1 === plan.length;
     if (isCheckpoint(step + 1)) await options.onCheckpoint?.(cloneAdapter(adapter), step + 1, plan.length);
-    state?.save(adapter, optimiser, { step: step + 1, tokens, last });
+    state?.save(adapter, optimiser, { step: step + 1, tokens, loss, last });
   }
   return { adapter, steps: plan.length, tokens, finalLoss, dropped };
 }

@@ -5,10 +5,17 @@ import type { Adapter } from '../engine/adapter.ts';
 import { decodeSafetensors, encodeSafetensors, type TensorData } from '../engine/safetensors.ts';
 import type { AdamW } from './adamw.ts';
 
+export interface TrainingProgress {
+  readonly step: number;
+  readonly tokens: number;
+  /** Of the last step. */
+  readonly loss: number;
+}
+
 export interface TrainingState {
   /** Puts the saved state into `adapter` and `optimiser`; null if there is none. */
-  restore(adapter: Adapter, optimiser: AdamW): { step: number; tokens: number } | null;
-  save(adapter: Adapter, optimiser: AdamW, progress: { step: number; tokens: number; last: boolean }): void;
+  restore(adapter: Adapter, optimiser: AdamW): TrainingProgress | null;
+  save(adapter: Adapter, optimiser: AdamW, progress: TrainingProgress & { last: boolean }): void;
   /** Forgets the run, once its result is kept elsewhere. */
   clear(): void;
 }
@@ -24,7 +31,7 @@ export class FileTrainingState implements TrainingState {
     this.#seconds = seconds;
   }
 
-  restore(adapter: Adapter, optimiser: AdamW): { step: number; tokens: number } | null {
+  restore(adapter: Adapter, optimiser: AdamW): TrainingProgress | null {
     if (!existsSync(this.#path)) return null;
     const tensors = decodeSafetensors(readFileSync(this.#path), this.#path);
     for (const [key, { data }] of tensors) {
@@ -33,19 +40,19 @@ export class FileTrainingState implements TrainingState {
       if (group === 'first') optimiser.first.set(name, data);
       if (group === 'second') optimiser.second.set(name, data);
     }
-    const [step = 0, tokens = 0] = tensors.get('progress')?.data ?? [];
+    const [step = 0, tokens = 0, loss = Number.NaN] = tensors.get('progress')?.data ?? [];
     optimiser.steps = step;
-    return { step, tokens };
+    return { step, tokens, loss };
   }
 
   save(
     adapter: Adapter,
     optimiser: AdamW,
-    { step, tokens, last }: { step: number; tokens: number; last: boolean },
+    { step, tokens, loss, last }: TrainingProgress & { last: boolean },
   ): void {
     if (!last && performance.now() - this.#savedAt < this.#seconds * 1000) return;
     const tensors = new Map<string, TensorData>([
-      ['progress', { shape: [2], data: Float32Array.of(step, tokens) }],
+      ['progress', { shape: [3], data: Float32Array.of(step, tokens, loss) }],
     ]);
     const add = (group: string, arrays: ReadonlyMap<string, Float32Array>): void => {
       for (const [name, data] of arrays) tensors.set(`${group}:${name}`, { shape: [data.length], data });
@@ -54,13 +61,18 @@ export class FileTrainingState implements TrainingState {
     add('first', optimiser.first);
     add('second', optimiser.second);
     mkdirSync(dirname(this.#path), { recursive: true });
-    const temporary = `${this.#path}.${process.pid}.tmp`;
-    writeFileSync(temporary, encodeSafetensors(tensors, {}));
-    renameSync(temporary, this.#path);
+    const temporary = `${this.#path}.tmp`;
+    try {
+      writeFileSync(temporary, encodeSafetensors(tensors, {}));
+      renameSync(temporary, this.#path);
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      throw error;
+    }
     this.#savedAt = performance.now();
   }
 
   clear(): void {
-    rmSync(this.#path, { force: true });
+    for (const path of [this.#path, `${this.#path}.tmp`]) rmSync(path, { force: true });
   }
 }
