@@ -21,7 +21,7 @@ export interface TokenPair {
 /** A tokenizer whose texts are JSON lists of tokens, so that examples are given as tokens. Completions end with 2. */
 const numbers = {
   encodeChat: (messages: readonly { content: string }[]) => JSON.parse(messages[0]!.content) as number[],
-  encode: (text: string) => JSON.parse(text) as number[],
+  encodeText: (text: string) => JSON.parse(text) as number[],
   endOfTurn: 2,
   paddingToken: 0,
 } as unknown as ChatTokenizer;

@@ -1,5 +1,5 @@
 /** Adapters across tools: numbers and files from bench/parity/adapters.py (PEFT, gguf, transformers). */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../../src/
 import { interpolateAdapters, mergeAdapters, scaleAdapter } from '../../src/engine/adapter-arithmetic.ts';
 import { exportGgufAdapter, exportMerged } from '../../src/engine/export.ts';
 import { readGguf, readTensorBytes } from '../../src/engine/gguf.ts';
-import { decodeSafetensors } from '../../src/engine/safetensors.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../src/engine/safetensors.ts';
 import { scoreCompletions } from '../../src/engine/scorer.ts';
 import { tinyGolden, tinyLlama, tinyPath } from '../tiny-fixture.ts';
 
@@ -56,6 +56,49 @@ test('rsLoRA of a fresh adapter is alpha times the root of the rank', () => {
   const shape = { rank: 4, alpha: 3, targets: ['q_proj'], seed: 1 };
   expect(freshAdapter(model.config, { ...shape, rslora: true }).alpha).toBe(6);
   expect(freshAdapter(model.config, shape).alpha).toBe(3);
+});
+
+/** The adapter of PEFT with other settings or tensors. */
+function changed(
+  name: string,
+  settings: (config: Record<string, unknown>) => unknown,
+  tensors: (data: Float32Array) => void = () => {},
+): string {
+  const directory = join(out, name);
+  cpSync(tinyPath('adapter'), directory, { recursive: true });
+  const [config, weights] = ['adapter_config.json', 'adapter_model.safetensors'].map((file) =>
+    join(directory, file),
+  ) as [string, string];
+  const read = JSON.parse(readFileSync(config, 'utf8')) as Record<string, unknown>;
+  writeFileSync(config, JSON.stringify(settings(read)));
+  const all = decodeSafetensors(readFileSync(weights), weights);
+  tensors([...all.values()][0]!.data);
+  writeFileSync(weights, encodeSafetensors(all, {}));
+  return directory;
+}
+
+test('an adapter with an alpha of 0 changes nothing', async () => {
+  const loaded = loadAdapter(
+    changed('zero', (config) => ({ ...config, lora_alpha: 0 })),
+    model.config,
+  );
+  const fresh = freshAdapter(model.config, { rank: 2, alpha: 1, targets: ['q_proj'], seed: 1 });
+  expectClose(await logprobs(loaded), await logprobs(fresh), 1e-6);
+});
+
+test.each<[string, (config: Record<string, unknown>) => unknown, (data: Float32Array) => void, string]>([
+  ['nan', (config) => config, (data) => (data[3] = Number.NaN), 'not finite'],
+  ['infinite', (config) => config, (data) => (data[0] = Infinity), 'not finite'],
+  ['null', () => null, () => {}, 'not an object'],
+  ['list', () => [], () => {}, 'not an object'],
+])('a damaged adapter (%s) is refused', (name, settings, tensors, message) => {
+  const directory = changed(name, settings, tensors);
+  expect(() => loadAdapter(directory, model.config)).toThrow(message);
+});
+
+test('an adapter that attaches to no layer is refused by the names that there are', () => {
+  const options = { rank: 2, alpha: 1, targets: ['qkv_proj'], seed: 1 };
+  expect(() => freshAdapter(model.config, options)).toThrow('no layer of this model is called qkv_proj');
 });
 
 test('the GGUF LoRA is the one of the gguf package: metadata, names, shapes, rotary order', () => {

@@ -55,6 +55,9 @@ test('a run that is stopped finishes its step, and continues to the adapter of a
   const continued = await dpo(recipe, { state: state(), metrics: log });
   expect(adapterHash(continued.adapter)).toBe(adapterHash(whole.adapter));
   expect(rows(log.path).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+  const again = await dpo(recipe, { state: state() });
+  expect(again.finalLoss).toBeCloseTo(whole.finalLoss, 5);
+  expect(adapterHash(again.adapter)).toBe(adapterHash(whole.adapter));
 });
 
 test('metrics of a step have the names of TRL, as events too', async () => {
