@@ -64,7 +64,7 @@ export function trainCommand(): Command {
     )
     .option(
       '--set <key=value>',
-      'a key of the recipe, or lora.rank, lora.alpha, lora.rslora, lora.targets; repeatable',
+      'a key of the recipe, or lora.rank, lora.alpha, lora.rslora, lora.targets, lora.firstLayer; repeatable',
       (value: string, all: string[]) => [...all, value],
       [],
     )

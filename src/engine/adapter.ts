@@ -35,6 +35,8 @@ export const FUSED_TARGETS = ['qkv_proj', 'gate_up_proj'] as const;
 
 const projection = (layer: string): string => layer.slice(layer.lastIndexOf('.') + 1);
 
+const blockOf = (layer: string): number => Number(/^model\.layers\.(\d+)\./.exec(layer)![1]);
+
 const layersOf = (config: ModelConfig): LinearLayer[] =>
   linearLayers(architecture(config.architecture), config);
 
@@ -51,9 +53,26 @@ export const ADAPTER_FILES = ['adapter_config.json', 'adapter_model.safetensors'
 /** A fresh adapter: A uniform in +-1 / sqrt(in) (Kaiming with a = sqrt(5), as PEFT), B zero, so it changes nothing. Errors: `config` if no layer is meant. */
 export function freshAdapter(
   config: ModelConfig,
-  options: { rank: number; alpha: number; rslora?: boolean; targets: readonly string[]; seed: number },
+  options: {
+    readonly rank: number;
+    readonly alpha: number;
+    readonly rslora?: boolean;
+    readonly targets: readonly string[];
+    /** Number of the lowest block that is adapted; 0 by default. */
+    readonly firstLayer?: number;
+    readonly seed: number;
+  },
 ): Adapter {
-  const layers = targetLayers(config, options.targets);
+  const { firstLayer = 0 } = options;
+  if (firstLayer >= config.layers)
+    throw new TemperError(
+      'config',
+      `firstLayer is ${firstLayer}, and the model's last layer ${config.layers - 1}`,
+      {
+        hint: 'Set lora.firstLayer to a lower number.',
+      },
+    );
+  const layers = targetLayers(config, options.targets).filter(({ name }) => blockOf(name) >= firstLayer);
   if (layers.length === 0) {
     const known = new Set(layersOf(config).flatMap(({ name, fuses }) => [projection(name), ...fuses]));
     throw new TemperError('config', `no layer of this model is called ${options.targets.join(' or ')}`, {
@@ -100,6 +119,7 @@ export function saveAdapter(
 ): void {
   const { strength = 1 } = options;
   const targets = new Set([...adapter.shape.layers].map(projection));
+  const blocks = [...new Set([...adapter.shape.layers].map(blockOf))].sort((a, b) => a - b);
   const config = {
     peft_type: 'LORA',
     task_type: 'CAUSAL_LM',
@@ -115,7 +135,8 @@ export function saveAdapter(
     rank_pattern: {},
     alpha_pattern: {},
     modules_to_save: null,
-    layers_to_transform: null,
+    // Where the lowest blocks have no adapter, PEFT needs to know which have one.
+    layers_to_transform: blocks[0] === 0 ? null : blocks,
     inference_mode: true,
   };
   const tensors = new Map<string, { shape: number[]; data: Float32Array }>();

@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../../src/engine/adapter.ts';
 import { interpolateAdapters, mergeAdapters, scaleAdapter } from '../../src/engine/adapter-arithmetic.ts';
+import { trainingGraph } from '../../src/engine/build.ts';
 import { exportGgufAdapter, exportMerged } from '../../src/engine/export.ts';
 import { readGguf, readTensorBytes } from '../../src/engine/gguf.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../src/engine/safetensors.ts';
 import { scoreCompletions } from '../../src/engine/scorer.ts';
+import { sftLoss } from '../../src/training/losses.ts';
 import { tinyGolden, tinyLlama, tinyPath } from '../tiny-fixture.ts';
 
 const golden = tinyGolden<{
@@ -99,6 +101,20 @@ test.each<[string, (config: Record<string, unknown>) => unknown, (data: Float32A
 test('an adapter that attaches to no layer is refused by the names that there are', () => {
   const options = { rank: 2, alpha: 1, targets: ['qkv_proj'], seed: 1 };
   expect(() => freshAdapter(model.config, options)).toThrow('no layer of this model is called qkv_proj');
+});
+
+test('an adapter of the upper blocks names them for PEFT, and nothing below gets a gradient', async () => {
+  const options = { rank: 2, alpha: 1, targets: ['q_proj', 'up_proj'], firstLayer: 1, seed: 1 };
+  const upper = freshAdapter(model.config, options);
+  expect([...upper.shape.layers]).toEqual(['model.layers.1.self_attn.q_proj', 'model.layers.1.mlp.up_proj']);
+  const graph = (adapter: Adapter) => trainingGraph(model.config, adapter.shape, 1, sftLoss).nodes.length;
+  expect(graph(upper)).toBeLessThan(graph(freshAdapter(model.config, { ...options, firstLayer: 0 })) * 0.8);
+  const directory = join(out, 'upper');
+  saveAdapter(directory, upper, { base: 'tiny' });
+  const saved = JSON.parse(readFileSync(join(directory, 'adapter_config.json'), 'utf8')) as object;
+  expect(saved).toMatchObject({ layers_to_transform: [1] });
+  expect(loadAdapter(directory, model.config)).toEqual(upper);
+  expect(() => freshAdapter(model.config, { ...options, firstLayer: 2 })).toThrow('firstLayer is 2');
 });
 
 test('the GGUF LoRA is the one of the gguf package: metadata, names, shapes, rotary order', () => {
