@@ -11,7 +11,7 @@ import { KeyValueCache } from './cache.ts';
 import type { LoadedModel } from './model.ts';
 import { type Sampling, sample } from './sampling.ts';
 import { adapterFeeds, cacheMaskFeeds, ropeFeeds, strengthFeed } from './feeds.ts';
-import { forward, PromptRunner } from './prompts.ts';
+import { forward, OutputMemory, PromptRunner } from './prompts.ts';
 import { firstRow } from './rope.ts';
 import { Session, type Tensor } from './session.ts';
 
@@ -70,6 +70,7 @@ export class Generator implements AsyncDisposable {
   /** Most tokens of one sequence. */
   readonly #longest: number;
   readonly #cache: KeyValueCache;
+  readonly #outputs = new OutputMemory();
   readonly #queue: Sequence[] = [];
   readonly #active: Sequence[] = [];
   #fixed: Record<string, Tensor>;
@@ -95,6 +96,8 @@ export class Generator implements AsyncDisposable {
     this.#longest = Math.min(model.config.contextLength, this.#cacheTokens);
     this.#fixed = ropeFeeds(model.config, this.#longest);
     this.#cache = new KeyValueCache(model.config);
+    // At once: to grow means to hold the old and the new memory together. What is not used takes none.
+    this.#cache.reserve(this.#cacheTokens + CAPACITY_STEP * (this.#batch + 2));
   }
 
   static async create(model: LoadedModel, options: GeneratorOptions = {}): Promise<Generator> {
@@ -265,11 +268,12 @@ export class Generator implements AsyncDisposable {
     }));
     if (news.length === 1) news.push({ tokens: [this.model.tokenizer.paddingToken], start: 0, firstRow: 0 });
     const lengths = news.map(({ start }) => start + 1);
-    const forwarded = await forward(this.#decoding, this.model, news, {
+    const feeds = {
       ...this.#fixed,
       ...this.#cache.tensors(news.length),
       ...cacheMaskFeeds(this.model.config, lengths, capacity),
-    });
+    };
+    const forwarded = await forward(this.#decoding, this.model, news, feeds, this.#outputs);
     this.#active.forEach((sequence, row) => {
       forwarded.store(this.#cache, row, row, sequence.length, 1);
       sequence.length++;

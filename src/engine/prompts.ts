@@ -29,12 +29,25 @@ export interface Forwarded {
   values(layer: number): Float32Array;
 }
 
-/** Runs a graph of generation over new tokens, padded on the right. */
+/** Memory for the outputs of a graph, used again by its next run: fresh arrays at each step would wait for the collector. */
+export class OutputMemory {
+  readonly #arrays = new Map<string, Float32Array>();
+
+  tensor(name: string, shape: readonly number[]): Tensor {
+    const size = shape.reduce((a, b) => a * b, 1);
+    let array = this.#arrays.get(name);
+    if (!array || array.length < size) this.#arrays.set(name, (array = new Float32Array(size)));
+    return float32(array.subarray(0, size), shape);
+  }
+}
+
+/** Runs a graph of generation over new tokens, padded on the right. With `memory`, results last until its next use. */
 export async function forward(
   session: Session,
   { config, tokenizer }: LoadedModel,
   sequences: readonly NewTokens[],
   feeds: Readonly<Record<string, Tensor>>,
+  memory = new OutputMemory(),
 ): Promise<Forwarded> {
   const rows = sequences.length;
   const width = Math.max(...sequences.map(({ tokens }) => tokens.length));
@@ -47,18 +60,23 @@ export async function forward(
     Array.from({ length: width }, (_, i) => firstRow + start + Math.min(i, tokens.length - 1)),
   );
   const last = sequences.map(({ tokens }, row) => row * width + tokens.length - 1);
-  const results = await session.run(
+  const { vocabularySize, layers, kvHeads, headSize } = config;
+  const shapeOf = (name: string): number[] =>
+    name === 'logits' ? [rows, vocabularySize] : [rows, width, kvHeads * headSize];
+  const outputs = Object.fromEntries(
+    session.outputNames.map((name) => [name, memory.tensor(name, shapeOf(name))]),
+  );
+  await session.run(
     {
       ...feeds,
       ids: int64(ids, [rows, width]),
       positions: int64(positions, [rows, width]),
       last: int64(last, [rows]),
     },
-    Object.fromEntries(session.outputNames.map((name) => [name, null])),
+    outputs,
   );
-  const data = (name: string): Float32Array => results[name]!.data as Float32Array;
+  const data = (name: string): Float32Array => outputs[name]!.data as Float32Array;
   const logits = data('logits');
-  const { vocabularySize, layers } = config;
   const keys = (layer: number): Float32Array => data(`new_keys.${layer}`);
   const values = (layer: number): Float32Array => data(`new_values.${layer}`);
   return {
@@ -86,6 +104,7 @@ export class PromptRunner {
   readonly #session: Session;
   readonly #shared: readonly number[];
   readonly #none: Beginning;
+  readonly #memory = new OutputMemory();
   #beginning: Beginning | null = null;
 
   /** `beginning`: tokens that many prompts begin with. */
@@ -123,6 +142,7 @@ export class PromptRunner {
         [{ tokens: this.#shared, start: 0, firstRow: 0 }],
         this.#none,
         fixed,
+        new OutputMemory(),
       );
       const feeds = pastFeeds(this.#model.config, shared, forwarded);
       this.#beginning = { length: shared, feeds, forwarded };
@@ -133,7 +153,7 @@ export class PromptRunner {
       start: shared,
       firstRow,
     }));
-    const forwarded = await this.#forward(news, beginning, fixed);
+    const forwarded = await this.#forward(news, beginning, fixed, this.#memory);
     return news.map(({ tokens }, i) => {
       beginning.forwarded?.store(cache, 0, rows[i] as number, 0, shared);
       forwarded.store(cache, i, rows[i] as number, shared, tokens.length);
@@ -145,12 +165,13 @@ export class PromptRunner {
     sequences: readonly NewTokens[],
     { length, feeds }: Beginning,
     fixed: Readonly<Record<string, Tensor>>,
+    memory: OutputMemory,
   ): Promise<Forwarded> {
     const width = Math.max(...sequences.map(({ tokens }) => tokens.length));
     // One row of a matrix would run other kernels, which round differently.
     const all = sequences.length * width === 1 ? [...sequences, ...sequences] : sequences;
     const masks = maskFeeds(this.#model.config.window, width, length);
-    return forward(this.#session, this.#model, all, { ...fixed, ...feeds, ...masks });
+    return forward(this.#session, this.#model, all, { ...fixed, ...feeds, ...masks }, memory);
   }
 }
 
