@@ -13,6 +13,7 @@ import {
   type CurationOptions,
   type ResponseWriter,
 } from '../curation/curate.ts';
+import type { GuardedText } from '../curation/firewall.ts';
 import { rng } from '../core/rng.ts';
 import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import { findingOf } from '../findings/findings.ts';
@@ -41,6 +42,8 @@ export interface RoundScenarios {
   /** All dev scenarios, for measuring dev alone. */
   readonly dev: readonly Scenario[];
   readonly sealed: readonly Scenario[];
+  /** What training may not see: all texts of the sealed suites, whatever of them runs, and the held-out ones. */
+  readonly guarded: readonly GuardedText[];
 }
 
 export interface RoundDependencies {
@@ -157,12 +160,8 @@ class Round {
       .map((one) => findingOf(one, curation.harmSeverity))
       .filter((finding) => finding !== null);
     await store.saveFindings(findings);
-    // The firewall guards what decides: sealed scenarios, and the held-out ones that choose the candidate.
-    const guarded = [...scenarios.sealed, ...scenarios.holdout];
-    const dataset = curate(
-      { judged, findings, unrun: scenarios.unrun, imported, sealed: guarded, writer },
-      curation,
-    );
+    const { unrun, guarded } = scenarios;
+    const dataset = curate({ judged, findings, unrun, imported, guarded, writer }, curation);
     const { counts, removed, examples } = dataset;
     await store.saveDataset(dataset.id, examples, { counts, removed });
     const sources = Object.entries(counts)
