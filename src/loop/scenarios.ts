@@ -5,7 +5,8 @@ import { contentHash } from '../core/ids.ts';
 import type { Scenario, Split } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import type { GuardedText } from '../curation/firewall.ts';
-import { nextRequest } from '../dialogue/simulator.ts';
+import { ATTACKS } from '../dialogue/attacks/index.ts';
+import { nextRequest, PERSONAS } from '../dialogue/simulator.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { expandSuite } from '../scenarios/expand.ts';
 import { loadPromptList, loadSuites, type Suite, suiteTexts } from '../scenarios/suite.ts';
@@ -29,9 +30,30 @@ function everydayScenarios(count: number): Scenario[] {
   });
 }
 
+/** Errors: `data`, with every persona and attack that an arm names and nobody knows. */
+function refuseUnknownNames(suites: readonly Suite[]): void {
+  const problems = suites.flatMap(({ id, arms }) =>
+    arms.flatMap((arm) => {
+      const personas = Object.values(arm.personas).filter((name) => !Object.hasOwn(PERSONAS, name));
+      const attacks = (arm.attacks ?? [])
+        .map((attack) => attack.id)
+        .filter((name) => !Object.hasOwn(ATTACKS, name));
+      return [
+        ...[...new Set(personas)].map((name) => `persona '${name}'`),
+        ...[...new Set(attacks)].map((name) => `attack '${name}'`),
+      ].map((what) => `  suite '${id}', arm '${arm.id}': unknown ${what}`);
+    }),
+  );
+  if (problems.length === 0) return;
+  throw new TemperError('data', `the suites name what is not known:\n${problems.join('\n')}`, {
+    hint: `Personas: ${Object.keys(PERSONAS).join(', ')}. Attacks: ${Object.keys(ATTACKS).join(', ')}.`,
+  });
+}
+
 /** The suites of a configuration, by what they are for. Errors: `data`, for what a conversation would find later, too. */
 export function loadSplits(config: Config): SplitSuites {
   const all = loadSuites(config.suites.directory ?? BUILT_IN.suites);
+  refuseUnknownNames(all);
   const of = (split: Split): Suite[] => {
     const suites = all.filter((suite) => suite.split === split);
     if (suites.length > 0) return suites;
