@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { importPreferences } from './import.ts';
+import { importHash, importPreferences, passedOverNote } from './import.ts';
 
 describe('imports', () => {
   const write = (name: string, content: string | Uint8Array): string => {
@@ -11,7 +11,8 @@ describe('imports', () => {
     writeFileSync(path, content);
     return path;
   };
-  const read = (path: string, format: string) => importPreferences({ path, format, limit: 100 }, 1);
+  const read = async (path: string, format: string) =>
+    (await importPreferences({ path, format, limit: 100 }, 1)).examples;
   const jsonl = (...records: unknown[]): string => records.map((record) => JSON.stringify(record)).join('\n');
 
   test('HH-RLHF transcripts, gzipped too', async () => {
@@ -80,5 +81,63 @@ describe('imports', () => {
     ).rejects.toThrow(/row 2/);
     await expect(read('nowhere.jsonl', 'nonsense')).rejects.toMatchObject({ code: 'config' });
     await expect(read('nowhere.jsonl', 'trl')).rejects.toMatchObject({ code: 'data' });
+  });
+
+  test('a broken line of a packed file is named, and so is a file that is none', async () => {
+    const record = { prompt: 'p', chosen: 'a', rejected: 'b' };
+    const broken = write('c.jsonl.gz', gzipSync(`${jsonl(record)}\n{"prompt": `));
+    await expect(read(broken, 'trl')).rejects.toMatchObject({
+      code: 'data',
+      message: expect.stringContaining(`${broken}, line 2`) as string,
+    });
+    const whole = gzipSync(
+      jsonl(...Array.from({ length: 2000 }, (_, i) => ({ ...record, prompt: `p${i}` }))),
+    );
+    for (const path of [
+      write('cut.jsonl.gz', whole.subarray(0, whole.length / 2)),
+      write('text.jsonl.gz', jsonl(record)),
+      'nowhere.jsonl.gz',
+    ])
+      await expect(read(path, 'trl')).rejects.toMatchObject({ code: 'data' });
+  });
+
+  test('what cannot serve is counted, by the reason', async () => {
+    const path = write(
+      'd.jsonl',
+      jsonl(
+        { prompt: 'p', chosen: 'a', rejected: 'b' },
+        { prompt: 'q', chosen: 'a', rejected: ' a' },
+        { prompt: 'r', chosen: ' ', rejected: 'b' },
+        { prompt: 's', chosen: 'a', rejected: '' },
+      ),
+    );
+    const source = { path, format: 'trl', limit: 9 };
+    const one = await importPreferences(source, 1);
+    expect(one.examples).toHaveLength(2);
+    expect(passedOverNote(one)).toMatch(/^2 of 4 records passed over \(1: .*rejected one; 1: .*empty\)$/);
+    const pairs = await importPreferences(source, 1, { pairs: true });
+    expect(pairs.examples).toHaveLength(1);
+    expect(Object.values(pairs.passedOver)).toEqual([1, 1, 1]);
+    expect(passedOverNote({ ...one, passedOver: {} })).toBeNull();
+  });
+
+  test('pairs need the rejected answer, SFT does not', async () => {
+    const path = write(
+      'e.jsonl',
+      jsonl({ prompt: 'p', chosen: 'a', rejected: 'b' }, { prompt: 'q', chosen: 'a' }),
+    );
+    const source = { path, format: 'trl', limit: 9 };
+    expect((await importPreferences(source, 1)).examples).toHaveLength(2);
+    await expect(importPreferences(source, 1, { pairs: true })).rejects.toMatchObject({
+      code: 'data',
+      message: expect.stringMatching(/row 2.*rejected/) as string,
+    });
+  });
+
+  test("a file's hash is of its content", async () => {
+    const [a, b, c] = [write('a', 'one'), write('b', 'one'), write('c', 'two')];
+    expect(await importHash(a)).toBe(await importHash(b));
+    expect(await importHash(a)).not.toBe(await importHash(c));
+    await expect(importHash('nowhere')).rejects.toMatchObject({ code: 'data' });
   });
 });

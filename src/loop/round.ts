@@ -213,13 +213,17 @@ class Round {
     return result;
   }
 
-  async train(dataset: string): Promise<Checkpoint[]> {
-    const { lora, sft, dpo } = this.#options.training;
+  /** What training starts from. Errors: those of a fresh adapter that fits nothing of the model. */
+  start(): NamedAdapter {
+    const { lora, sft } = this.#options.training;
     const targets = this.#weights;
-    const start = targets.start ?? {
-      id: contentHash({ fresh: lora, seed: sft.seed }),
-      adapter: freshAdapter(targets.model.config, { ...lora, seed: sft.seed }),
-    };
+    if (targets.start) return targets.start;
+    const adapter = freshAdapter(targets.model.config, { ...lora, seed: sft.seed });
+    return { id: contentHash({ fresh: lora, seed: sft.seed }), adapter };
+  }
+
+  async train(dataset: string, start: NamedAdapter): Promise<Checkpoint[]> {
+    const { sft, dpo } = this.#options.training;
     const tuned = await this.#train(sft, dataset, start);
     if (!dpo) return tuned;
     const last = tuned.at(-1) as Checkpoint;
@@ -323,8 +327,10 @@ export async function runRound(
   options: RoundOptions,
 ): Promise<RoundResult> {
   const round = new Round(dependencies, options);
+  // Before the work, so that an adapter that cannot be trained costs none of it.
+  const start = round.start();
   const { dataset } = await round.breakAndCurate(scenarios);
-  const checkpoints = await round.train(dataset);
+  const checkpoints = await round.train(dataset, start);
   const { frontier, chosen } = await round.select(checkpoints, scenarios.holdout);
   const adapter = round.release(checkpoints, chosen);
   const { before, after } = await round.verify(

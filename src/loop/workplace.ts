@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { type Emit, silent } from '../core/events.ts';
 import { contentHash } from '../core/ids.ts';
-import type { Scenario } from '../core/records.ts';
-import { importPreferences } from '../curation/import.ts';
+import type { PreferenceExample, Scenario } from '../core/records.ts';
+import { importHash, importPreferences, passedOverNote } from '../curation/import.ts';
 import { createWriter } from '../curation/writers.ts';
 import type { Judge } from '../judges/judge.ts';
 import { createJudge } from '../judges/registry.ts';
@@ -116,10 +116,11 @@ export class Workplace implements AsyncDisposable {
       model: this.targets.id,
       judge: this.judge.id,
       suites: [...this.suites.dev, ...this.suites.sealed].map(suiteHash),
+      // What the settings name by path, by content.
+      imports: await Promise.all(config.curation.imports.map(({ path }) => importHash(path))),
+      start: this.targets.weights?.start?.id,
     });
-    const imported = (
-      await Promise.all(config.curation.imports.map((source) => importPreferences(source, config.seed)))
-    ).flat();
+    const imported = await this.#imports();
     const { signal } = this.tools;
     return {
       id,
@@ -144,6 +145,18 @@ export class Workplace implements AsyncDisposable {
         about: this.about(created, 'sealed'),
       }),
     };
+  }
+
+  async #imports(): Promise<PreferenceExample[]> {
+    const { curation, seed } = this.config;
+    const imported: PreferenceExample[] = [];
+    for (const source of curation.imports) {
+      const read = await importPreferences(source, seed);
+      const note = passedOverNote(read);
+      if (note !== null) this.emit({ type: 'note', level: 'warning', message: `${source.path}: ${note}` });
+      imported.push(...read.examples);
+    }
+    return imported;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
