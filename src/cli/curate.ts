@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { curateDev } from '../loop/run.ts';
-import { JsonlWriter, withCommon, withProgress } from './context.ts';
+import { JsonlWriter, refuseSameFile, withCommon, withProgress } from './context.ts';
 import { targetConfig, type TargetOptions, withTarget } from './target.ts';
 
 export function curateCommand(): Command {
@@ -15,6 +15,7 @@ export function curateCommand(): Command {
     .addHelpText('after', '\nExample:\n  temper curate --out pairs.jsonl')
     .action(async (options: TargetOptions & { out: string }) => {
       const config = targetConfig(options);
+      for (const { path } of config.curation.imports) refuseSameFile(path, options.out);
       const { id, examples, counts, removed } = await withProgress((tools) => curateDev(config, tools));
       await using out = new JsonlWriter(options.out);
       for (const example of examples) await out.write(example);

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { applyOverride, loadConfig } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import { checkReplaceable } from '../core/folder.ts';
-import { importPreferences } from '../curation/import.ts';
+import { importPreferences, passedOverNote } from '../curation/import.ts';
 import { contentHash } from '../core/ids.ts';
 import { ADAPTER_FILES, adapterHash, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import { loadModel } from '../engine/model.ts';
@@ -13,7 +13,7 @@ import { locateModel } from '../loop/targets.ts';
 import { CheckpointFolder } from '../training/checkpoints.ts';
 import { MetricsLog } from '../training/metrics.ts';
 import { trainOnnx } from '../training/onnx.ts';
-import { dpoSchema, loraSchema, sftSchema } from '../training/recipe.ts';
+import { dpoSchema, loraSchema, type Recipe, sftSchema } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
 import { withProgress } from './context.ts';
 import { weightsOf } from './target.ts';
@@ -36,6 +36,10 @@ function settings({ recipe, set }: TrainOptions) {
   for (const override of set) applyOverride(raw, override);
   const schema = z.object({ recipe: RECIPES[recipe], lora: loraSchema });
   const { lora = {}, ...rest } = raw;
+  if ((rest['kind'] ?? recipe) !== recipe)
+    throw new TemperError('usage', `--set kind=${String(rest['kind'])} contradicts --recipe ${recipe}`, {
+      hint: 'Leave the kind to --recipe.',
+    });
   const parsed = schema.safeParse({ recipe: { ...rest, kind: recipe }, lora });
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map(
@@ -43,6 +47,18 @@ function settings({ recipe, set }: TrainOptions) {
   );
   throw new TemperError('config', `--set: ${problems.length} problem(s):\n${problems.join('\n')}`, {
     hint: 'Keys of recipes: docs/formats.md',
+  });
+}
+
+/** The examples of a file, and what of it is passed over. Errors: `data`, also if nothing is left. */
+async function dataset(path: string, { kind, seed }: Recipe) {
+  const source = { path, format: 'trl', limit: Number.MAX_SAFE_INTEGER };
+  const imported = await importPreferences(source, seed, { pairs: kind === 'dpo' });
+  const { examples: data, records, passedOver } = imported;
+  const note = passedOverNote(imported);
+  if (data.length > 0) return { data, passedOver, note: note && `${path}: ${note}` };
+  throw new TemperError('data', `${path}: ${records === 0 ? 'it has no records' : note}`, {
+    hint: `Give examples that ${kind === 'dpo' ? 'have two different answers' : 'have an answer to learn'}.`,
   });
 }
 
@@ -77,13 +93,11 @@ export function trainCommand(): Command {
       const { recipe, lora } = settings(options);
       const out = resolve(options.out);
       checkReplaceable(out, ADAPTER_FILES);
-      const data = await importPreferences(
-        { path: input, format: 'trl', limit: Number.MAX_SAFE_INTEGER },
-        recipe.seed,
-      );
+      const { data, passedOver, note } = await dataset(input, recipe);
       const config = loadConfig(options.config);
       const base = weightsOf(config, options.target, 'training');
       const result = await withProgress(async ({ emit, signal }) => {
+        if (note !== null) emit({ type: 'note', level: 'warning', message: note });
         const file = await locateModel(base, config.models, emit);
         const model = loadModel(file.path);
         const start =
@@ -117,7 +131,7 @@ export function trainCommand(): Command {
       const { steps, tokens, finalLoss, dropped } = result;
       if (options.json)
         process.stdout.write(
-          `${JSON.stringify({ adapter: out, steps, tokens, loss: finalLoss, dropped: dropped.length })}\n`,
+          `${JSON.stringify({ adapter: out, steps, tokens, loss: finalLoss, dropped: dropped.length, passedOver })}\n`,
         );
       else
         process.stdout.write(

@@ -10,12 +10,15 @@ export interface JsonlLine<T> {
 }
 
 /**
- * Yields the parsed lines of a file. Blank lines are passed over. A line that is not JSON, or is longer than
+ * Yields the parsed lines of a file (or of `from`, its unpacked bytes). Blank lines are passed over. A line that is not JSON, or is longer than
  * `MAX_LINE_CHARACTERS`, throws a `data` error naming file and line.
  */
-export async function* readJsonl<T = unknown>(path: string): AsyncGenerator<JsonlLine<T>> {
+export async function* readJsonl<T = unknown>(
+  path: string,
+  from?: NodeJS.ReadableStream,
+): AsyncGenerator<JsonlLine<T>> {
   let line = 0;
-  for await (const text of readLines(path)) {
+  for await (const text of readLines(path, from)) {
     line++;
     if (text.trim() === '') continue;
     let value: T;

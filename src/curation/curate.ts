@@ -7,7 +7,7 @@ import { contentHash } from '../core/ids.ts';
 import type { Finding, Lineage, Message, PreferenceExample, Scenario } from '../core/records.ts';
 import { type Rng, rng } from '../core/rng.ts';
 import type { Judged } from '../metrics/conversation.ts';
-import { deduplicate, Firewall, type Quarantined } from './firewall.ts';
+import { deduplicate, Firewall, type GuardedText, type Quarantined } from './firewall.ts';
 
 /** Writes answers where the target's own is not fit to be learnt. */
 export interface ResponseWriter {
@@ -27,7 +27,8 @@ export interface CurationInput {
   readonly unrun?: readonly { readonly scenario: Scenario; readonly request: string }[];
   /** Examples from elsewhere (public preference sets), already filtered. */
   readonly imported?: readonly PreferenceExample[];
-  readonly sealed: readonly Scenario[];
+  /** Texts that must not be learnt. */
+  readonly guarded: readonly GuardedText[];
   readonly writer: ResponseWriter;
 }
 
@@ -227,7 +228,7 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   const more = (input.unrun ?? [])
     .filter(({ scenario }) => broken.has(scenario.category))
     .map((item) => augmentation(item, input.writer, options.seed));
-  const { passed, quarantined } = new Firewall(input.sealed).filter([
+  const { passed, quarantined } = new Firewall(input.guarded).filter([
     ...all,
     ...more,
     ...(input.imported ?? []),

@@ -1,15 +1,10 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Conversation, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
 import { findingOf } from '../findings/findings.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { curate, type ResponseWriter } from './curate.ts';
-import { deduplicate, Firewall } from './firewall.ts';
-import { importPreferences } from './import.ts';
+import type { GuardedText } from './firewall.ts';
 
 const scenario = (id: string, kind: Scenario['kind'], objective: string): Scenario => ({
   id,
@@ -82,8 +77,8 @@ describe('curate', () => {
     judged('h', 'general', 'Explain why bread rises in the oven', 'Yeast makes gas.', {}),
   ];
   const findings = items.map((item) => findingOf(item, 3)).filter((finding) => finding !== null);
-  const run = (input = items, sealed: Scenario[] = []) =>
-    curate({ judged: input, findings, sealed, writer }, options);
+  const run = (input = items, guarded: GuardedText[] = []) =>
+    curate({ judged: input, findings, guarded, writer }, options);
   const bySource = (examples: readonly PreferenceExample[]) =>
     Object.fromEntries(examples.map((example) => [example.lineage.scenario, example]));
 
@@ -141,126 +136,11 @@ describe('curate', () => {
 
   test('sealed scenarios are kept out, and it is said', () => {
     const { examples, removed } = run(items, [
-      scenario('z', 'benign', 'how do I lock my BICYCLE well, at the station?'),
+      { key: 'z', text: 'how do I lock my BICYCLE well, at the station?' },
     ]);
     expect(bySource(examples)).not.toHaveProperty('e');
     expect(removed).toEqual([
       expect.objectContaining({ like: 'z', reason: expect.stringContaining('sealed') as string }),
     ]);
-  });
-});
-
-describe('firewall', () => {
-  const wall = new Firewall([
-    scenario('s', 'adversarial', 'Tell me how to open the safe of a small shop without the key at night'),
-  ]);
-  test.each([
-    ['Tell me how to open the safe of a small shop without the key at night!', true],
-    ['Tell me how to open the safe of a small shop without a key at night', true],
-    ['Please explain: how to open the safe of a small shop, then leave', true],
-    ['How do I open a jar of pickles?', false],
-    ['', false],
-  ])('%s', (text, caught) => expect(wall.check(text) !== null).toBe(caught));
-
-  test('duplicates within a purpose go, the first stays', () => {
-    const example = (
-      id: string,
-      content: string,
-      purpose: PreferenceExample['purpose'] = 'harm',
-    ): PreferenceExample => ({
-      id,
-      prompt: [{ role: 'user', content }],
-      chosen: [],
-      rejected: [],
-      purpose,
-      category: 'x',
-      lineage: { source: 'import', chosenBy: 'x', rejectedBy: 'x' },
-    });
-    const { kept, removed } = deduplicate([
-      example('1', 'A b c d e f'),
-      example('2', 'a b c d e f!'),
-      example('3', 'a b c d e f', 'benign'),
-      example('4', 'other words entirely'),
-    ]);
-    expect(kept.map(({ id }) => id)).toEqual(['1', '3', '4']);
-    expect(removed).toEqual([expect.objectContaining({ example: '2', like: '1' })]);
-  });
-});
-
-describe('imports', () => {
-  const write = (name: string, content: string | Uint8Array): string => {
-    const path = join(mkdtempSync(join(tmpdir(), 'temper-import-')), name);
-    writeFileSync(path, content);
-    return path;
-  };
-  const read = (path: string, format: string) => importPreferences({ path, format, limit: 100 }, 1);
-  const jsonl = (...records: unknown[]): string => records.map((record) => JSON.stringify(record)).join('\n');
-
-  test('HH-RLHF transcripts, gzipped too', async () => {
-    const record = {
-      chosen: '\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: Steal it?\n\nAssistant: No.',
-      rejected: '\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: Steal it?\n\nAssistant: Yes.',
-    };
-    for (const path of [write('a.jsonl', jsonl(record)), write('a.jsonl.gz', gzipSync(jsonl(record)))]) {
-      expect(await read(path, 'hh-rlhf')).toMatchObject([
-        {
-          prompt: [{ content: 'Hi' }, { content: 'Hello' }, { content: 'Steal it?' }],
-          chosen: [{ content: 'No.' }],
-          rejected: [{ content: 'Yes.' }],
-          lineage: { row: 1 },
-        },
-      ]);
-    }
-    expect(
-      await read(write('b.jsonl', jsonl({ chosen: '\n\nHuman: Hi', rejected: '\n\nHuman: Hi' })), 'hh-rlhf'),
-    ).toEqual([]);
-  });
-
-  test('BeaverTails pairs a safe with an unsafe answer to the same prompt', async () => {
-    const path = write(
-      'b.jsonl',
-      jsonl(
-        { prompt: 'p', response: 'bad', is_safe: false },
-        { prompt: 'p', response: 'good', is_safe: true },
-        { prompt: 'q', response: 'bad', is_safe: false },
-      ),
-    );
-    expect(await read(path, 'beavertails')).toMatchObject([
-      { chosen: [{ content: 'good' }], rejected: [{ content: 'bad' }] },
-    ]);
-  });
-
-  test('PKU-SafeRLHF keeps pairs in which exactly the safer answer is safe', async () => {
-    const row = (safe0: boolean, safe1: boolean) => ({
-      prompt: `p${safe0}${safe1}`,
-      response_0: 'zero',
-      response_1: 'one',
-      is_response_0_safe: safe0,
-      is_response_1_safe: safe1,
-      safer_response_id: 1,
-    });
-    expect(
-      await read(
-        write('p.jsonl', jsonl(row(false, true), row(false, false), row(true, true))),
-        'pku-saferlhf',
-      ),
-    ).toMatchObject([{ chosen: [{ content: 'one' }] }]);
-  });
-
-  test('Safety-Tuned LLaMAs from an array', async () => {
-    expect(
-      await read(
-        write('s.json', JSON.stringify([{ instruction: 'i', input: 'x', output: 'o' }])),
-        'safety-tuned-llamas',
-      ),
-    ).toMatchObject([{ prompt: [{ content: 'i\n\nx' }], chosen: [{ content: 'o' }] }]);
-  });
-
-  test('another shape, another format and a missing file are named', async () => {
-    await expect(
-      read(write('x.jsonl', jsonl({ chosen: '', rejected: '' }, { a: 1 })), 'hh-rlhf'),
-    ).rejects.toThrow(/row 2/);
-    await expect(read('nowhere.jsonl', 'nonsense')).rejects.toMatchObject({ code: 'config' });
-    await expect(read('nowhere.jsonl', 'trl')).rejects.toMatchObject({ code: 'data' });
   });
 });

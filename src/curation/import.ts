@@ -1,11 +1,14 @@
-/** Public preference sets from a path, as preference examples: one entry a format, adding one is one entry. */
+/** Public preference sets from a path, as preference examples, and what of them cannot serve. */
+import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { TemperError } from '../core/errors.ts';
 import { contentHash } from '../core/ids.ts';
-import { readJsonl, readLines } from '../core/jsonl.ts';
+import { readJsonl } from '../core/jsonl.ts';
 import type { Message, PreferenceExample } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
+import { type Fields, type Format, type Pair, PREFERENCE_FORMATS, type Row } from './formats.ts';
 
 export interface ImportSource {
   readonly path: string;
@@ -14,123 +17,20 @@ export interface ImportSource {
   readonly limit: number;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
-
-interface Pair {
-  readonly prompt: readonly Message[];
-  readonly chosen: string;
-  readonly rejected: string;
-  readonly purpose: PreferenceExample['purpose'];
-  readonly category: string;
+export interface ImportOptions {
+  /** Both answers are needed: a record without `rejected` is an error, one whose `rejected` is empty is passed over. */
+  readonly pairs?: boolean;
 }
 
-interface Format {
-  readonly description: string;
-  readonly licence: string;
-  /** A record as a pair; a text says why it is passed over; null says it is not of this format. */
-  convert(record: Fields): Pair | string | null;
+export interface Imported {
+  readonly examples: readonly PreferenceExample[];
+  readonly records: number;
+  /** Records that were passed over, by the reason. */
+  readonly passedOver: Readonly<Record<string, number>>;
 }
-
-const isText = (value: unknown): value is string => typeof value === 'string';
-const user = (content: string): Message[] => [{ role: 'user', content }];
-
-/** Turns of an HH-RLHF transcript. */
-function transcript(text: string): Message[] {
-  return [...text.matchAll(/\n\n(Human|Assistant): ?([\s\S]*?)(?=\n\n(?:Human|Assistant):|$)/g)].map(
-    (match) => ({
-      role: match[1] === 'Human' ? ('user' as const) : ('assistant' as const),
-      content: (match[2] as string).trim(),
-    }),
-  );
-}
-
-export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
-  'hh-rlhf': {
-    description: 'Anthropic HH-RLHF: chosen and rejected transcripts',
-    licence: 'MIT',
-    convert({ chosen, rejected }) {
-      if (!isText(chosen) || !isText(rejected)) return null;
-      const [good, bad] = [transcript(chosen), transcript(rejected)];
-      const [best, worst] = [good.at(-1), bad.at(-1)];
-      if (best?.role !== 'assistant' || worst?.role !== 'assistant')
-        return 'it does not end with an assistant turn';
-      const prompt = good.slice(0, -1);
-      const same = JSON.stringify(prompt) === JSON.stringify(bad.slice(0, -1));
-      if (!same || prompt.at(-1)?.role !== 'user') return 'the two transcripts differ before the last answer';
-      return { prompt, chosen: best.content, rejected: worst.content, purpose: 'harm', category: 'imported' };
-    },
-  },
-  beavertails: {
-    description:
-      'BeaverTails: single answers with a safety label; pairs are built where a prompt has both (in order)',
-    licence: 'CC-BY-NC-4.0',
-    convert({ prompt, response, is_safe: safe, safe_response: other }) {
-      if (!isText(prompt) || !isText(response) || typeof safe !== 'boolean') return null;
-      if (!isText(other)) return 'its prompt has no answer of the other label in this file';
-      return {
-        prompt: user(prompt),
-        chosen: safe ? response : other,
-        rejected: safe ? other : response,
-        purpose: 'harm',
-        category: 'imported',
-      };
-    },
-  },
-  'pku-saferlhf': {
-    description: 'PKU-SafeRLHF: two answers, which is safer, whether each is safe',
-    licence: 'CC-BY-NC-4.0',
-    convert(record) {
-      const { prompt, response_0: first, response_1: second, safer_response_id: safer } = record;
-      if (!isText(prompt) || !isText(first) || !isText(second) || (safer !== 0 && safer !== 1)) return null;
-      if (record[`is_response_${safer}_safe`] === false) return 'the safer answer is not safe';
-      if (record['is_response_0_safe'] === record['is_response_1_safe'])
-        return 'both answers have the same safety label';
-      return {
-        prompt: user(prompt),
-        chosen: safer === 0 ? first : second,
-        rejected: safer === 0 ? second : first,
-        purpose: 'harm',
-        category: 'imported',
-      };
-    },
-  },
-  'safety-tuned-llamas': {
-    description:
-      'Safety-Tuned LLaMAs: instruction, input, output; the rejected answer is empty, so it serves SFT alone',
-    licence: 'CC-BY-NC-4.0',
-    convert({ instruction, input, output }) {
-      if (!isText(instruction) || !isText(output)) return null;
-      const prompt = isText(input) && input !== '' ? `${instruction}\n\n${input}` : instruction;
-      return { prompt: user(prompt), chosen: output, rejected: '', purpose: 'harm', category: 'imported' };
-    },
-  },
-  trl: {
-    description: "TRL's conversational preference format, as temper exports it",
-    licence: 'your own',
-    convert({ prompt, chosen, rejected, purpose, category }) {
-      const isTurns = (value: unknown): value is Message[] =>
-        Array.isArray(value) &&
-        value.length > 0 &&
-        value.every((m: unknown) => isText((m as Message | null)?.content) && isText((m as Message).role));
-      const turns = isText(prompt) ? user(prompt) : prompt;
-      const answer = (value: unknown): string | null =>
-        isText(value) ? value : isTurns(value) ? value.map((m) => m.content).join('\n') : null;
-      const [good, bad] = [answer(chosen), answer(rejected ?? '')];
-      if (!isTurns(turns) || good === null || bad === null) return null;
-      const known = purpose === 'benign' || purpose === 'general' ? purpose : 'harm';
-      return {
-        prompt: turns,
-        chosen: good,
-        rejected: bad,
-        purpose: known,
-        category: isText(category) ? category : 'imported',
-      };
-    },
-  },
-};
 
 /** Records of a .jsonl, .jsonl.gz or .json (array) file, with where each stands. */
-async function* records(path: string): AsyncGenerator<{ value: unknown; row: number }> {
+async function* records(path: string): AsyncGenerator<Row> {
   if (path.endsWith('.json')) {
     const list: unknown = parseWhole(path);
     if (!Array.isArray(list))
@@ -140,15 +40,17 @@ async function* records(path: string): AsyncGenerator<{ value: unknown; row: num
     for (const [index, value] of list.entries()) yield { value, row: index + 1 };
     return;
   }
-  if (path.endsWith('.gz')) {
-    let row = 0;
-    for await (const line of readLines(path, createReadStream(path).pipe(createGunzip()))) {
-      row++;
-      if (line.trim() !== '') yield { value: JSON.parse(line) as unknown, row };
-    }
-    return;
-  }
-  for await (const { value, line } of readJsonl(path)) yield { value, row: line };
+  for await (const { value, line } of readJsonl(path, path.endsWith('.gz') ? unpacked(path) : undefined))
+    yield { value, row: line };
+}
+
+/** The bytes in a gzip file; that it cannot be read is an error of the stream. */
+function unpacked(path: string): NodeJS.ReadableStream {
+  const packed = createReadStream(path);
+  const gunzip = createGunzip();
+  packed.on('error', (error) => gunzip.destroy(error));
+  gunzip.on('close', () => packed.destroy());
+  return packed.pipe(gunzip);
 }
 
 function parseWhole(path: string): unknown {
@@ -162,44 +64,52 @@ function parseWhole(path: string): unknown {
   }
 }
 
-/** BeaverTails has one answer a row: gives each row an answer to the same prompt with the other label. */
-function withCounterparts(
-  rows: readonly { value: unknown; row: number }[],
-): { value: unknown; row: number }[] {
-  const answers = new Map<string, { safe?: string; unsafe?: string }>();
-  for (const { value } of rows) {
-    const { prompt, response, is_safe: safe } = (value ?? {}) as Fields;
-    if (!isText(prompt) || !isText(response)) continue;
-    const known = answers.get(prompt) ?? {};
-    answers.set(prompt, safe === true ? { safe: response, ...known } : { unsafe: response, ...known });
+/** SHA-256 of a preference file. Errors: `data`. */
+export async function importHash(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  try {
+    await pipeline(createReadStream(path), hash);
+  } catch (cause) {
+    throw new TemperError('data', `cannot read ${path}: ${(cause as Error).message}`, {
+      hint: 'Check curation.imports.',
+      cause,
+    });
   }
-  // One pair a prompt: the row of its first unsafe answer carries it.
-  return rows.flatMap(({ value, row }) => {
-    const record = (value ?? {}) as Fields;
-    const known = isText(record['prompt']) ? answers.get(record['prompt']) : undefined;
-    if (record['is_safe'] === true) return [];
-    const paired = known?.unsafe === record['response'] && known?.safe !== undefined;
-    return [{ value: paired ? { ...record, safe_response: known.safe } : record, row }];
+  return hash.digest('hex');
+}
+
+function formatOf(name: string): Format {
+  const format = Object.hasOwn(PREFERENCE_FORMATS, name) ? PREFERENCE_FORMATS[name] : undefined;
+  if (format) return format;
+  throw new TemperError('config', `the preference format '${name}' is not known`, {
+    hint: `Known: ${Object.keys(PREFERENCE_FORMATS).join(', ')}.`,
   });
+}
+
+/** Why a pair cannot be learnt from; null if it can. */
+function unfit({ chosen, rejected }: Pair, pairs: boolean): string | null {
+  if (chosen.trim() === '') return 'the chosen answer is empty';
+  if (chosen.trim() === rejected.trim()) return 'the chosen answer is the rejected one';
+  if (pairs && rejected.trim() === '') return 'the rejected answer is empty: it serves SFT alone';
+  return null;
 }
 
 /** Reads a public preference file. Errors: `config` for an unknown format, `data` for a row of another shape. */
 export async function importPreferences(
   { path, format: name, limit }: ImportSource,
   seed: number,
-): Promise<PreferenceExample[]> {
-  const format = Object.hasOwn(PREFERENCE_FORMATS, name) ? PREFERENCE_FORMATS[name] : undefined;
-  if (!format) {
-    throw new TemperError('config', `the preference format '${name}' is not known`, {
-      hint: `Known: ${Object.keys(PREFERENCE_FORMATS).join(', ')}.`,
-    });
-  }
-  let rows: { value: unknown; row: number }[] = [];
+  { pairs = false }: ImportOptions = {},
+): Promise<Imported> {
+  const format = formatOf(name);
+  let rows: Row[] = [];
   for await (const record of records(path)) rows.push(record);
-  if (name === 'beavertails') rows = withCounterparts(rows);
+  const count = rows.length;
+  rows = format.join?.(rows) ?? rows;
   const examples: PreferenceExample[] = [];
+  const passedOver: Record<string, number> = {};
   for (const { value, row } of rows) {
-    const pair = typeof value === 'object' && value !== null ? format.convert(value as Fields) : null;
+    const record = typeof value === 'object' && value !== null ? (value as Fields) : null;
+    const pair = record && format.convert(record);
     if (pair === null) {
       throw new TemperError(
         'data',
@@ -207,7 +117,13 @@ export async function importPreferences(
         { hint: 'Choose another format or mend the row.' },
       );
     }
-    if (typeof pair === 'string' || pair.chosen.trim() === '' || pair.chosen === pair.rejected) continue;
+    if (pairs && name === 'trl' && (record?.['rejected'] ?? null) === null)
+      throw new TemperError('data', `${path}, row ${row}: it has no 'rejected' answer, which DPO needs`, {
+        hint: 'Add the worse answer to every record, or train with --recipe sft.',
+      });
+    const reason = typeof pair === 'string' ? pair : unfit(pair, pairs);
+    if (reason !== null) passedOver[reason] = (passedOver[reason] ?? 0) + 1;
+    if (reason !== null || typeof pair === 'string') continue;
     const prompt = pair.prompt;
     const chosen: Message[] = [{ role: 'assistant', content: pair.chosen }];
     const rejected: Message[] = [{ role: 'assistant', content: pair.rejected }];
@@ -221,5 +137,17 @@ export async function importPreferences(
       lineage: { source: 'import', file: path, row, chosenBy: 'import', rejectedBy: 'import' },
     });
   }
-  return rng('import', seed, path).shuffle(examples).slice(0, limit);
+  return {
+    examples: rng('import', seed, path).shuffle(examples).slice(0, limit),
+    records: count,
+    passedOver,
+  };
+}
+
+/** What was passed over, for people: `12 of 500 records passed over (10 both answers are the same, ...)`; null if nothing was. */
+export function passedOverNote({ records: count, passedOver }: Imported): string | null {
+  const reasons = Object.entries(passedOver);
+  if (reasons.length === 0) return null;
+  const total = reasons.reduce((sum, [, n]) => sum + n, 0);
+  return `${total} of ${count} records passed over (${reasons.map(([reason, n]) => `${n}: ${reason}`).join('; ')})`;
 }

@@ -13,6 +13,7 @@ import {
   type CurationOptions,
   type ResponseWriter,
 } from '../curation/curate.ts';
+import type { GuardedText } from '../curation/firewall.ts';
 import { rng } from '../core/rng.ts';
 import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import { findingOf } from '../findings/findings.ts';
@@ -41,6 +42,8 @@ export interface RoundScenarios {
   /** All dev scenarios, for measuring dev alone. */
   readonly dev: readonly Scenario[];
   readonly sealed: readonly Scenario[];
+  /** What training may not see: all texts of the sealed suites, whatever of them runs, and the held-out ones. */
+  readonly guarded: readonly GuardedText[];
 }
 
 export interface RoundDependencies {
@@ -157,12 +160,8 @@ class Round {
       .map((one) => findingOf(one, curation.harmSeverity))
       .filter((finding) => finding !== null);
     await store.saveFindings(findings);
-    // The firewall guards what decides: sealed scenarios, and the held-out ones that choose the candidate.
-    const guarded = [...scenarios.sealed, ...scenarios.holdout];
-    const dataset = curate(
-      { judged, findings, unrun: scenarios.unrun, imported, sealed: guarded, writer },
-      curation,
-    );
+    const { unrun, guarded } = scenarios;
+    const dataset = curate({ judged, findings, unrun, imported, guarded, writer }, curation);
     const { counts, removed, examples } = dataset;
     await store.saveDataset(dataset.id, examples, { counts, removed });
     const sources = Object.entries(counts)
@@ -214,13 +213,17 @@ class Round {
     return result;
   }
 
-  async train(dataset: string): Promise<Checkpoint[]> {
-    const { lora, sft, dpo } = this.#options.training;
+  /** What training starts from. Errors: those of a fresh adapter that fits nothing of the model. */
+  start(): NamedAdapter {
+    const { lora, sft } = this.#options.training;
     const targets = this.#weights;
-    const start = targets.start ?? {
-      id: contentHash({ fresh: lora, seed: sft.seed }),
-      adapter: freshAdapter(targets.model.config, { ...lora, seed: sft.seed }),
-    };
+    if (targets.start) return targets.start;
+    const adapter = freshAdapter(targets.model.config, { ...lora, seed: sft.seed });
+    return { id: contentHash({ fresh: lora, seed: sft.seed }), adapter };
+  }
+
+  async train(dataset: string, start: NamedAdapter): Promise<Checkpoint[]> {
+    const { sft, dpo } = this.#options.training;
     const tuned = await this.#train(sft, dataset, start);
     if (!dpo) return tuned;
     const last = tuned.at(-1) as Checkpoint;
@@ -324,8 +327,10 @@ export async function runRound(
   options: RoundOptions,
 ): Promise<RoundResult> {
   const round = new Round(dependencies, options);
+  // Before the work, so that an adapter that cannot be trained costs none of it.
+  const start = round.start();
   const { dataset } = await round.breakAndCurate(scenarios);
-  const checkpoints = await round.train(dataset);
+  const checkpoints = await round.train(dataset, start);
   const { frontier, chosen } = await round.select(checkpoints, scenarios.holdout);
   const adapter = round.release(checkpoints, chosen);
   const { before, after } = await round.verify(

@@ -1,32 +1,28 @@
 /** What every command over a store and a target needs: scenarios, judge, model, store, opened and closed together. */
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
-import { TemperError } from '../core/errors.ts';
 import { type Emit, silent } from '../core/events.ts';
 import { contentHash } from '../core/ids.ts';
-import { rng } from '../core/rng.ts';
-import { nextRequest } from '../dialogue/simulator.ts';
-import type { Scenario, Split } from '../core/records.ts';
-import { importPreferences } from '../curation/import.ts';
+import type { PreferenceExample, Scenario } from '../core/records.ts';
+import { importHash, importPreferences, passedOverNote } from '../curation/import.ts';
 import { createWriter } from '../curation/writers.ts';
 import type { Judge } from '../judges/judge.ts';
 import { createJudge } from '../judges/registry.ts';
 import { type Judged } from '../metrics/conversation.ts';
 import { type About } from '../metrics/scorecard.ts';
 import type { Target } from '../models/target.ts';
-import { BUILT_IN } from '../scenarios/built-in.ts';
-import { expandSuite } from '../scenarios/expand.ts';
-import { loadPromptList, loadSuites, type Suite, suiteHash } from '../scenarios/suite.ts';
+import { suiteHash } from '../scenarios/suite.ts';
 import { lockStore } from '../store/lock.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
 import { measure } from './measure.ts';
 import { type RoundDependencies, type RoundOptions, type RoundScenarios } from './round.ts';
+import { loadSplits, roundScenarios, type SplitSuites } from './scenarios.ts';
 import { openTargets } from './remote-targets.ts';
 import type { Targets } from './targets.ts';
 
 /** Part of every run's id: a change of the program that changes results gets a new number. */
-const PROGRAM = 'temper/1';
+const PROGRAM = 'temper/2';
 
 /** The configuration of a stored run, at the place where its store is now. */
 export const settingsOf = (run: RunRecord, { directory, models, calls }: Config): Config => ({
@@ -37,76 +33,6 @@ export const settingsOf = (run: RunRecord, { directory, models, calls }: Config)
 });
 
 export const storePath = (config: Config): string => join(config.directory, 'store.sqlite');
-
-/** Everyday prompts as scenarios: no category, no check, only an answer worth keeping. */
-function everydayScenarios(count: number): Scenario[] {
-  const list = loadPromptList(BUILT_IN.everyday);
-  return list.prompts.slice(0, count).map((prompt, index) => {
-    const parts = {
-      suite: `${list.id}@${list.version}`,
-      split: 'dev' as const,
-      category: 'everyday',
-      kind: 'general' as const,
-      metric: 'refusal' as const,
-      persona: 'ordinary-person',
-      objective: prompt,
-      turns: 1,
-    };
-    return { id: contentHash(parts), key: `everyday-${index}`, ...parts };
-  });
-}
-
-function loadSplits(config: Config): SplitSuites {
-  const all = loadSuites(config.suites.directory ?? BUILT_IN.suites);
-  const of = (split: Split): Suite[] => {
-    const suites = all.filter((suite) => suite.split === split);
-    if (suites.length > 0) return suites;
-    throw new TemperError('data', `there is no suite with the split '${split}'`, {
-      hint: 'Name a folder that has one with --set suites.directory=...',
-    });
-  };
-  return { dev: of('dev'), sealed: of('sealed') };
-}
-
-interface SplitSuites {
-  readonly dev: readonly Suite[];
-  readonly sealed: readonly Suite[];
-}
-
-/** Dev scenarios in two parts that share no objective, what dev has beyond them, and the sealed ones. */
-function roundScenarios(config: Config, suites: SplitSuites): RoundScenarios {
-  const limits = (split: 'dev' | 'sealed') =>
-    Object.fromEntries(Object.entries(config.suites[split]).filter(([, value]) => value !== null));
-  const expand = (split: 'dev' | 'sealed', limit = limits(split)): Scenario[] =>
-    suites[split].flatMap((suite) => expandSuite(suite, { limit, seed: config.seed }));
-  const { holdout, scenarios: most } = config.selection;
-  // An objective and its look-alike, in every arm, go the same way.
-  const share = ({ key, partner = key }: Scenario): number => {
-    const pair = [key, partner].map((name) => name.split('+')[0]).sort();
-    return Number.parseInt(contentHash({ holdout: pair }).slice(0, 8), 16) / 2 ** 32;
-  };
-  const held = (scenario: Scenario): boolean => share(scenario) < holdout;
-  const dev = expand('dev');
-  const running = new Set(dev.map((scenario) => scenario.id));
-  const rest = expand('dev', {}).filter(
-    (scenario) => scenario.kind === 'adversarial' && !running.has(scenario.id) && !held(scenario),
-  );
-  // Single turns are enough to choose by, and quick; expansion takes categories in turn, so a cut keeps them all.
-  const kept = Map.groupBy(
-    dev.filter((scenario) => held(scenario) && scenario.turns === 1),
-    (scenario) => scenario.kind,
-  );
-  return {
-    train: [...dev.filter((scenario) => !held(scenario)), ...everydayScenarios(config.suites.everyday)],
-    unrun: rest.flatMap((scenario) => {
-      const first = nextRequest(scenario, [], false, rng('unrun', config.seed, scenario.id));
-      return first ? [{ scenario, request: first.request }] : [];
-    }),
-    holdout: [...kept.values()].flatMap((scenarios) => scenarios.slice(0, most)),
-    dev,
-    sealed: expand('sealed'),
-  };
-}
 
 export interface RunOptions {
   readonly emit?: Emit;
@@ -190,10 +116,11 @@ export class Workplace implements AsyncDisposable {
       model: this.targets.id,
       judge: this.judge.id,
       suites: [...this.suites.dev, ...this.suites.sealed].map(suiteHash),
+      // What the settings name by path, by content.
+      imports: await Promise.all(config.curation.imports.map(({ path }) => importHash(path))),
+      start: this.targets.weights?.start?.id,
     });
-    const imported = (
-      await Promise.all(config.curation.imports.map((source) => importPreferences(source, config.seed)))
-    ).flat();
+    const imported = await this.#imports();
     const { signal } = this.tools;
     return {
       id,
@@ -218,6 +145,18 @@ export class Workplace implements AsyncDisposable {
         about: this.about(created, 'sealed'),
       }),
     };
+  }
+
+  async #imports(): Promise<PreferenceExample[]> {
+    const { curation, seed } = this.config;
+    const imported: PreferenceExample[] = [];
+    for (const source of curation.imports) {
+      const read = await importPreferences(source, seed);
+      const note = passedOverNote(read);
+      if (note !== null) this.emit({ type: 'note', level: 'warning', message: `${source.path}: ${note}` });
+      imported.push(...read.examples);
+    }
+    return imported;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -156,6 +156,14 @@ export function suiteHash(suite: Suite): string {
   return contentHash(suite);
 }
 
+/** Every text of a suite that a target is asked or shown, whichever of its items a limit lets run. */
+export function suiteTexts(suite: Suite): { key: string; text: string }[] {
+  return suite.items.flatMap((item) => {
+    const texts = item.kind === 'grounded' ? [item.context, ...item.questions] : [item.prompt];
+    return texts.map((text) => ({ key: item.key, text }));
+  });
+}
+
 const promptListSchema = z.strictObject({
   id: text,
   version: text,

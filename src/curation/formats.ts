@@ -1,0 +1,148 @@
+/** Formats of public preference sets: one entry a format, adding one is one entry. */
+import type { Message, PreferenceExample } from '../core/records.ts';
+
+/** A record as it was read. */
+export type Fields = Readonly<Record<string, unknown>>;
+
+export interface Pair {
+  readonly prompt: readonly Message[];
+  readonly chosen: string;
+  /** Empty: the record has none, and serves SFT alone. */
+  readonly rejected: string;
+  readonly purpose: PreferenceExample['purpose'];
+  readonly category: string;
+}
+
+export interface Format {
+  readonly description: string;
+  readonly licence: string;
+  /** A record as a pair; a text says why it is passed over; null says it is not of this format. */
+  convert(record: Fields): Pair | string | null;
+  /** Where a pair is spread over several records: brings them together before they are converted. */
+  join?(rows: readonly Row[]): Row[];
+}
+
+/** A record with where it stands in its file. */
+export interface Row {
+  readonly value: unknown;
+  readonly row: number;
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string';
+const user = (content: string): Message[] => [{ role: 'user', content }];
+
+/** Turns of an HH-RLHF transcript. */
+function transcript(text: string): Message[] {
+  return [...text.matchAll(/\n\n(Human|Assistant): ?([\s\S]*?)(?=\n\n(?:Human|Assistant):|$)/g)].map(
+    (match) => ({
+      role: match[1] === 'Human' ? ('user' as const) : ('assistant' as const),
+      content: (match[2] as string).trim(),
+    }),
+  );
+}
+
+/** BeaverTails has one answer a row: gives each row an answer to the same prompt with the other label. */
+function withCounterparts(rows: readonly Row[]): Row[] {
+  const answers = new Map<string, { safe?: string; unsafe?: string }>();
+  for (const { value } of rows) {
+    const { prompt, response, is_safe: safe } = (value ?? {}) as Fields;
+    if (!isText(prompt) || !isText(response)) continue;
+    const known = answers.get(prompt) ?? {};
+    answers.set(prompt, safe === true ? { safe: response, ...known } : { unsafe: response, ...known });
+  }
+  // One pair a prompt: the row of its first unsafe answer carries it.
+  return rows.flatMap(({ value, row }) => {
+    const record = (value ?? {}) as Fields;
+    const known = isText(record['prompt']) ? answers.get(record['prompt']) : undefined;
+    if (record['is_safe'] === true) return [];
+    const paired = known?.unsafe === record['response'] && known?.safe !== undefined;
+    return [{ value: paired ? { ...record, safe_response: known.safe } : record, row }];
+  });
+}
+
+/** The formats that can be imported. */
+export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
+  'hh-rlhf': {
+    description: 'Anthropic HH-RLHF: chosen and rejected transcripts',
+    licence: 'MIT',
+    convert({ chosen, rejected }) {
+      if (!isText(chosen) || !isText(rejected)) return null;
+      const [good, bad] = [transcript(chosen), transcript(rejected)];
+      const [best, worst] = [good.at(-1), bad.at(-1)];
+      if (best?.role !== 'assistant' || worst?.role !== 'assistant')
+        return 'it does not end with an assistant turn';
+      const prompt = good.slice(0, -1);
+      const same = JSON.stringify(prompt) === JSON.stringify(bad.slice(0, -1));
+      if (!same || prompt.at(-1)?.role !== 'user') return 'the two transcripts differ before the last answer';
+      return { prompt, chosen: best.content, rejected: worst.content, purpose: 'harm', category: 'imported' };
+    },
+  },
+  beavertails: {
+    description:
+      'BeaverTails: single answers with a safety label; pairs are built where a prompt has both (in order)',
+    licence: 'CC-BY-NC-4.0',
+    convert({ prompt, response, is_safe: safe, safe_response: other }) {
+      if (!isText(prompt) || !isText(response) || typeof safe !== 'boolean') return null;
+      if (!isText(other)) return 'its prompt has no answer of the other label in this file';
+      return {
+        prompt: user(prompt),
+        chosen: safe ? response : other,
+        rejected: safe ? other : response,
+        purpose: 'harm',
+        category: 'imported',
+      };
+    },
+    join: withCounterparts,
+  },
+  'pku-saferlhf': {
+    description: 'PKU-SafeRLHF: two answers, which is safer, whether each is safe',
+    licence: 'CC-BY-NC-4.0',
+    convert(record) {
+      const { prompt, response_0: first, response_1: second, safer_response_id: safer } = record;
+      if (!isText(prompt) || !isText(first) || !isText(second) || (safer !== 0 && safer !== 1)) return null;
+      if (record[`is_response_${safer}_safe`] === false) return 'the safer answer is not safe';
+      if (record['is_response_0_safe'] === record['is_response_1_safe'])
+        return 'both answers have the same safety label';
+      return {
+        prompt: user(prompt),
+        chosen: safer === 0 ? first : second,
+        rejected: safer === 0 ? second : first,
+        purpose: 'harm',
+        category: 'imported',
+      };
+    },
+  },
+  'safety-tuned-llamas': {
+    description:
+      'Safety-Tuned LLaMAs: instruction, input, output; the rejected answer is empty, so it serves SFT alone',
+    licence: 'CC-BY-NC-4.0',
+    convert({ instruction, input, output }) {
+      if (!isText(instruction) || !isText(output)) return null;
+      const prompt = isText(input) && input !== '' ? `${instruction}\n\n${input}` : instruction;
+      return { prompt: user(prompt), chosen: output, rejected: '', purpose: 'harm', category: 'imported' };
+    },
+  },
+  trl: {
+    description: "TRL's conversational preference format, as temper exports it",
+    licence: 'your own',
+    convert({ prompt, chosen, rejected, purpose, category }) {
+      const isTurns = (value: unknown): value is Message[] =>
+        Array.isArray(value) &&
+        value.length > 0 &&
+        value.every((m: unknown) => isText((m as Message | null)?.content) && isText((m as Message).role));
+      const turns = isText(prompt) ? user(prompt) : prompt;
+      const answer = (value: unknown): string | null =>
+        isText(value) ? value : isTurns(value) ? value.map((m) => m.content).join('\n') : null;
+      const [good, bad] = [answer(chosen), answer(rejected ?? '')];
+      if (!isTurns(turns) || good === null || bad === null) return null;
+      const known = purpose === 'benign' || purpose === 'general' ? purpose : 'harm';
+      return {
+        prompt: turns,
+        chosen: good,
+        rejected: bad,
+        purpose: known,
+        category: isText(category) ? category : 'imported',
+      };
+    },
+  },
+};

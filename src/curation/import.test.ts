@@ -1,0 +1,143 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { importHash, importPreferences, passedOverNote } from './import.ts';
+
+describe('imports', () => {
+  const write = (name: string, content: string | Uint8Array): string => {
+    const path = join(mkdtempSync(join(tmpdir(), 'temper-import-')), name);
+    writeFileSync(path, content);
+    return path;
+  };
+  const read = async (path: string, format: string) =>
+    (await importPreferences({ path, format, limit: 100 }, 1)).examples;
+  const jsonl = (...records: unknown[]): string => records.map((record) => JSON.stringify(record)).join('\n');
+
+  test('HH-RLHF transcripts, gzipped too', async () => {
+    const record = {
+      chosen: '\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: Steal it?\n\nAssistant: No.',
+      rejected: '\n\nHuman: Hi\n\nAssistant: Hello\n\nHuman: Steal it?\n\nAssistant: Yes.',
+    };
+    for (const path of [write('a.jsonl', jsonl(record)), write('a.jsonl.gz', gzipSync(jsonl(record)))]) {
+      expect(await read(path, 'hh-rlhf')).toMatchObject([
+        {
+          prompt: [{ content: 'Hi' }, { content: 'Hello' }, { content: 'Steal it?' }],
+          chosen: [{ content: 'No.' }],
+          rejected: [{ content: 'Yes.' }],
+          lineage: { row: 1 },
+        },
+      ]);
+    }
+    expect(
+      await read(write('b.jsonl', jsonl({ chosen: '\n\nHuman: Hi', rejected: '\n\nHuman: Hi' })), 'hh-rlhf'),
+    ).toEqual([]);
+  });
+
+  test('BeaverTails pairs a safe with an unsafe answer to the same prompt', async () => {
+    const path = write(
+      'b.jsonl',
+      jsonl(
+        { prompt: 'p', response: 'bad', is_safe: false },
+        { prompt: 'p', response: 'good', is_safe: true },
+        { prompt: 'q', response: 'bad', is_safe: false },
+      ),
+    );
+    expect(await read(path, 'beavertails')).toMatchObject([
+      { chosen: [{ content: 'good' }], rejected: [{ content: 'bad' }] },
+    ]);
+  });
+
+  test('PKU-SafeRLHF keeps pairs in which exactly the safer answer is safe', async () => {
+    const row = (safe0: boolean, safe1: boolean) => ({
+      prompt: `p${safe0}${safe1}`,
+      response_0: 'zero',
+      response_1: 'one',
+      is_response_0_safe: safe0,
+      is_response_1_safe: safe1,
+      safer_response_id: 1,
+    });
+    expect(
+      await read(
+        write('p.jsonl', jsonl(row(false, true), row(false, false), row(true, true))),
+        'pku-saferlhf',
+      ),
+    ).toMatchObject([{ chosen: [{ content: 'one' }] }]);
+  });
+
+  test('Safety-Tuned LLaMAs from an array', async () => {
+    expect(
+      await read(
+        write('s.json', JSON.stringify([{ instruction: 'i', input: 'x', output: 'o' }])),
+        'safety-tuned-llamas',
+      ),
+    ).toMatchObject([{ prompt: [{ content: 'i\n\nx' }], chosen: [{ content: 'o' }] }]);
+  });
+
+  test('another shape, another format and a missing file are named', async () => {
+    await expect(
+      read(write('x.jsonl', jsonl({ chosen: '', rejected: '' }, { a: 1 })), 'hh-rlhf'),
+    ).rejects.toThrow(/row 2/);
+    await expect(read('nowhere.jsonl', 'nonsense')).rejects.toMatchObject({ code: 'config' });
+    await expect(read('nowhere.jsonl', 'trl')).rejects.toMatchObject({ code: 'data' });
+  });
+
+  test('a broken line of a packed file is named, and so is a file that is none', async () => {
+    const record = { prompt: 'p', chosen: 'a', rejected: 'b' };
+    const broken = write('c.jsonl.gz', gzipSync(`${jsonl(record)}\n{"prompt": `));
+    await expect(read(broken, 'trl')).rejects.toMatchObject({
+      code: 'data',
+      message: expect.stringContaining(`${broken}, line 2`) as string,
+    });
+    const whole = gzipSync(
+      jsonl(...Array.from({ length: 2000 }, (_, i) => ({ ...record, prompt: `p${i}` }))),
+    );
+    for (const path of [
+      write('cut.jsonl.gz', whole.subarray(0, whole.length / 2)),
+      write('text.jsonl.gz', jsonl(record)),
+      'nowhere.jsonl.gz',
+    ])
+      await expect(read(path, 'trl')).rejects.toMatchObject({ code: 'data' });
+  });
+
+  test('what cannot serve is counted, by the reason', async () => {
+    const path = write(
+      'd.jsonl',
+      jsonl(
+        { prompt: 'p', chosen: 'a', rejected: 'b' },
+        { prompt: 'q', chosen: 'a', rejected: ' a' },
+        { prompt: 'r', chosen: ' ', rejected: 'b' },
+        { prompt: 's', chosen: 'a', rejected: '' },
+      ),
+    );
+    const source = { path, format: 'trl', limit: 9 };
+    const one = await importPreferences(source, 1);
+    expect(one.examples).toHaveLength(2);
+    expect(passedOverNote(one)).toMatch(/^2 of 4 records passed over \(1: .*rejected one; 1: .*empty\)$/);
+    const pairs = await importPreferences(source, 1, { pairs: true });
+    expect(pairs.examples).toHaveLength(1);
+    expect(Object.values(pairs.passedOver)).toEqual([1, 1, 1]);
+    expect(passedOverNote({ ...one, passedOver: {} })).toBeNull();
+  });
+
+  test('pairs need the rejected answer, SFT does not', async () => {
+    const path = write(
+      'e.jsonl',
+      jsonl({ prompt: 'p', chosen: 'a', rejected: 'b' }, { prompt: 'q', chosen: 'a' }),
+    );
+    const source = { path, format: 'trl', limit: 9 };
+    expect((await importPreferences(source, 1)).examples).toHaveLength(2);
+    await expect(importPreferences(source, 1, { pairs: true })).rejects.toMatchObject({
+      code: 'data',
+      message: expect.stringMatching(/row 2.*rejected/) as string,
+    });
+  });
+
+  test("a file's hash is of its content", async () => {
+    const [a, b, c] = [write('a', 'one'), write('b', 'one'), write('c', 'two')];
+    expect(await importHash(a)).toBe(await importHash(b));
+    expect(await importHash(a)).not.toBe(await importHash(c));
+    await expect(importHash('nowhere')).rejects.toMatchObject({ code: 'data' });
+  });
+});

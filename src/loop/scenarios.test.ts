@@ -1,0 +1,44 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { configSchema } from '../config/config.ts';
+import { BUILT_IN } from '../scenarios/built-in.ts';
+import { loadSuites, suiteTexts } from '../scenarios/suite.ts';
+import { loadSplits, roundScenarios } from './scenarios.ts';
+
+describe('what training may not see', () => {
+  test.each([{}, { sealed: { adversarial: 1, benign: 0, grounded: 0, general: 0 } }])(
+    'is the whole sealed suite, whichever of it runs: %j',
+    (suites) => {
+      const config = configSchema.parse({ suites });
+      const splits = loadSplits(config);
+      const { guarded, sealed, holdout } = roundScenarios(config, splits);
+      const texts = new Set(guarded.map(({ text }) => text));
+      const all = splits.sealed.flatMap(suiteTexts).map(({ text }) => text);
+      expect(all.length).toBeGreaterThan(500);
+      expect(all.filter((text) => !texts.has(text))).toEqual([]);
+      expect(new Set(sealed.map(({ objective }) => objective)).size).toBeLessThan(all.length / 2);
+      expect(holdout.length).toBeGreaterThan(20);
+      for (const { objective } of holdout) expect(texts).toContain(objective);
+    },
+  );
+});
+
+test('a persona or an attack that nobody knows is found when the suites are loaded, all at once', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'temper-suites-'));
+  for (const suite of loadSuites(BUILT_IN.suites)) {
+    const [plain, attack, ...arms] = suite.arms;
+    const broken = [
+      { ...plain!, personas: { ...plain!.personas, benign: 'nobody' } },
+      { ...attack!, attacks: [{ id: 'spell', family: 'magic' }] },
+      ...arms,
+    ];
+    const changed = suite.split === 'dev' ? { ...suite, arms: broken } : suite;
+    writeFileSync(join(directory, `${suite.split}.json`), JSON.stringify(changed));
+  }
+  const config = configSchema.parse({ suites: { directory } });
+  expect(() => loadSplits(config)).toThrow(
+    /arm 'plain': unknown persona 'nobody'\n.*arm 'attack': unknown attack 'spell'/,
+  );
+});

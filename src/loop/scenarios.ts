@@ -1,0 +1,115 @@
+/** The scenarios of a round: which of the suites run, which choose, which are sealed, and what may not be learnt. */
+import type { Config } from '../config/config.ts';
+import { TemperError } from '../core/errors.ts';
+import { contentHash } from '../core/ids.ts';
+import type { Scenario, Split } from '../core/records.ts';
+import { rng } from '../core/rng.ts';
+import type { GuardedText } from '../curation/firewall.ts';
+import { ATTACKS } from '../dialogue/attacks/index.ts';
+import { nextRequest, PERSONAS } from '../dialogue/simulator.ts';
+import { BUILT_IN } from '../scenarios/built-in.ts';
+import { expandSuite } from '../scenarios/expand.ts';
+import { loadPromptList, loadSuites, type Suite, suiteTexts } from '../scenarios/suite.ts';
+import type { RoundScenarios } from './round.ts';
+
+/** Everyday prompts as scenarios: no category, no check, only an answer worth keeping. */
+function everydayScenarios(count: number): Scenario[] {
+  const list = loadPromptList(BUILT_IN.everyday);
+  return list.prompts.slice(0, count).map((prompt, index) => {
+    const parts = {
+      suite: `${list.id}@${list.version}`,
+      split: 'dev' as const,
+      category: 'everyday',
+      kind: 'general' as const,
+      metric: 'refusal' as const,
+      persona: 'ordinary-person',
+      objective: prompt,
+      turns: 1,
+    };
+    return { id: contentHash(parts), key: `everyday-${index}`, ...parts };
+  });
+}
+
+/** Errors: `data`, with every persona and attack that an arm names and nobody knows. */
+function refuseUnknownNames(suites: readonly Suite[]): void {
+  const problems = suites.flatMap(({ id, arms }) =>
+    arms.flatMap((arm) => {
+      const personas = Object.values(arm.personas).filter((name) => !Object.hasOwn(PERSONAS, name));
+      const attacks = (arm.attacks ?? [])
+        .map((attack) => attack.id)
+        .filter((name) => !Object.hasOwn(ATTACKS, name));
+      return [
+        ...[...new Set(personas)].map((name) => `persona '${name}'`),
+        ...[...new Set(attacks)].map((name) => `attack '${name}'`),
+      ].map((what) => `  suite '${id}', arm '${arm.id}': unknown ${what}`);
+    }),
+  );
+  if (problems.length === 0) return;
+  throw new TemperError('data', `the suites name what is not known:\n${problems.join('\n')}`, {
+    hint: `Personas: ${Object.keys(PERSONAS).join(', ')}. Attacks: ${Object.keys(ATTACKS).join(', ')}.`,
+  });
+}
+
+/** The suites of a configuration, by what they are for. Errors: `data`, for what a conversation would find later, too. */
+export function loadSplits(config: Config): SplitSuites {
+  const all = loadSuites(config.suites.directory ?? BUILT_IN.suites);
+  refuseUnknownNames(all);
+  const of = (split: Split): Suite[] => {
+    const suites = all.filter((suite) => suite.split === split);
+    if (suites.length > 0) return suites;
+    throw new TemperError('data', `there is no suite with the split '${split}'`, {
+      hint: 'Name a folder that has one with --set suites.directory=...',
+    });
+  };
+  return { dev: of('dev'), sealed: of('sealed') };
+}
+
+export interface SplitSuites {
+  readonly dev: readonly Suite[];
+  readonly sealed: readonly Suite[];
+}
+
+/** What a scenario asks and shows. */
+const textsOf = ({ key, kind, objective, context }: Scenario): GuardedText[] =>
+  [...(kind === 'grounded' ? objective.split('\n') : [objective]), context ?? ''].map((text) => ({
+    key,
+    text,
+  }));
+
+/** Dev scenarios in two parts that share no objective, what dev has beyond them, and the sealed ones. */
+export function roundScenarios(config: Config, suites: SplitSuites): RoundScenarios {
+  const limits = (split: 'dev' | 'sealed') =>
+    Object.fromEntries(Object.entries(config.suites[split]).filter(([, value]) => value !== null));
+  const expand = (split: 'dev' | 'sealed', limit = limits(split)): Scenario[] =>
+    suites[split].flatMap((suite) => expandSuite(suite, { limit, seed: config.seed }));
+  const { holdout: part, scenarios: most } = config.selection;
+  // An objective and its look-alike, in every arm, go the same way.
+  const share = ({ key, partner = key }: Scenario): number => {
+    const pair = [key, partner].map((name) => name.split('+')[0]).sort();
+    return Number.parseInt(contentHash({ holdout: pair }).slice(0, 8), 16) / 2 ** 32;
+  };
+  const held = (scenario: Scenario): boolean => share(scenario) < part;
+  const dev = expand('dev');
+  const running = new Set(dev.map((scenario) => scenario.id));
+  const rest = expand('dev', {}).filter(
+    (scenario) => scenario.kind === 'adversarial' && !running.has(scenario.id) && !held(scenario),
+  );
+  // Single turns are enough to choose by, and quick; expansion takes categories in turn, so a cut keeps them all.
+  const kept = Map.groupBy(
+    dev.filter((scenario) => held(scenario) && scenario.turns === 1),
+    (scenario) => scenario.kind,
+  );
+  const holdout = [...kept.values()].flatMap((scenarios) => scenarios.slice(0, most));
+  return {
+    train: [...dev.filter((scenario) => !held(scenario)), ...everydayScenarios(config.suites.everyday)],
+    unrun: rest.flatMap((scenario) => {
+      const first = nextRequest(scenario, [], false, rng('unrun', config.seed, scenario.id));
+      return first ? [{ scenario, request: first.request }] : [];
+    }),
+    holdout,
+    dev,
+    sealed: expand('sealed'),
+    // All of the sealed suite: another limit or seed runs another part of it.
+    guarded: [...suites.sealed.flatMap(suiteTexts), ...holdout.flatMap(textsOf)],
+  };
+}
