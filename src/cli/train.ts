@@ -1,9 +1,10 @@
 import { existsSync, renameSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { applyOverride, loadConfig } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
+import { ensureWritableFolder } from '../core/files.ts';
 import { importPreferences } from '../curation/import.ts';
 import { contentHash } from '../core/ids.ts';
 import { adapterHash, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
@@ -80,6 +81,7 @@ export function trainCommand(): Command {
           hint: 'Choose a new folder: it would be replaced.',
         });
       }
+      ensureWritableFolder(dirname(out));
       const data = await importPreferences(
         { path: input, format: 'trl', limit: Number.MAX_SAFE_INTEGER },
         recipe.seed,
