@@ -8,6 +8,7 @@ import { exportGgufAdapter, exportMerged } from '../engine/export.ts';
 import { type LoadedModel, loadModel } from '../engine/model.ts';
 import { locateModel } from '../loop/targets.ts';
 import { type CommonOptions, configOf, real, withCommon, withProgress } from './context.ts';
+import { printJson, say } from './output.ts';
 import { weightsOf } from './target.ts';
 
 interface Options extends CommonOptions {
@@ -52,7 +53,8 @@ function newOut(options: Options): string {
 }
 
 const said = (options: Options, path: string, what: string): void => {
-  process.stdout.write(options.json ? `${JSON.stringify({ out: path })}\n` : `${what}: ${options.out}\n`);
+  if (options.json) printJson({ out: path });
+  else say(`${what}: ${options.out}\n`);
 };
 
 function write(opened: Opened, adapter: Adapter, options: Options): void {

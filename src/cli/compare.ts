@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { compareArms } from '../loop/compare.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import { type CommonOptions, configOf, withCommon, withProgress } from './context.ts';
+import { print, printJson, say } from './output.ts';
 import { colourWanted } from './progress.ts';
 
 export function compareCommand(): Command {
@@ -19,10 +20,11 @@ export function compareCommand(): Command {
     .action(async (a: string, b: string, options: CommonOptions) => {
       const config = configOf(options);
       const scorecard = await withProgress((tools) => compareArms(config, a, b, tools));
-      process.stdout.write(
-        options.json
-          ? `${JSON.stringify(scorecard)}\n`
-          : `\nbefore = ${a}, after = ${b}\n${renderTerminal(scorecard, { colour: colourWanted(process.stdout) })}`,
-      );
+      if (options.json) {
+        printJson(scorecard);
+        return;
+      }
+      say(`\nbefore = ${a}, after = ${b}\n`);
+      print(renderTerminal(scorecard, { colour: colourWanted(process.stdout) }));
     });
 }

@@ -1,11 +1,10 @@
-/** What the commands share: common options, configuration, progress, output. */
-import { once } from 'node:events';
-import { createWriteStream, existsSync, mkdirSync, realpathSync } from 'node:fs';
-import { basename, dirname, resolve } from 'node:path';
+/** What the commands share: common options, configuration, progress. */
+import { existsSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import type { z } from 'zod';
 import { type Config, loadConfig } from '../config/config.ts';
 import { EXIT_CODES, TemperError } from '../core/errors.ts';
-import { readJsonl } from '../core/jsonl.ts';
 import { storePath } from '../loop/run.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
@@ -55,6 +54,15 @@ export function real(value: string): number {
   return number;
 }
 
+/** An option's number within the bounds that the configuration has for it. */
+export const bounded =
+  (schema: z.ZodType<number>) =>
+  (value: string): number => {
+    const result = schema.safeParse(real(value));
+    if (result.success) return result.data;
+    throw new InvalidArgumentError(result.error.issues.map(({ message }) => message).join('; '));
+  };
+
 const CONTINUES = 'The same command continues where this one ended.';
 /** A signal that arrives twice, from the terminal and from a parent process, is one request. */
 const SECOND_REQUEST_MS = 500;
@@ -82,63 +90,6 @@ export async function withProgress<T>(
     emit.end();
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
-  }
-}
-
-/** Records of a JSON Lines file, counted before the work starts, so that a broken line costs nothing. Errors: `data`. */
-export async function countRecords(path: string): Promise<number> {
-  let count = 0;
-  for await (const _ of readJsonl(path)) count++;
-  return count;
-}
-
-/** Errors: `usage` if the output would overwrite the input while it is read. */
-export function refuseSameFile(input: string, output: string | undefined): void {
-  if (output === undefined || output === '-' || !existsSync(output) || !existsSync(input)) return;
-  if (realpathSync(input) === realpathSync(output))
-    throw new TemperError('usage', `--out ${output} is the input`, { hint: 'Name another file.' });
-}
-
-/** Errors: `usage` if a summary and the records would share stdout. */
-export function refuseSharedStdout(json: boolean | undefined, output: string | undefined): void {
-  if (json && (output === undefined || output === '-'))
-    throw new TemperError('usage', '--json needs --out: the records themselves go to stdout', {
-      hint: 'Add --out FILE.jsonl, or leave --json out.',
-    });
-}
-
-/** Writes JSON Lines to a file, or to stdout for `-`. */
-export class JsonlWriter implements AsyncDisposable {
-  readonly #stream: NodeJS.WritableStream;
-  readonly #own: boolean;
-  #failure: Error | null = null;
-
-  constructor(path: string | undefined) {
-    this.#own = path !== undefined && path !== '-';
-    if (this.#own) mkdirSync(dirname(path as string), { recursive: true });
-    this.#stream = this.#own ? createWriteStream(path as string) : process.stdout;
-    this.#stream.on('error', (error: Error) => (this.#failure = error));
-  }
-
-  async write(record: unknown): Promise<void> {
-    this.#check();
-    if (!this.#stream.write(`${JSON.stringify(record)}\n`))
-      await Promise.race([once(this.#stream, 'drain'), once(this.#stream, 'close')]);
-  }
-
-  #check(): void {
-    if (!this.#failure) return;
-    const full = (this.#failure as NodeJS.ErrnoException).code === 'ENOSPC';
-    throw new TemperError('resource', `cannot write the output: ${this.#failure.message}`, {
-      hint: full
-        ? 'Free disk space and run the command again.'
-        : 'Choose a file that may be written with --out.',
-    });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#own) await new Promise<void>((resolve) => this.#stream.end(() => resolve()));
-    this.#check();
   }
 }
 

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { curateDev } from '../loop/run.ts';
-import { JsonlWriter, refuseSameFile, withCommon, withProgress } from './context.ts';
+import { withCommon, withProgress } from './context.ts';
+import { checkOutput, JsonlWriter, printJson, refuseSameFile, say } from './output.ts';
 import { targetConfig, type TargetOptions, withTarget } from './target.ts';
 
 export function curateCommand(): Command {
@@ -14,18 +15,18 @@ export function curateCommand(): Command {
     )
     .addHelpText('after', '\nExample:\n  temper curate --out pairs.jsonl')
     .action(async (options: TargetOptions & { out: string }) => {
+      checkOutput(options.out);
       const config = targetConfig(options);
       for (const { path } of config.curation.imports) refuseSameFile(path, options.out);
       const { id, examples, counts, removed } = await withProgress((tools) => curateDev(config, tools));
-      await using out = new JsonlWriter(options.out);
-      for (const example of examples) await out.write(example);
+      {
+        using out = new JsonlWriter(options.out);
+        for (const example of examples) out.write(example);
+      }
       if (options.out === '-') return;
-      if (options.json)
-        process.stdout.write(
-          `${JSON.stringify({ dataset: id, examples: examples.length, counts, removed })}\n`,
-        );
+      if (options.json) printJson({ dataset: id, examples: examples.length, counts, removed });
       else
-        process.stdout.write(
+        say(
           `dataset ${id}: ${examples.length} examples in ${options.out} (${Object.entries(counts)
             .map(([k, v]) => `${v} ${k}`)
             .join(', ')}); ${removed.length} removed\n`,

@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
+import { existsSync, statfsSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { Command } from 'commander';
 import { errorMessage, EXIT_CODES } from '../core/errors.ts';
+import { ensureWritableFolder } from '../core/files.ts';
 import { DEFAULT_MODEL } from '../models/catalog.ts';
 import { verifyModel } from '../models/fetch.ts';
 import { type CommonOptions, configOf, withCommon } from './context.ts';
+import { printJson, say } from './output.ts';
 
 interface Check {
   readonly name: string;
@@ -51,7 +53,7 @@ export function doctorCommand(): Command {
         await check('disk', () => {
           let folder = resolve(config.directory);
           while (!existsSync(folder)) folder = dirname(folder);
-          accessSync(folder, constants.W_OK);
+          ensureWritableFolder(folder);
           const { bavail, bsize } = statfsSync(folder);
           return {
             state: bavail * bsize > NEEDED_DISK ? 'ok' : 'missing',
@@ -77,10 +79,10 @@ export function doctorCommand(): Command {
           ? { ...each, state: 'warning', detail: 'not there: the model can come from the hub or a path' }
           : each,
       );
-      if (options.json) process.stdout.write(`${JSON.stringify(checks)}\n`);
+      if (options.json) printJson(checks);
       else
         for (const { name, state, detail } of checks)
-          process.stdout.write(`${state.padEnd(8)} ${name.padEnd(14)} ${detail}\n`);
+          say(`${state.padEnd(8)} ${name.padEnd(14)} ${detail}\n`);
       if (checks.some(({ state }) => state === 'missing')) process.exitCode = EXIT_CODES.resource;
     });
 }

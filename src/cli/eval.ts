@@ -3,6 +3,7 @@ import { evaluate } from '../loop/run.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import { withCommon, withProgress } from './context.ts';
 import { targetConfig, type TargetOptions, withTarget } from './target.ts';
+import { print, printJson } from './output.ts';
 import { colourWanted } from './progress.ts';
 
 export function evalCommand(): Command {
@@ -16,10 +17,7 @@ export function evalCommand(): Command {
     .action(async (options: TargetOptions & { split: 'dev' | 'sealed' }) => {
       const config = targetConfig(options);
       const { scorecard } = await withProgress((tools) => evaluate(config, options.split, tools));
-      process.stdout.write(
-        options.json
-          ? `${JSON.stringify(scorecard)}\n`
-          : `\n${renderTerminal(scorecard, { colour: colourWanted(process.stdout) })}`,
-      );
+      if (options.json) printJson(scorecard);
+      else print(`\n${renderTerminal(scorecard, { colour: colourWanted(process.stdout) })}`);
     });
 }

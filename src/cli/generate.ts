@@ -1,20 +1,12 @@
 import { Command } from 'commander';
+import { decodingShape } from '../config/config.ts';
 import { errorMessage, TemperError } from '../core/errors.ts';
-import { readJsonl } from '../core/jsonl.ts';
 import { rng } from '../core/rng.ts';
 import type { Target } from '../models/target.ts';
 import { openTargets, RemoteTargets } from '../loop/remote-targets.ts';
-import {
-  countRecords,
-  inOrder,
-  integer,
-  JsonlWriter,
-  real,
-  refuseSameFile,
-  refuseSharedStdout,
-  withCommon,
-  withProgress,
-} from './context.ts';
+import { bounded, inOrder, integer, withCommon, withProgress } from './context.ts';
+import { JsonlInput } from './input.ts';
+import { checkOutput, JsonlWriter, printJson, refuseSameFile, refuseSharedStdout } from './output.ts';
 import { conversationIn, idOf } from './records.ts';
 import { TARGET_HELP, targetConfig, type TargetOptions, withAddress } from './target.ts';
 
@@ -32,16 +24,21 @@ interface GenerateOptions extends TargetOptions {
 export function generateCommand(): Command {
   return withAddress(withCommon(new Command('generate')))
     .description('Answer prompts: one answer for each record, in order')
-    .argument('<in.jsonl>', 'records {id, prompt | messages}')
+    .argument('<in.jsonl>', 'records {id, prompt | messages}; - for stdin')
     .requiredOption('--target <target>', TARGET_HELP)
     .option('--adapter <directory>', 'a PEFT LoRA adapter')
     .option('--out <out.jsonl>', 'where to write (default: stdout)')
     .option('--keep', 'copy the fields of the input record, so that `temper judge` can read the output')
-    .option('--max-tokens <n>', 'most tokens of an answer', integer, 256)
-    .option('--temperature <t>', '0 = greedy', real, 0)
-    .option('--top-p <p>', 'nucleus sampling', real, 1)
+    .option('--max-tokens <n>', 'most tokens of an answer', bounded(decodingShape.maxTokens), 256)
+    .option('--temperature <t>', '0 = greedy', bounded(decodingShape.temperature), 0)
+    .option('--top-p <p>', 'nucleus sampling', bounded(decodingShape.topP), 1)
     .option('--seed <n>', 'of sampled answers', integer, 1)
-    .option('--batch <n>', 'answers that the embedded engine generates at once', integer, 48)
+    .option(
+      '--batch <n>',
+      'answers that the embedded engine generates at once',
+      bounded(decodingShape.batch),
+      48,
+    )
     .addHelpText(
       'after',
       '\nExample:\n  temper generate prompts.jsonl --target embedded --out answers.jsonl\n  temper generate prompts.jsonl --target embedded --adapter "$(temper show --latest-adapter)"\n  temper generate prompts.jsonl --target openai-compatible:NAME --base-url http://localhost:8000/v1',
@@ -49,37 +46,50 @@ export function generateCommand(): Command {
     .action(async (input: string, options: GenerateOptions) => {
       refuseSharedStdout(options.json, options.out);
       refuseSameFile(input, options.out);
-      const { temperature, topP, maxTokens } = options;
-      const batch = Math.max(1, options.batch);
-      const asked = targetConfig(options);
-      const config = { ...asked, target: { ...asked.target, temperature, topP, maxTokens, batch } };
+      checkOutput(options.out);
+      const { temperature, topP, maxTokens, batch } = options;
+      const configured = targetConfig(options);
+      const config = { ...configured, target: { ...configured.target, temperature, topP, maxTokens, batch } };
       const counts = await withProgress(async ({ emit, signal }) => {
-        const total = await countRecords(input);
+        using lines = await JsonlInput.open(input, signal);
         await using targets = await openTargets(config, emit);
         const target = await targets.base();
-        await using out = new JsonlWriter(options.out);
+        using out = new JsonlWriter(options.out);
         const width = targets.weights ? batch * 2 : targets.concurrency * 2;
         const done = { records: 0, errors: 0, blocked: 0, tokens: 0 };
         const job = async ({ value }: { value: unknown }) => ({
           value,
           record: await answer(target, value, { ...options, signal }),
         });
-        for await (const { value, record } of inOrder(readJsonl(input), width, job)) {
-          await out.write(options.keep && isObject(value) ? { ...value, ...record } : record);
+        for await (const { value, record } of inOrder(lines.records(), width, job)) {
+          out.write(options.keep && isObject(value) ? { ...asked(value), ...record } : record);
           done.records++;
           if ('error' in record) done.errors++;
           else if ('blocked' in record) done.blocked++;
           else done.tokens += record.tokens;
-          emit({ type: 'progress', stage: 'generate', done: done.records, total, unit: 'records' });
+          emit({
+            type: 'progress',
+            stage: 'generate',
+            done: done.records,
+            total: lines.count,
+            unit: 'records',
+          });
         }
         return targets instanceof RemoteTargets ? { ...done, usage: targets.usage } : done;
       }, 'The output so far is kept.');
-      if (options.json) process.stdout.write(`${JSON.stringify(counts)}\n`);
+      if (options.json) printJson(counts);
     });
 }
 
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** What `generate` says of a record, so none of it may come from the input: an old answer beside a new error. */
+const SAID = new Set(['response', 'finish', 'tokens', 'blocked', 'error']);
+
+/** The fields of an input record that `--keep` keeps. */
+const asked = (value: object): object =>
+  Object.fromEntries(Object.entries(value).filter(([key]) => !SAID.has(key)));
 
 /** One record's answer, or what was wrong with it. Errors that are not of this record alone are thrown. */
 async function answer(

@@ -1,8 +1,10 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { configSchema } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
+import { writeWhole } from '../core/files.ts';
 import { EXPLANATIONS, OPTIONAL } from './explanations.ts';
+import { printJson, say } from './output.ts';
 
 const isGroup = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -42,7 +44,8 @@ export function initCommand(): Command {
     .action((file: string, options: { force?: boolean; json?: boolean }) => {
       if (existsSync(file) && !options.force)
         throw new TemperError('usage', `${file} exists`, { hint: 'Use --force to replace it.' });
-      writeFileSync(file, exampleConfig());
-      process.stdout.write(options.json ? `${JSON.stringify({ file })}\n` : `${file} written\n`);
+      writeWhole(file, exampleConfig());
+      if (options.json) printJson({ file });
+      else say(`${file} written\n`);
     });
 }

@@ -1,20 +1,11 @@
 import { Command, Option } from 'commander';
 import { errorMessage, TemperError } from '../core/errors.ts';
-import { readJsonl } from '../core/jsonl.ts';
 import type { Metric } from '../core/records.ts';
 import type { Judge, JudgeInput } from '../judges/judge.ts';
 import { createJudge } from '../judges/registry.ts';
-import {
-  type CommonOptions,
-  configOf,
-  countRecords,
-  inOrder,
-  JsonlWriter,
-  refuseSameFile,
-  refuseSharedStdout,
-  withCommon,
-  withProgress,
-} from './context.ts';
+import { type CommonOptions, configOf, inOrder, withCommon, withProgress } from './context.ts';
+import { JsonlInput } from './input.ts';
+import { checkOutput, JsonlWriter, printJson, refuseSameFile, refuseSharedStdout } from './output.ts';
 import { conversationIn, idOf } from './records.ts';
 
 const WIDTH = 64;
@@ -51,7 +42,7 @@ async function verdict(judge: Judge, metric: Metric, record: unknown): Promise<R
 export function judgeCommand(): Command {
   return withCommon(new Command('judge'))
     .description('Judge answers: one verdict for each record, in order')
-    .argument('<in.jsonl>', 'records {id, prompt | messages, response, context?}')
+    .argument('<in.jsonl>', 'records {id, prompt | messages, response, context?}; - for stdin')
     .addOption(
       new Option('--metric <metric>', 'what to judge')
         .choices(['refusal', 'severity', 'ungroundedness'])
@@ -67,6 +58,7 @@ export function judgeCommand(): Command {
       const { metric, out: output } = options;
       refuseSharedStdout(options.json, output);
       refuseSameFile(input, output);
+      checkOutput(output);
       const judge = createJudge(options.judge ?? configOf(options).judge);
       if (!judge.metrics.includes(metric))
         throw new TemperError('usage', `${judge.id} does not judge ${metric}`, {
@@ -76,14 +68,15 @@ export function judgeCommand(): Command {
         emit: Parameters<Parameters<typeof withProgress>[0]>[0]['emit'],
         signal: AbortSignal,
       ) => {
-        const records = await countRecords(input);
+        using lines = await JsonlInput.open(input, signal);
+        const records = lines.count;
         const counts = { records, scored: 0, unscored: 0 };
-        await using out = new JsonlWriter(output);
-        for await (const record of inOrder(readJsonl(input), WIDTH, ({ value }) =>
+        using out = new JsonlWriter(output);
+        for await (const record of inOrder(lines.records(), WIDTH, ({ value }) =>
           verdict(judge, metric, value),
         )) {
           signal.throwIfAborted();
-          await out.write(record);
+          out.write(record);
           counts[record['status'] === 'scored' ? 'scored' : 'unscored']++;
           const done = counts.scored + counts.unscored;
           emit({ type: 'progress', stage: 'judge', done, total: records, unit: 'records' });
@@ -94,6 +87,6 @@ export function judgeCommand(): Command {
         ({ emit, signal }) => work(emit, signal),
         'The output so far is kept.',
       );
-      if (options.json) process.stdout.write(`${JSON.stringify({ judge: judge.id, metric, ...counts })}\n`);
+      if (options.json) printJson({ judge: judge.id, metric, ...counts });
     });
 }

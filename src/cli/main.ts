@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT_CODES, TemperError } from '../core/errors.ts';
+import { fileError } from '../core/files.ts';
 import { printable } from '../core/limits.ts';
 import { adapterCommand } from './adapter.ts';
 import { attackCommand } from './attack.ts';
@@ -13,6 +14,7 @@ import { generateCommand } from './generate.ts';
 import { initCommand } from './init.ts';
 import { judgeCommand } from './judge.ts';
 import { modelsCommand } from './models.ts';
+import { complain, onLostOutput, print } from './output.ts';
 import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
@@ -49,45 +51,40 @@ function program(): Command {
     .showHelpAfterError('(--help lists what there is)')
     .addHelpText('after', '\nExit codes: docs/exit-codes.md');
   for (const make of COMMANDS) root.addCommand(make().showSuggestionAfterError().exitOverride());
+  withOutput(root);
   return root.exitOverride();
 }
 
+/** Help and complaints of commander go the way of all output. */
+function withOutput(command: Command): void {
+  command.configureOutput({ writeOut: print, writeErr: complain });
+  for (const each of command.commands) withOutput(each);
+}
+
 function report(error: unknown): number {
+  // What failed first is told; what failed in the cleaning up after it follows from it.
+  if (error instanceof SuppressedError) return report(error.suppressed);
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODES.usage;
   const known = error instanceof TemperError ? error : translate(error);
   if (!known) {
-    process.stderr.write(
-      `${printable(error instanceof Error ? (error.stack ?? error.message) : String(error))}\n`,
+    complain(
+      `${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nThis is a bug in temper: please report it with the lines above.\n`,
     );
-    process.stderr.write('This is a bug in temper: please report it with the lines above.\n');
     return EXIT_CODES.internal;
   }
-  process.stderr.write(`error: ${printable(known.message)}\n`);
-  if (known.hint) process.stderr.write(`  ${printable(known.hint)}\n`);
+  complain(`error: ${printable(known.message)}\n${known.hint ? `  ${printable(known.hint)}\n` : ''}`);
   return known.exitCode;
 }
 
 /** Errors of the system that a user can mend. */
 function translate(error: unknown): TemperError | null {
-  const { code, message, name } = (error ?? {}) as NodeJS.ErrnoException;
+  const { name, path } = (error ?? {}) as NodeJS.ErrnoException;
   if (name === 'AbortError')
     return new TemperError('interrupted', 'stopped', { hint: 'The same command continues.' });
-  if (code === 'ENOSPC')
-    return new TemperError('resource', `the disk is full: ${message}`, {
-      hint: 'Free space and run the same command again: nothing finished is lost.',
-    });
-  if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM')
-    return new TemperError('resource', message, {
-      hint: 'Choose a folder that may be written: --set directory=...',
-    });
-  return null;
+  return fileError(error, `use ${path ?? 'a file'}`);
 }
 
-// A reader that closes the pipe early (| head) is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+onLostOutput((error) => process.exit(report(error)));
 
 try {
   await program().parseAsync();

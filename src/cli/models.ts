@@ -3,6 +3,7 @@ import { TemperError } from '../core/errors.ts';
 import { CATALOG, type CatalogModel, DEFAULT_MODEL } from '../models/catalog.ts';
 import { cachedPath, ensureModel, verifyModel } from '../models/fetch.ts';
 import { type CommonOptions, configOf, withCommon, withProgress } from './context.ts';
+import { printJson, say } from './output.ts';
 
 function modelOf(id: string): CatalogModel {
   const model = Object.hasOwn(CATALOG, id) ? CATALOG[id] : undefined;
@@ -30,10 +31,10 @@ export function modelsCommand(): Command {
           path: cachedPath(model, cache),
         })),
       );
-      if (options.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
+      if (options.json) printJson(rows);
       else
         for (const row of rows)
-          process.stdout.write(
+          say(
             `${row.id}  ${row.state.padEnd(7)}  ${Math.round(row.bytes / 1e6)} MB  ${row.licence}  ${row.description}\n  ${row.path}\n`,
           );
     });
@@ -43,7 +44,8 @@ export function modelsCommand(): Command {
     .action(async (id: string, options: CommonOptions) => {
       const { models: settings } = configOf(options);
       const path = await withProgress((tools) => ensureModel(modelOf(id), { ...settings, ...tools }));
-      process.stdout.write(options.json ? `${JSON.stringify({ id, path })}\n` : `${path}\n`);
+      if (options.json) printJson({ id, path });
+      else say(`${path}\n`);
     });
   const verify = withCommon(new Command('verify'))
     .description('Check a cached model against its SHA-256')
@@ -55,7 +57,8 @@ export function modelsCommand(): Command {
         throw new TemperError('model', `${id} is ${state} in ${cache}`, {
           hint: `${state === 'damaged' ? 'Delete the file, then run' : 'Run'} \`temper models fetch ${id}\`.`,
         });
-      process.stdout.write(options.json ? `${JSON.stringify({ id, state })}\n` : `${id}: whole\n`);
+      if (options.json) printJson({ id, state });
+      else say(`${id}: whole\n`);
     });
   for (const command of [list, fetch, verify])
     models.addCommand(command.showSuggestionAfterError().exitOverride());

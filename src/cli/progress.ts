@@ -1,7 +1,7 @@
 /** Events as lines on stderr: one live line a stage on a terminal, a plain line now and then elsewhere. */
 import { styleText } from 'node:util';
 import type { Emit, ProgressEvent, TemperEvent } from '../core/events.ts';
-import { printable } from '../core/limits.ts';
+import { printable, printableInLine } from '../core/limits.ts';
 
 const PLAIN_EVERY_MS = 10_000;
 const LIVE_EVERY_MS = 100;
@@ -58,7 +58,7 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Emi
     const figures =
       `${amount(event.done, event.unit)} of ${amount(event.total, event.unit)} ${event.unit === 'bytes' ? '' : event.unit}`.trimEnd();
     const speed = seconds > 0.5 && event.done > startedWith + 1 ? `, ${pace(rate, event.unit)}` : '';
-    const text = `${event.stage}: ${figures}, ${duration(seconds)}${speed}${eta}${detail}`;
+    const text = printableInLine(`${event.stage}: ${figures}, ${duration(seconds)}${speed}${eta}${detail}`);
     if (!live) {
       line(text);
       return;
@@ -76,8 +76,9 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Emi
       line(`  ${event.level === 'warning' ? 'warning: ' : ''}${printable(event.message)}`);
     else if (event.type === 'stage' && (event.status === 'start' || event.status === 'skipped')) {
       const detail = event.detail ? ` (${event.detail})` : '';
-      const text =
-        event.status === 'skipped' ? `${event.stage}: done before${detail}` : `${event.stage}${detail}`;
+      const text = printableInLine(
+        event.status === 'skipped' ? `${event.stage}: done before${detail}` : `${event.stage}${detail}`,
+      );
       line(colour ? styleText('bold', text, { validateStream: false }) : text);
     }
   };

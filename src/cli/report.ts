@@ -1,7 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Config } from '../config/config.ts';
+import { writeWhole } from '../core/files.ts';
 import { finishedResult, finishedRun } from '../loop/run.ts';
 import { renderHtml } from '../report/html.ts';
 import { renderMarkdown } from '../report/markdown.ts';
@@ -14,6 +13,7 @@ import {
   withCommon,
   withProgress,
 } from './context.ts';
+import { checkOutput, print } from './output.ts';
 import { colourWanted } from './progress.ts';
 import { frontierMarks } from './run.ts';
 
@@ -55,19 +55,13 @@ export function reportCommand(): Command {
       '\nExamples:\n  temper report --format html --out report.html\n  temper report RUN --format markdown',
     )
     .action(async (id: string | undefined, options: ReportOptions) => {
+      const toStdout = options.out === undefined || options.out === '-';
+      checkOutput(options.out);
       const config = configOf(options);
       await existingStore(config)[Symbol.asyncDispose]();
       const format = options.json ? 'json' : options.format;
-      const text = await FORMATS[format](
-        config,
-        id,
-        options.out === undefined && colourWanted(process.stdout),
-      );
-      if (options.out === undefined) {
-        process.stdout.write(text);
-        return;
-      }
-      mkdirSync(dirname(options.out), { recursive: true });
-      writeFileSync(options.out, text);
+      const text = await FORMATS[format](config, id, toStdout && colourWanted(process.stdout));
+      if (toStdout) print(text);
+      else writeWhole(options.out as string, text);
     });
 }

@@ -1,10 +1,11 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { EXIT_CODES } from '../core/errors.ts';
+import { writeWhole } from '../core/files.ts';
 import { type RunOutcome, runLoop } from '../loop/run.ts';
 import { renderHtml } from '../report/html.ts';
 import { renderTerminal } from '../report/terminal.ts';
+import { print, printJson, say } from './output.ts';
 import { colourWanted } from './progress.ts';
 import { adapterDirectory, type CommonOptions, configOf, withCommon, withProgress } from './context.ts';
 
@@ -31,20 +32,15 @@ export function runCommand(): Command {
       const outcome = await withProgress((tools) => runLoop(config, tools));
       const { run, scorecard, frontier, chosen } = outcome;
       const html = join(config.directory, 'reports', `${run.id}.html`);
-      mkdirSync(join(config.directory, 'reports'), { recursive: true });
-      writeFileSync(html, renderHtml({ ...outcome, frontier: frontierMarks(outcome) }));
+      writeWhole(html, renderHtml({ ...outcome, frontier: frontierMarks(outcome) }));
       const adapter = adapterDirectory(config, run.adapter ?? '');
       if (options.json) {
-        process.stdout.write(`${JSON.stringify({ ...scorecard, run: run.id, adapter, frontier, chosen })}\n`);
+        printJson({ ...scorecard, run: run.id, adapter, frontier, chosen });
       } else {
-        process.stdout.write(`\n${renderTerminal(scorecard, { colour: colourWanted(process.stdout) })}\n`);
-        process.stdout.write(
-          `report   ${html}  (open it in a browser: the conversations behind every number)\n`,
-        );
-        process.stdout.write(`adapter  ${adapter}  (PEFT format)\n`);
-        process.stdout.write(
-          'next     read the conversations; then `temper init` to set your own model, suites and limits\n',
-        );
+        print(`\n${renderTerminal(scorecard, { colour: colourWanted(process.stdout) })}\n`);
+        say(`report   ${html}  (open it in a browser: the conversations behind every number)\n`);
+        say(`adapter  ${adapter}  (PEFT format)\n`);
+        say('next     read the conversations; then `temper init` to set your own model, suites and limits\n');
       }
       const codes = { pass: 0, fail: EXIT_CODES.gate, inconclusive: EXIT_CODES.inconclusive };
       if (options.gate && scorecard.gate) process.exitCode = codes[scorecard.gate.outcome];

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { storePath } from '../loop/run.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { type CommonOptions, configOf, withCommon } from './context.ts';
+import { printJson, say } from './output.ts';
 
 export function runsCommand(): Command {
   return withCommon(new Command('runs'))
@@ -13,12 +14,18 @@ export function runsCommand(): Command {
       await using store = existsSync(storePath(config)) ? openSqlite(storePath(config)) : null;
       const runs = (await store?.runs()) ?? [];
       if (options.json)
-        process.stdout.write(
-          `${JSON.stringify(runs.map(({ id, created, status, finished, adapter }) => ({ id, created, status, finished, adapter })))}\n`,
+        printJson(
+          runs.map(({ id, created, status, finished, adapter }) => ({
+            id,
+            created,
+            status,
+            finished,
+            adapter,
+          })),
         );
-      else if (runs.length === 0) process.stdout.write('No runs yet. `temper run` makes one.\n');
+      else if (runs.length === 0) say('No runs yet. `temper run` makes one.\n');
       else
         for (const run of runs)
-          process.stdout.write(`${run.id}  ${run.status.padEnd(9)} ${run.created}  ${run.adapter ?? ''}\n`);
+          say(`${run.id}  ${run.status.padEnd(9)} ${run.created}  ${run.adapter ?? ''}\n`);
     });
 }

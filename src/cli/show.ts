@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { TemperError } from '../core/errors.ts';
 import { describe } from './describe.ts';
 import { adapterDirectory, type CommonOptions, configOf, existingStore, withCommon } from './context.ts';
+import { print, printJson, say } from './output.ts';
 
 export function showCommand(): Command {
   return withCommon(new Command('show'))
@@ -19,9 +20,8 @@ export function showCommand(): Command {
             hint: 'Run `temper run` first, or name another store with --set directory=...',
           });
         const directory = adapterDirectory(config, run.adapter);
-        process.stdout.write(
-          options.json ? `${JSON.stringify({ run: run.id, adapter: directory })}\n` : `${directory}\n`,
-        );
+        if (options.json) printJson({ run: run.id, adapter: directory });
+        else print(`${directory}\n`); // for scripts: as it is
         return;
       }
       if (id === undefined)
@@ -33,6 +33,7 @@ export function showCommand(): Command {
         throw new TemperError('data', `nothing in this store has the id ${id}`, {
           hint: '`temper runs` lists the runs; findings are listed by `temper attack`.',
         });
-      process.stdout.write(options.json ? `${JSON.stringify(record)}\n` : `${describe(record)}\n`);
+      if (options.json) printJson(record);
+      else say(`${describe(record)}\n`);
     });
 }

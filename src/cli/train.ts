@@ -1,9 +1,10 @@
 import { renameSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { applyOverride, loadConfig } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
+import { ensureWritableFolder } from '../core/files.ts';
 import { checkReplaceable } from '../core/folder.ts';
 import { importPreferences, passedOverNote } from '../curation/import.ts';
 import { contentHash } from '../core/ids.ts';
@@ -93,6 +94,7 @@ export function trainCommand(): Command {
       const { recipe, lora } = settings(options);
       const out = resolve(options.out);
       checkReplaceable(out, ADAPTER_FILES);
+      ensureWritableFolder(dirname(out));
       const { data, passedOver, note } = await dataset(input, recipe);
       const config = loadConfig(options.config);
       const base = weightsOf(config, options.target, 'training');

@@ -54,3 +54,25 @@ calls: { budget: { calls: 1000, dollars: 5 } }
     ).toBe('');
   });
 });
+
+describe('YAML', () => {
+  test('every syntax error is told, each with its line', () => {
+    const message = problemsOf('a: [\nb: "x\n c: }\n');
+    expect(message).toMatch(/temper\.yaml, line 2: .*\n.*temper\.yaml, line 4: /);
+  });
+  test('an alias of nothing, and one that expands without end', () => {
+    expect(problemsOf('target: *nope\n')).toContain('nope');
+    const bomb = ['a0: &a0 [x, x]'];
+    for (let i = 1; i < 40; i++) bomb.push(`a${i}: &a${i} [*a${i - 1}, *a${i - 1}]`);
+    expect(problemsOf(bomb.join('\n'))).toContain('alias');
+  });
+  test('a value of --set that is broken YAML is no value, and is not repeated', () => {
+    for (const value of ['"You are sk-live', '*x'])
+      expect(() => loadConfig(undefined, [`target.system=${value}`])).toThrow(
+        expect.objectContaining({
+          code: 'config',
+          message: expect.not.stringContaining('sk-live') as string,
+        }) as Error,
+      );
+  });
+});

@@ -2,12 +2,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { TemperError } from '../core/errors.ts';
 import { connectionProblems } from '../models/problems.ts';
 import { callsSchema, type Connection, connectionShape } from '../models/settings.ts';
 import { loraSchema, dpoSchema, sftSchema } from '../training/recipe.ts';
+import { parseYaml } from './yaml.ts';
 
 /** Where fetched models are kept unless the configuration says otherwise. */
 export const DEFAULT_MODEL_CACHE = join(
@@ -16,7 +16,8 @@ export const DEFAULT_MODEL_CACHE = join(
   'models',
 );
 
-const decodingShape = {
+/** Bounds of how answers are sampled, for options of the command line as well. */
+export const decodingShape = {
   system: z.string().optional(),
   temperature: z.number().min(0).max(2),
   topP: z.number().gt(0).max(1),
@@ -193,7 +194,7 @@ export function applyOverride(config: Record<string, unknown>, override: string)
     if (typeof next !== 'object' || next === null || Array.isArray(next)) node[key] = {};
     node = node[key] as Record<string, unknown>;
   }
-  node[path.at(-1) as string] = parseDocument(override.slice(at + 1)).toJS() as unknown;
+  node[path.at(-1) as string] = parseYaml(override.slice(at + 1), `--set ${override.slice(0, at)}`);
 }
 
 /** Reads and validates the configuration. Errors: `config`, with every problem at once. */
@@ -226,15 +227,7 @@ function readYaml(file: string): Record<string, unknown> {
       cause,
     });
   }
-  const document = parseDocument(text);
-  const [error] = document.errors;
-  if (error) {
-    const line = text.slice(0, error.pos[0]).split('\n').length;
-    throw new TemperError('config', `${file}, line ${line}: ${error.message.split('\n')[0]}`, {
-      hint: 'Mend the YAML syntax.',
-    });
-  }
-  const value: unknown = document.toJS() ?? {};
+  const value = parseYaml(text, file) ?? {};
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new TemperError('config', `${file} is not a mapping of keys to values`);
   }

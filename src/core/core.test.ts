@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { canonicalJson, contentHash } from './ids.ts';
 import { readJsonl } from './jsonl.ts';
-import { printable } from './limits.ts';
+import { printable, printableInLine } from './limits.ts';
 import { rng } from './rng.ts';
 
 const file = (content: string | Uint8Array): string => {
@@ -72,6 +72,22 @@ describe('jsonl', () => {
   test('a broken line is named', async () => {
     await expect(Array.fromAsync(readJsonl(file('{"a":1}\n\n{"a":')))).rejects.toThrow(/x\.jsonl, line 3/);
   });
+  test('a line that is not UTF-8 is named, not mended', async () => {
+    const bytes = Buffer.concat([
+      Buffer.from('{"a":"\u00E9"}\n{"a":"'),
+      Buffer.of(0xff),
+      Buffer.from('"}\n'),
+    ]);
+    await expect(Array.fromAsync(readJsonl(file(bytes)))).rejects.toThrow(
+      /x\.jsonl, line 2: not valid UTF-8/,
+    );
+  });
+  test('numbers beyond a double come back with their digits', async () => {
+    const line = '{"id":12345678901234567891,"far":[1e400],"near":1.5,"exact":0.30000000000000004}';
+    const [read] = await Array.fromAsync(readJsonl(file(line)));
+    expect(JSON.stringify(read?.value)).toBe(line);
+    expect(read?.value).toMatchObject({ near: 1.5, exact: 0.1 + 0.2 });
+  });
   test('a line without end is refused, not read into memory', async () => {
     await expect(Array.fromAsync(readJsonl(file('x'.repeat((16 << 20) + 300_000))))).rejects.toThrow(
       /longer than/,
@@ -89,5 +105,7 @@ test('printable text carries no control characters and is bounded', () => {
     }),
   );
   expect(printable('\u001B[31mred\u001B[0m \u202Eevil')).toBe('\uFFFD[31mred\uFFFD[0m \uFFFDevil');
+  expect(printable('a\u061Cb')).toBe('a\uFFFDb');
+  expect(printableInLine('a\n\tb\u0007')).toBe('a b\uFFFD');
   expect(printable('x'.repeat(10_000), 100).length).toBeLessThan(140);
 });

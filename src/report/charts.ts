@@ -1,4 +1,5 @@
 /** Charts of the HTML report as inline SVG: categories before and after, and the frontier of candidates. */
+import { printable } from '../core/limits.ts';
 import type { CategoryResult } from '../metrics/scorecard.ts';
 import { figure } from './format.ts';
 
@@ -12,7 +13,7 @@ export interface FrontierMark {
 }
 
 export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  return printable(text, Infinity).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 const ROW = 34;

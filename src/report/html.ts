@@ -64,13 +64,13 @@ function embedded({ before, after = [] }: HtmlInput) {
   return atMost(before, MOST_CONVERSATIONS).map(({ scenario, conversation, verdicts }) => {
     const partner = later.get(scenario.id);
     return {
-      id: scenario.key,
-      category: scenario.category,
+      id: printable(scenario.key),
+      category: printable(scenario.category),
       kind: scenario.kind,
       row: scenario.row ?? '',
       filters: [
         `kind:${scenario.kind}`,
-        `category:${scenario.category}`,
+        `category:${printable(scenario.category)}`,
         ...(scenario.row ? [`row:${scenario.row}`] : []),
       ],
       before: shownTurns(conversation, verdicts),

@@ -25,7 +25,7 @@ function arm(severity: (i: number) => number | null, text: (i: number) => string
       key: `k${i}<b>`,
       suite: 'x',
       split: 'sealed',
-      category: ['theft', '<i>odd</i>', 'drugs'][i % 3]!,
+      category: ['theft', '<i>odd</i>\u001B]8;;x\u0007', 'drugs'][i % 3]!,
       kind,
       metric: kind === 'benign' ? 'refusal' : 'severity',
       persona: 'p',

@@ -1,6 +1,6 @@
 /** The scorecard for a terminal: plain text, at most 100 columns, colour only when asked for. */
 import { styleText } from 'node:util';
-import { printable } from '../core/limits.ts';
+import { printable, printableInLine } from '../core/limits.ts';
 import type { Outcome } from '../metrics/gate.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 import { difference, estimate, type Line, PHI_3_NOTE, pValue, sampleSize, scorecardLines } from './format.ts';
@@ -12,8 +12,11 @@ export interface TerminalOptions {
   readonly colour: boolean;
 }
 
-const cell = (text: string, width: number): string =>
-  text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width);
+/** Names in it come from suites and arguments. */
+const cell = (text: string, width: number): string => {
+  const shown = printableInLine(text);
+  return shown.length > width ? `${shown.slice(0, width - 1)}…` : shown.padEnd(width);
+};
 
 /** Breaks text into lines of at most `width`, each after the first indented. */
 function wrapped(text: string, width: number, indent: string): string[] {

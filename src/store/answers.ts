@@ -1,7 +1,7 @@
 /** Answers of models on disk, by the hash of all that determines them: a file of its own, which may be deleted at any time. */
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { ensureFolder } from '../core/files.ts';
 import { translated } from './database.ts';
 
 const BUSY_TIMEOUT_MS = 10_000;
@@ -20,7 +20,7 @@ export class AnswerCache implements Disposable {
   constructor(path: string) {
     this.#path = path;
     try {
-      mkdirSync(dirname(path), { recursive: true });
+      ensureFolder(dirname(path));
       this.#database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
       // What a crash of the machine takes from a cache is asked again.
       this.#database.exec('pragma journal_mode = wal; pragma synchronous = off');

@@ -1,9 +1,10 @@
 /** One run writes to a store at a time. The lock is a file with the owner's pid; that of a dead owner is taken over. */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { TemperError } from '../core/errors.ts';
+import { ensureFolder } from '../core/files.ts';
 import { translated } from './database.ts';
 
 interface Owner {
@@ -70,7 +71,7 @@ export function lockStore(path: string): Disposable {
     writeFileSync(path, text);
   };
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    ensureFolder(dirname(path));
     guarded(path, take);
   } catch (cause) {
     throw translated(cause, path);

@@ -1,5 +1,20 @@
 /** The schema, as numbered steps. A step that has been released is never changed; a new one is added. */
 
+/** "tmpr", in the header of every store: whose SQLite file it is. */
+export const APPLICATION_ID = 0x746d_7072;
+
+/** Tables of the first step, which every store has. */
+export const TABLES = [
+  'runs',
+  'scenarios',
+  'conversations',
+  'verdicts',
+  'findings',
+  'datasets',
+  'examples',
+  'stages',
+] as const;
+
 /** Step i brings a store from version i to i + 1. */
 export const MIGRATIONS: readonly (readonly string[])[] = [
   [

@@ -1,8 +1,10 @@
 /** The store in one SQLite file: `node:sqlite` in WAL mode, so that readers and a running loop share it. */
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import { Kysely, SqliteDialect } from 'kysely';
 import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
-import { openDatabase, translated } from './database.ts';
+import { TemperError } from '../core/errors.ts';
+import { openDatabase } from './database.ts';
+import { adapt } from './dialect.ts';
 import type { RunRecord, Store, StoredConversation } from './store.ts';
 
 interface Tables {
@@ -29,43 +31,23 @@ const PAGE = 500;
 const VERDICTS_AT_ONCE = 8;
 
 const encode = (value: unknown): string => JSON.stringify(value ?? null);
-const decode = <T>(text: string): T => JSON.parse(text) as T;
+
+/** Errors: `store` for what is no JSON: temper writes nothing else. */
+function decode<T>(text: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch (cause) {
+    const what = `${text.slice(0, 60)}${text.length > 60 ? '…' : ''}`;
+    throw new TemperError('store', `the store is damaged: a record is not JSON (${what})`, {
+      hint: 'Move the store away, or use another folder with --set directory=...',
+      cause,
+    });
+  }
+}
 
 /** Opens a store, made and brought up to date as needed. Errors: `store`, `resource`. */
 export function openSqlite(path: string): Store {
   return new SqliteStore(openDatabase(path), path);
-}
-
-/** `node:sqlite` in the shape that Kysely's SQLite dialect wants. */
-function adapt(database: DatabaseSync, path: string) {
-  const guarded = <T>(work: () => T): T => {
-    try {
-      return work();
-    } catch (cause) {
-      throw translated(cause, path);
-    }
-  };
-  // Preparing takes as long as running: statements are kept. Their number is that of the queries below.
-  const prepared = new Map<string, StatementSync>();
-  const prepare = (sql: string): StatementSync => {
-    let statement = prepared.get(sql);
-    if (!statement) prepared.set(sql, (statement = guarded(() => database.prepare(sql))));
-    return statement;
-  };
-  return {
-    close: () => database.close(),
-    prepare: (sql: string) => {
-      const statement = prepare(sql);
-      const values = (parameters: readonly unknown[]): SQLInputValue[] => parameters as SQLInputValue[];
-      return {
-        reader: statement.columns().length > 0,
-        all: (parameters: readonly unknown[]) => guarded(() => statement.all(...values(parameters))),
-        run: (parameters: readonly unknown[]) => guarded(() => statement.run(...values(parameters))),
-        iterate: (parameters: readonly unknown[]) =>
-          statement.iterate(...values(parameters)) as IterableIterator<unknown>,
-      };
-    },
-  };
 }
 
 class SqliteStore implements Store {

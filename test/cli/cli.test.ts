@@ -157,7 +157,7 @@ describe('bad input', () => {
   test('a store from a newer version, and one that is no store', () => {
     mkdirSync(join(work, 'newer'), { recursive: true });
     const database = new DatabaseSync(join(work, 'newer', 'store.sqlite'));
-    database.exec('pragma user_version = 999');
+    database.exec('pragma application_id = 0x746d7072; pragma user_version = 999');
     database.close();
     expect(temper('runs', '--set', `directory=${join(work, 'newer')}`)).toMatchObject({
       status: 6,

@@ -1,0 +1,22 @@
+/** YAML as plain values, with all that is wrong with it at once. */
+import { LineCounter, parseDocument } from 'yaml';
+import { errorMessage, TemperError } from '../core/errors.ts';
+
+/** Errors: `config`, naming each line; also for an alias that names nothing, or that expands to too much. */
+export function parseYaml(text: string, where: string): unknown {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const at = (position: number): string =>
+    text.includes('\n') ? `${where}, line ${lineCounter.linePos(position).line}` : where;
+  const problems = document.errors.map(({ message, pos }) => `${at(pos[0])}: ${message}`);
+  if (problems.length === 0) {
+    try {
+      return document.toJS() as unknown;
+    } catch (error) {
+      problems.push(`${where}: ${errorMessage(error)}`);
+    }
+  }
+  throw new TemperError('config', problems.join('\n'), {
+    hint: 'Mend the YAML syntax; a text with special characters stands in quotes.',
+  });
+}

@@ -1,0 +1,25 @@
+import { mkdtempSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { sha256 } from '../core/ids.ts';
+import { type CatalogModel, DEFAULT_MODEL } from './catalog.ts';
+import { cachedPath, ensureModel } from './fetch.ts';
+
+const content = 'a model';
+const model: CatalogModel = { ...DEFAULT_MODEL, bytes: content.length, sha256: sha256(content) };
+
+test('a cached file is believed for its content, not for its size', async () => {
+  const cache = mkdtempSync(join(tmpdir(), 'temper-cache-'));
+  const path = cachedPath(model, cache);
+  const ensured = () => ensureModel(model, { cache, sources: [] });
+  writeFileSync(path, content);
+  expect(await ensured()).toBe(path);
+  expect(await ensured()).toBe(path);
+  expect(readdirSync(cache)).toHaveLength(2);
+  writeFileSync(path, 'A MODEL');
+  utimesSync(path, 1, 1);
+  await expect(ensured()).rejects.toMatchObject({ code: 'model' });
+  writeFileSync(path, content);
+  expect(await ensured()).toBe(path);
+});
