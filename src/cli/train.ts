@@ -81,7 +81,7 @@ export function trainCommand(): Command {
     )
     .option(
       '--set <key=value>',
-      'a key of the recipe, or lora.rank, lora.alpha, lora.rslora, lora.targets, lora.firstLayer; repeatable',
+      'a key of the recipe, or lora.rank, lora.alpha, lora.rslora, lora.targets, lora.frozen; repeatable',
       (value: string, all: string[]) => [...all, value],
       [],
     )

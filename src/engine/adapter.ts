@@ -58,21 +58,13 @@ export function freshAdapter(
     readonly alpha: number;
     readonly rslora?: boolean;
     readonly targets: readonly string[];
-    /** Number of the lowest block that is adapted; 0 by default. */
-    readonly firstLayer?: number;
+    /** Share of the blocks, from below, that stay as they are; 0 by default. */
+    readonly frozen?: number;
     readonly seed: number;
   },
 ): Adapter {
-  const { firstLayer = 0 } = options;
-  if (firstLayer >= config.layers)
-    throw new TemperError(
-      'config',
-      `firstLayer is ${firstLayer}, and the model's last layer ${config.layers - 1}`,
-      {
-        hint: 'Set lora.firstLayer to a lower number.',
-      },
-    );
-  const layers = targetLayers(config, options.targets).filter(({ name }) => blockOf(name) >= firstLayer);
+  const firstBlock = Math.floor((options.frozen ?? 0) * config.layers);
+  const layers = targetLayers(config, options.targets).filter(({ name }) => blockOf(name) >= firstBlock);
   if (layers.length === 0) {
     const known = new Set(layersOf(config).flatMap(({ name, fuses }) => [projection(name), ...fuses]));
     throw new TemperError('config', `no layer of this model is called ${options.targets.join(' or ')}`, {

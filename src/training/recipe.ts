@@ -45,8 +45,8 @@ export const loraSchema = z.strictObject({
     .array(z.enum([...ALL_TARGETS, ...FUSED_TARGETS]))
     .min(1)
     .default([...ALL_TARGETS]),
-  /** Blocks below this one stay as they are, and no gradient is computed in them. */
-  firstLayer: z.int().min(0).default(0),
+  /** Share of the blocks, from below, that get no adapter and in which no gradient is computed. */
+  frozen: z.number().min(0).max(0.9).default(0),
 });
 
 export const sftSchema = z.strictObject({
