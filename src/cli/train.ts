@@ -6,14 +6,13 @@ import { applyOverride, loadConfig } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import { ensureReplaceable } from '../core/folder.ts';
 import { importPreferences, passedOverNote } from '../curation/import.ts';
-import { contentHash } from '../core/ids.ts';
 import { ADAPTER_FILES, adapterHash, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import { loadModel } from '../engine/model.ts';
 import { locateModel } from '../loop/targets.ts';
 import { CheckpointFolder } from '../training/checkpoints.ts';
 import { MetricsLog } from '../training/metrics.ts';
 import { trainOnnx } from '../training/onnx.ts';
-import { dpoSchema, loraSchema, type Recipe, sftSchema } from '../training/recipe.ts';
+import { dpoSchema, loraSchema, type Recipe, sftSchema, trainingId } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
 import { withProgress } from './context.ts';
 import { printJson, say } from './output.ts';
@@ -107,7 +106,7 @@ export function trainCommand(): Command {
             : loadAdapter(options.adapter, model.config);
         // Named by all that determines the run: another dataset or recipe does not go on from it.
         const parts = { recipe, data: data.map(({ id }) => id), model: file.id, start: adapterHash(start) };
-        const state = new FileTrainingState(`${out}.${contentHash(parts)}.state`);
+        const state = new FileTrainingState(`${out}.${trainingId(parts)}.state`);
         const metrics = new MetricsLog(`${out}.metrics.jsonl`);
         const kept = { keep: recipe.keepCheckpoints, base: file.name };
         const checkpoints = new CheckpointFolder(`${out}.checkpoints`, kept);
