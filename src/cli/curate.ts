@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { curateDev } from '../loop/run.ts';
 import { withCommon, withProgress } from './context.ts';
-import { checkOutput, JsonlWriter, printJson, refuseSameFile, say } from './output.ts';
+import { checkOutput, JsonlWriter, printJson, refuseSameFile, refuseSharedStdout, say } from './output.ts';
 import { targetConfig, type TargetOptions, withTarget } from './target.ts';
 
 export function curateCommand(): Command {
@@ -15,6 +15,7 @@ export function curateCommand(): Command {
     )
     .addHelpText('after', '\nExample:\n  temper curate --out pairs.jsonl')
     .action(async (options: TargetOptions & { out: string }) => {
+      refuseSharedStdout(options.json, options.out);
       checkOutput(options.out);
       const config = targetConfig(options);
       for (const { path } of config.curation.imports) refuseSameFile(path, options.out);

@@ -79,10 +79,10 @@ export function doctorCommand(): Command {
           ? { ...each, state: 'warning', detail: 'not there: the model can come from the hub or a path' }
           : each,
       );
+      if (checks.some(({ state }) => state === 'missing')) process.exitCode = EXIT_CODES.resource;
       if (options.json) printJson(checks);
       else
         for (const { name, state, detail } of checks)
           say(`${state.padEnd(8)} ${name.padEnd(14)} ${detail}\n`);
-      if (checks.some(({ state }) => state === 'missing')) process.exitCode = EXIT_CODES.resource;
     });
 }

@@ -1,12 +1,12 @@
 /**
  * Everything that the commands write: stdout, stderr, and JSON Lines into a file. A write that fails is an error once,
- * of the code `resource`; a reader that closes the pipe early (`| head`) is none.
+ * of the code `resource`; a reader that closes the pipe early (`| head`) is none, and ends the command at once: one that
+ * sets an exit code does so before it prints.
  */
 import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { isatty } from 'node:tty';
 import { errorMessage, TemperError } from '../core/errors.ts';
-import { ensureFolder, ensureWritableFile, fileError, isSameFile } from '../core/files.ts';
+import { ensureWritableFile, fileError, isSameFile } from '../core/files.ts';
 import { STDIN } from '../core/jsonl.ts';
 import { printable } from '../core/limits.ts';
 
@@ -27,10 +27,10 @@ const writeFailed = (cause: unknown, what: string): TemperError =>
     cause,
   });
 
-/** What became of stdout, when nobody waits for the write. */
-function stdoutFailed(error: NodeJS.ErrnoException): never {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw writeFailed(error, 'to stdout');
+/** Ends the process where the reader has left: with the exit code that the command has set by now, else 0. */
+function writeEnded(error: unknown, what: string): never {
+  if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit();
+  throw writeFailed(error, what);
 }
 
 /** Node's stream for files forgets what did not fit in one write, so these are written to without it. */
@@ -52,7 +52,7 @@ export function print(text: string): void {
   try {
     writeAll(STDOUT_FD, text);
   } catch (error) {
-    stdoutFailed(error as NodeJS.ErrnoException);
+    writeEnded(error, 'to stdout');
   }
 }
 
@@ -76,7 +76,7 @@ export function onLostOutput(end: (error: unknown) => never): void {
   process.stderr.on('error', () => {});
   process.stdout.on('error', (error) => {
     try {
-      stdoutFailed(error);
+      writeEnded(error, 'to stdout');
     } catch (known) {
       end(known);
     }
@@ -117,7 +117,6 @@ export class JsonlWriter implements Disposable {
     if (this.#name === STDOUT) return;
     checkOutput(path);
     this.#guarded(() => {
-      ensureFolder(dirname(this.#name));
       this.#file = openSync(this.#name, 'w');
     });
   }
@@ -126,8 +125,7 @@ export class JsonlWriter implements Disposable {
     try {
       work();
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'EPIPE') process.exit(0);
-      throw writeFailed(cause, this.#name);
+      writeEnded(cause, this.#name);
     }
   }
 

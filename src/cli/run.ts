@@ -34,6 +34,8 @@ export function runCommand(): Command {
       const html = join(config.directory, 'reports', `${run.id}.html`);
       writeWhole(html, renderHtml({ ...outcome, frontier: frontierMarks(outcome) }));
       const adapter = adapterDirectory(config, run.adapter ?? '');
+      const codes = { pass: 0, fail: EXIT_CODES.gate, inconclusive: EXIT_CODES.inconclusive };
+      if (options.gate && scorecard.gate) process.exitCode = codes[scorecard.gate.outcome];
       if (options.json) {
         printJson({ ...scorecard, run: run.id, adapter, frontier, chosen });
       } else {
@@ -42,7 +44,5 @@ export function runCommand(): Command {
         say(`adapter  ${adapter}  (PEFT format)\n`);
         say('next     read the conversations; then `temper init` to set your own model, suites and limits\n');
       }
-      const codes = { pass: 0, fail: EXIT_CODES.gate, inconclusive: EXIT_CODES.inconclusive };
-      if (options.gate && scorecard.gate) process.exitCode = codes[scorecard.gate.outcome];
     });
 }

@@ -1,22 +1,21 @@
 import { renameSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { z } from 'zod';
 import { applyOverride, loadConfig } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
-import { ensureWritableFolder } from '../core/files.ts';
-import { checkReplaceable } from '../core/folder.ts';
+import { ensureReplaceable } from '../core/folder.ts';
 import { importPreferences, passedOverNote } from '../curation/import.ts';
-import { contentHash } from '../core/ids.ts';
 import { ADAPTER_FILES, adapterHash, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import { loadModel } from '../engine/model.ts';
 import { locateModel } from '../loop/targets.ts';
 import { CheckpointFolder } from '../training/checkpoints.ts';
 import { MetricsLog } from '../training/metrics.ts';
 import { trainOnnx } from '../training/onnx.ts';
-import { dpoSchema, loraSchema, type Recipe, sftSchema } from '../training/recipe.ts';
+import { dpoSchema, loraSchema, type Recipe, sftSchema, trainingId } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
 import { withProgress } from './context.ts';
+import { printJson, say } from './output.ts';
 import { weightsOf } from './target.ts';
 
 interface TrainOptions {
@@ -93,8 +92,7 @@ export function trainCommand(): Command {
     .action(async (input: string, options: TrainOptions) => {
       const { recipe, lora } = settings(options);
       const out = resolve(options.out);
-      checkReplaceable(out, ADAPTER_FILES);
-      ensureWritableFolder(dirname(out));
+      ensureReplaceable(out, ADAPTER_FILES);
       const { data, passedOver, note } = await dataset(input, recipe);
       const config = loadConfig(options.config);
       const base = weightsOf(config, options.target, 'training');
@@ -108,7 +106,7 @@ export function trainCommand(): Command {
             : loadAdapter(options.adapter, model.config);
         // Named by all that determines the run: another dataset or recipe does not go on from it.
         const parts = { recipe, data: data.map(({ id }) => id), model: file.id, start: adapterHash(start) };
-        const state = new FileTrainingState(`${out}.${contentHash(parts)}.state`);
+        const state = new FileTrainingState(`${out}.${trainingId(parts)}.state`);
         const metrics = new MetricsLog(`${out}.metrics.jsonl`);
         const kept = { keep: recipe.keepCheckpoints, base: file.name };
         const checkpoints = new CheckpointFolder(`${out}.checkpoints`, kept);
@@ -132,11 +130,9 @@ export function trainCommand(): Command {
       });
       const { steps, tokens, finalLoss, dropped } = result;
       if (options.json)
-        process.stdout.write(
-          `${JSON.stringify({ adapter: out, steps, tokens, loss: finalLoss, dropped: dropped.length, passedOver })}\n`,
-        );
+        printJson({ adapter: out, steps, tokens, loss: finalLoss, dropped: dropped.length, passedOver });
       else
-        process.stdout.write(
+        say(
           `adapter ${options.out}: ${steps} steps, ${tokens} tokens, last loss ${finalLoss.toFixed(4)}${dropped.length > 0 ? `, ${dropped.length} examples too long` : ''}\n`,
         );
     });

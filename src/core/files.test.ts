@@ -1,10 +1,13 @@
 import {
+  chmodSync,
   existsSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -27,6 +30,44 @@ describe('whole files', () => {
     expect(readFileSync(path, 'utf8')).toBe('two');
     expect(readdirSync(join(folder, 'a'))).toEqual(['b.txt']);
     expect(readdirSync(folder).sort()).toEqual(['a', 'link']);
+  });
+  test('a link whose file is still to be made stays one; the mode stays, whatever the umask', () => {
+    const folder = place();
+    mkdirSync(join(folder, 'sub'));
+    symlinkSync('sub/made', join(folder, 'link'));
+    ensureWritableFile(join(folder, 'link'));
+    writeWhole(join(folder, 'link'), 'one');
+    expect(readFileSync(join(folder, 'sub', 'made'), 'utf8')).toBe('one');
+    expect(lstatSync(join(folder, 'link')).isSymbolicLink()).toBe(true);
+    chmodSync(join(folder, 'sub', 'made'), 0o666);
+    writeWhole(join(folder, 'link'), 'two');
+    expect(statSync(join(folder, 'sub', 'made')).mode & 0o777).toBe(0o666);
+    symlinkSync('circle', join(folder, 'circle'));
+    expect(() => writeWhole(join(folder, 'circle'), 'x')).toThrow(/go in a circle/);
+  });
+  test.each([
+    ['its folder may not be written', 0o555],
+    ["it is another user's, in a folder for all", 0o1777],
+  ])('a file that no other may take the place of is written in place: %s', (_name, mode) => {
+    const folder = place();
+    const path = join(folder, 'report.html');
+    writeFileSync(path, 'a longer text than the new one');
+    chmodSync(path, 0o666);
+    chmodSync(folder, mode);
+    const inode = statSync(path).ino;
+    const user = process.getuid?.();
+    if (user === 0) process.seteuid?.(65534);
+    try {
+      ensureWritableFile(path);
+      writeWhole(path, 'new');
+      if (mode === 0o555) expect(() => ensureWritableFile(join(folder, 'other'))).toThrow(resource);
+    } finally {
+      if (user === 0) process.seteuid?.(0);
+      chmodSync(folder, 0o755);
+    }
+    expect(readFileSync(path, 'utf8')).toBe('new');
+    expect(readdirSync(folder)).toEqual(['report.html']);
+    if (user === 0 || mode === 0o555) expect(statSync(path).ino).toBe(inode);
   });
   test('what fails leaves neither a file nor its beginning', () => {
     const folder = place();

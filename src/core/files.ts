@@ -4,19 +4,18 @@ import {
   closeSync,
   constants,
   existsSync,
+  fstatSync,
   fsyncSync,
+  ftruncateSync,
   mkdirSync,
-  mkdtempSync,
   openSync,
-  realpathSync,
-  renameSync,
   rmdirSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { errorMessage, TemperError } from './errors.ts';
+import { placeOf, replace, temporaryIn } from './replace.ts';
 
 /** What a failed call of the file system means. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -60,7 +59,7 @@ export function fileError(cause: unknown, what: string): TemperError | null {
 }
 
 /** `work` with the file system's errors as temper's. */
-function translated<T>(what: string, work: () => T): T {
+export function attempt<T>(what: string, work: () => T): T {
   try {
     return work();
   } catch (cause) {
@@ -70,7 +69,7 @@ function translated<T>(what: string, work: () => T): T {
 
 /** Makes a folder and those above it. Errors: `resource`. (Node's own `recursive` never ends below /proc.) */
 export function ensureFolder(path: string): void {
-  translated(`make the folder ${path}`, () => {
+  attempt(`make the folder ${path}`, () => {
     const missing: string[] = [];
     let folder = resolve(path);
     for (; !existsSync(folder); folder = dirname(folder)) missing.unshift(folder);
@@ -89,49 +88,59 @@ export function ensureFolder(path: string): void {
 /** Makes a folder and finds out whether something can be made in it. Errors: `resource`. */
 export function ensureWritableFolder(path: string): void {
   ensureFolder(path);
-  translated(`write in the folder ${path}`, () => rmdirSync(mkdtempSync(join(path, '.temper-'))));
+  attempt(`write in the folder ${path}`, () => rmdirSync(temporaryIn(path)));
 }
 
 /** Finds out, before work is done for it, whether a file can be written; what is there stays. Errors: `resource`. */
 export function ensureWritableFile(path: string): void {
-  if (!existsSync(path)) {
-    ensureWritableFolder(dirname(path));
+  const place = attempt(`write ${path}`, () => placeOf(path));
+  if (!existsSync(place)) {
+    ensureWritableFolder(dirname(place));
     return;
   }
-  translated(`write ${path}`, () => {
-    if (statSync(path).isDirectory()) throw Object.assign(new Error(path), { code: 'EISDIR' });
-    accessSync(path, constants.W_OK);
+  // That is enough: where its folder lets no other file take its place, it is written in place.
+  attempt(`write ${path}`, () => {
+    if (statSync(place).isDirectory()) throw Object.assign(new Error(path), { code: 'EISDIR' });
+    accessSync(place, constants.W_OK);
   });
 }
 
+/** What a system says where a file may be written and none may take its place: in the folder, or as it is mounted. */
+const IN_PLACE = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV']);
+
 /**
- * Writes a file so that it is there whole or as it was before; links are followed, and a device or pipe is written to
- * as it is. The folder is made. Errors: `resource`.
+ * Writes a file so that it is there whole or as it was before; links are followed, the mode stays, and a device or pipe
+ * is written to as it is. The folder is made. A file that no other may take the place of (its folder may not be written,
+ * or it is mounted by itself) is written in place: whole only if nothing stops that. Errors: `resource`.
  */
 export function writeWhole(path: string, data: string | Uint8Array): void {
-  ensureFolder(dirname(path));
-  translated(`write ${path}`, () => {
-    const before = existsSync(path) ? statSync(path) : null;
+  const place = attempt(`write ${path}`, () => placeOf(path));
+  ensureFolder(dirname(place));
+  attempt(`write ${path}`, () => {
+    const before = existsSync(place) ? statSync(place) : null;
     if (before && !before.isFile()) {
-      writeFileSync(path, data);
+      writeFileSync(place, data);
       return;
     }
-    const place = before ? realpathSync(path) : path;
-    const temporary = `${place}.${process.pid}.tmp`;
     try {
-      const file = openSync(temporary, 'w', (before?.mode ?? 0o666) & 0o777);
-      try {
-        writeFileSync(file, data);
-        fsyncSync(file);
-      } finally {
-        closeSync(file);
-      }
-      renameSync(temporary, place);
+      replace(place, (fresh) => writeFileSync(fresh, data), before ? before.mode & 0o777 : undefined);
     } catch (error) {
-      rmSync(temporary, { force: true });
-      throw error;
+      if (!before || !IN_PLACE.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      overwrite(place, data);
     }
   });
+}
+
+function overwrite(path: string, data: string | Uint8Array): void {
+  // Without the flag to make it, which some systems refuse for another's file in a shared folder.
+  const file = openSync(path, 'r+');
+  try {
+    ftruncateSync(file);
+    writeFileSync(file, data);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** Whether two paths, or open files by number, are the same file on disk: links of either kind included. */
@@ -142,8 +151,7 @@ export function isSameFile(a: string | number, b: string | number): boolean {
 
 function fileAt(file: string | number) {
   try {
-    // A number is an open file; /dev/fd has it on every system that has stdin.
-    return statSync(typeof file === 'number' ? `/dev/fd/${file}` : file, { bigint: true });
+    return typeof file === 'number' ? fstatSync(file, { bigint: true }) : statSync(file, { bigint: true });
   } catch {
     return null;
   }

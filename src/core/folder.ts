@@ -1,11 +1,14 @@
 /** Folders of results that appear whole or not at all, and never take anything else with them. */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { TemperError } from './errors.ts';
+import { attempt, ensureFolder, ensureWritableFolder } from './files.ts';
+import { placeOf, replace } from './replace.ts';
 
 /**
  * Errors: `usage` if something lies at `directory` that is not a folder with nothing but files of these names.
  */
-export function checkReplaceable(directory: string, names: readonly string[]): void {
+function checkReplaceable(directory: string, names: readonly string[]): void {
   if (!existsSync(directory)) return;
   const hint = 'Choose a new name: what lies there would be replaced.';
   if (!statSync(directory).isDirectory())
@@ -15,9 +18,15 @@ export function checkReplaceable(directory: string, names: readonly string[]): v
     throw new TemperError('usage', `${directory} holds something else: ${other}`, { hint });
 }
 
+/** Finds out before the work whether `replaceFolder` can be done. Errors: its own. */
+export function ensureReplaceable(directory: string, names: readonly string[]): void {
+  checkReplaceable(directory, names);
+  ensureWritableFolder(dirname(attempt(`write the folder ${directory}`, () => placeOf(directory))));
+}
+
 /**
  * Lets `write` fill a new folder, which then takes the place of `directory`. Names are what such a folder may hold.
- * Errors: those of `checkReplaceable` and of `write`, after which all is as it was.
+ * Errors: those of `checkReplaceable` and of `write`, and `resource`, after which all is as it was.
  */
 export function replaceFolder(
   directory: string,
@@ -25,18 +34,12 @@ export function replaceFolder(
   write: (folder: string) => void,
 ): void {
   checkReplaceable(directory, names);
-  const [fresh, old] = [`${directory}.tmp`, `${directory}.old`];
-  const remove = (path: string): void => rmSync(path, { recursive: true, force: true });
-  remove(fresh); // what a killed run left
-  try {
-    mkdirSync(fresh, { recursive: true });
-    write(fresh);
-    remove(old);
-    if (existsSync(directory)) renameSync(directory, old);
-    renameSync(fresh, directory);
-  } catch (error) {
-    remove(fresh);
-    throw error;
-  }
-  remove(old);
+  attempt(`write the folder ${directory}`, () => {
+    const place = placeOf(directory);
+    ensureFolder(dirname(place));
+    replace(place, (fresh) => {
+      mkdirSync(fresh);
+      write(fresh);
+    });
+  });
 }

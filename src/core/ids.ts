@@ -27,6 +27,15 @@ export function contentHash(value: unknown): string {
   return sha256(canonicalJson(value)).slice(0, 20);
 }
 
+/** A change of the program that changes what it asks, trains or makes of it gets a new number. */
+const PROGRAM = 'temper/3';
+
+/**
+ * Id of what the program's own doing shapes as well: runs, trainings, conversations. What another version left in a store is
+ * not taken for this one's, so that no comparison is of two programs.
+ */
+export const resultHash = (value: unknown): string => contentHash({ program: PROGRAM, of: value });
+
 /** SHA-256 of text or bytes, 64 hex digits. */
 export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');

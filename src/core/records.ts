@@ -81,7 +81,7 @@ export interface Turn {
 }
 
 export interface Conversation {
-  /** Hash of scenario, target, simulator, attack, seed and sample index. */
+  /** Hash of scenario, target, simulator, attack, system prompt, seed, sample index, and of the program's version. */
   readonly id: string;
   readonly scenario: string;
   /** Identity of the target (model, adapter, strength, decoding). */

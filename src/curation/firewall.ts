@@ -87,7 +87,7 @@ export class Firewall {
   }
 }
 
-/** Drops exact and near duplicates (by the prompt's last user message and the purpose); the first one stays. */
+/** Drops exact and near duplicates (by all messages of the prompt, and the purpose); the first one stays. */
 export function deduplicate(examples: Iterable<PreferenceExample>): {
   kept: PreferenceExample[];
   removed: Quarantined[];

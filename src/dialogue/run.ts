@@ -3,7 +3,7 @@
  * complete. Knows nothing of stores or judges: what exists already, and what a refusal is, are passed in.
  */
 import { errorMessage, TemperError } from '../core/errors.ts';
-import { contentHash } from '../core/ids.ts';
+import { contentHash, resultHash } from '../core/ids.ts';
 import type { Conversation, Message, Scenario, Turn } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import type { Reply, Target } from '../models/target.ts';
@@ -91,23 +91,42 @@ export async function* runConversations(
   }
 }
 
-/** Id of a conversation: the hash of all that determines it. */
-export function conversationId(
-  scenario: Scenario,
-  targetId: string,
-  options: { readonly seed: number; readonly system?: string },
+/**
+ * Hash of all that determines a conversation but the program. Random streams follow it, so that a new version of the
+ * program asks the same, and of a model that is called only what it asks otherwise.
+ */
+export const conversationKey = ({
+  scenario,
+  target,
+  simulator,
+  attack,
+  system,
+  seed,
+  sample,
+}: Omit<Conversation, 'id' | 'turns'>): string =>
+  contentHash({ scenario, target, simulator, attack, system, seed, sample });
+
+/** All of a conversation but what was said. */
+function headOf(
+  { id, attack }: Scenario,
+  target: string,
+  { seed, system }: { readonly seed: number; readonly system?: string },
   sample: number,
-): string {
-  return contentHash({
-    scenario: scenario.id,
-    target: targetId,
+): Omit<Conversation, 'id' | 'turns'> {
+  return {
+    scenario: id,
+    target,
     simulator: SCRIPTED_SIMULATOR_ID,
-    attack: scenario.attack,
-    system: options.system,
-    seed: options.seed,
+    ...(attack === undefined ? {} : { attack }),
+    seed,
     sample,
-  });
+    ...(system === undefined ? {} : { system }),
+  };
 }
+
+/** Id of a conversation: the hash of all that determines it, the program included. */
+export const conversationId = (...parts: Parameters<typeof headOf>): string =>
+  resultHash({ conversation: conversationKey(headOf(...parts)) });
 
 interface Job {
   readonly id: string;
@@ -140,7 +159,9 @@ async function converse(
   options: DialogueOptions,
   signal: AbortSignal,
 ): Promise<Conversation> {
-  const random = rng('dialogue', id);
+  const head = headOf(scenario, target.id, options, sample);
+  const key = conversationKey(head);
+  const random = rng('dialogue', key);
   const turns: Turn[] = [];
   let lastRefused = false;
   for (;;) {
@@ -150,7 +171,7 @@ async function converse(
     let reply: Reply;
     try {
       reply = await target.respond(chat(options.system, turns, next.request), {
-        seed: rng('target', id, index).int(2 ** 31),
+        seed: rng('target', key, index).int(2 ** 31),
         maxTokens: options.maxTokens ?? 128,
         signal,
       });
@@ -173,17 +194,7 @@ async function converse(
     if (finish === 'blocked') break;
     if (turns.length < scenario.turns) lastRefused = await isRefusal(next.plain, response);
   }
-  return {
-    id,
-    scenario: scenario.id,
-    target: target.id,
-    simulator: SCRIPTED_SIMULATOR_ID,
-    ...(scenario.attack === undefined ? {} : { attack: scenario.attack }),
-    seed: options.seed,
-    sample,
-    ...(options.system === undefined ? {} : { system: options.system }),
-    turns,
-  };
+  return { id, ...head, turns };
 }
 
 /** The messages up to and including the new request. */

@@ -1,6 +1,6 @@
 /** An adapter for other tools: a GGUF LoRA for llama.cpp, and the model with the adapter merged in for transformers. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { TemperError } from '../core/errors.ts';
 import { replaceFolder } from '../core/folder.ts';
 import type { Adapter } from './adapter.ts';
@@ -35,24 +35,16 @@ export function exportGgufAdapter(path: string, adapter: Adapter, config: ModelC
     const data = toGgufRows(weight, b, { config, family, columns: rank });
     tensors.set(`${name}.lora_b`, { shape: [b.length / rank, rank], data });
   }
-  mkdirSync(dirname(path), { recursive: true });
-  const temporary = `${path}.tmp`;
-  try {
-    writeGguf(
-      temporary,
-      [
-        ['general.architecture', 'string', family.gguf.name],
-        ['general.type', 'string', 'adapter'],
-        ['adapter.type', 'string', 'lora'],
-        ['adapter.lora.alpha', 'f32', adapter.alpha],
-      ],
-      tensors,
-    );
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+  writeGguf(
+    path,
+    [
+      ['general.architecture', 'string', family.gguf.name],
+      ['general.type', 'string', 'adapter'],
+      ['adapter.type', 'string', 'lora'],
+      ['adapter.lora.alpha', 'f32', adapter.alpha],
+    ],
+    tensors,
+  );
 }
 
 /** W + (alpha / rank) B A for a layer with an adapter, W otherwise. */

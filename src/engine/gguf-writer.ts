@@ -1,5 +1,5 @@
 /** Writer of GGUF files, version 3 (format: ggml/docs/gguf.md), for float32 tensors. */
-import { writeFileSync } from 'node:fs';
+import { writeWhole } from '../core/files.ts';
 import type { TensorData } from './safetensors.ts';
 
 export type GgufEntry =
@@ -57,7 +57,7 @@ function encodeEntry(entry: GgufEntry): Buffer {
   }
 }
 
-/** Shapes are row-major, outermost first, as in `Gguf`. */
+/** The file is there whole or not at all. Shapes are row-major, outermost first, as in `Gguf`. Errors: `resource`. */
 export function writeGguf(
   path: string,
   metadata: readonly GgufEntry[],
@@ -77,5 +77,5 @@ export function writeGguf(
   const entries = metadata.map(encodeEntry);
   const counts = Buffer.concat([u64(tensors.size), u64(metadata.length)]);
   const head = Buffer.concat([Buffer.from('GGUF'), u32(3), counts, ...entries, ...infos]);
-  writeFileSync(path, Buffer.concat([head, padding(head.length), ...parts]));
+  writeWhole(path, Buffer.concat([head, padding(head.length), ...parts]));
 }

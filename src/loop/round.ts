@@ -25,7 +25,7 @@ import type { Target } from '../models/target.ts';
 import type { Store } from '../store/store.ts';
 import { MetricsLog } from '../training/metrics.ts';
 import { trainOnnx } from '../training/onnx.ts';
-import type { DpoRecipe, LoraOptions, SftRecipe } from '../training/recipe.ts';
+import { type DpoRecipe, type LoraOptions, type SftRecipe, trainingId } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
 import { measure, type MeasureOptions } from './measure.ts';
 import { chooseCandidate, type FrontierPoint, frontierPoint } from './select.ts';
@@ -180,7 +180,7 @@ class Round {
   async #train(recipe: SftRecipe | RoundDpo, dataset: string, start: NamedAdapter): Promise<Checkpoint[]> {
     const { store, signal } = this.#dependencies;
     const targets = this.#weights;
-    const id = contentHash({ recipe, dataset, model: targets.file.id, start: start.id });
+    const id = trainingId({ recipe, data: dataset, model: targets.file.id, start: start.id });
     const state = new FileTrainingState(join(this.#options.directory, 'training', `${id}.safetensors`));
     const result = await this.#stage(`train-${recipe.kind}`, async () => {
       await targets.close(); // training needs the memory

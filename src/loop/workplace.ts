@@ -1,8 +1,9 @@
 /** What every command over a store and a target needs: scenarios, judge, model, store, opened and closed together. */
 import { join } from 'node:path';
-import type { Config } from '../config/config.ts';
+import { type Config, configSchema } from '../config/config.ts';
+import { TemperError } from '../core/errors.ts';
 import { type Emit, silent } from '../core/events.ts';
-import { contentHash } from '../core/ids.ts';
+import { resultHash } from '../core/ids.ts';
 import type { PreferenceExample, Scenario } from '../core/records.ts';
 import { importHash, importPreferences, passedOverNote } from '../curation/import.ts';
 import { createWriter } from '../curation/writers.ts';
@@ -21,16 +22,21 @@ import { loadSplits, roundScenarios, type SplitSuites } from './scenarios.ts';
 import { openTargets } from './remote-targets.ts';
 import type { Targets } from './targets.ts';
 
-/** Part of every run's id: a change of the program that changes results gets a new number. */
-const PROGRAM = 'temper/2';
-
-/** The configuration of a stored run, at the place where its store is now. */
-export const settingsOf = (run: RunRecord, { directory, models, calls }: Config): Config => ({
-  ...(run.config as Config),
-  directory,
-  models,
-  calls,
-});
+/**
+ * The configuration of a stored run, at the place where its store is now; what temper did not have yet when it ran is at
+ * its default. Errors: `data` for one that this version cannot read.
+ */
+export function settingsOf(run: RunRecord, { directory, models, calls }: Config): Config {
+  const { directory: _directory, models: _models, calls: _calls, ...own } = run.config as Partial<Config>;
+  const result = configSchema.safeParse(own);
+  if (result.success) return { ...result.data, directory, models, calls };
+  const problems = result.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`);
+  throw new TemperError(
+    'data',
+    `the configuration of run ${run.id} is of another version of temper:\n${problems.join('\n')}`,
+    { hint: `Its scorecard is kept: temper report ${run.id}` },
+  );
+}
 
 export const storePath = (config: Config): string => join(config.directory, 'store.sqlite');
 
@@ -110,8 +116,7 @@ export class Workplace implements AsyncDisposable {
   }> {
     const { config } = this;
     const { directory: _directory, models: _models, calls: _calls, targets: _targets, ...settings } = config;
-    const id = contentHash({
-      program: PROGRAM,
+    const id = resultHash({
       settings,
       model: this.targets.id,
       judge: this.judge.id,

@@ -2,7 +2,7 @@
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { ensureFolder } from '../core/files.ts';
-import { translated } from './database.ts';
+import { databaseError } from './database.ts';
 
 const BUSY_TIMEOUT_MS = 10_000;
 
@@ -30,7 +30,7 @@ export class AnswerCache implements Disposable {
       this.#read = this.#database.prepare('select answer from answers where key = ?');
       this.#write = this.#database.prepare('insert or ignore into answers (key, answer) values (?, ?)');
     } catch (cause) {
-      throw translated(cause, path);
+      throw databaseError(cause, path);
     }
   }
 
@@ -42,7 +42,7 @@ export class AnswerCache implements Disposable {
     try {
       return (this.#read.get(key) as { answer: string } | undefined)?.answer;
     } catch (cause) {
-      throw translated(cause, this.#path);
+      throw databaseError(cause, this.#path);
     }
   }
 
@@ -66,7 +66,7 @@ export class AnswerCache implements Disposable {
       this.#pending.clear();
     } catch (cause) {
       if (this.#database.isTransaction) this.#database.exec('rollback');
-      throw translated(cause, this.#path);
+      throw databaseError(cause, this.#path);
     }
   }
 

@@ -18,7 +18,7 @@ export function openDatabase(path: string): DatabaseSync {
     database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     database.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma foreign_keys = on');
   } catch (cause) {
-    throw translated(cause, path);
+    throw databaseError(cause, path);
   }
   migrate(database, path);
   return database;
@@ -74,12 +74,12 @@ function migrate(database: DatabaseSync, path: string): void {
     }
   } catch (cause) {
     database.close();
-    throw translated(cause, path);
+    throw databaseError(cause, path);
   }
 }
 
 /** SQLite's errors as temper's. */
-export function translated(cause: unknown, path: string): Error {
+export function databaseError(cause: unknown, path: string): Error {
   const known = fileError(cause, `use ${path}`);
   if (known) return known;
   const message = errorMessage(cause);

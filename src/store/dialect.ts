@@ -1,6 +1,6 @@
 /** `node:sqlite` as Kysely's SQLite dialect wants it, with SQLite's errors as temper's. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
-import { translated } from './database.ts';
+import { databaseError } from './database.ts';
 
 /** The result of a statement that was not needed. */
 const NOTHING = { changes: 0, lastInsertRowid: 0 };
@@ -11,7 +11,7 @@ export function adapt(database: DatabaseSync, path: string) {
     try {
       return work();
     } catch (cause) {
-      throw translated(cause, path);
+      throw databaseError(cause, path);
     }
   };
   // Preparing takes as long as running: statements are kept. Their number is that of the queries below.

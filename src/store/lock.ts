@@ -1,41 +1,19 @@
 /** One run writes to a store at a time. The lock is a file with the owner's pid; that of a dead owner is taken over. */
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { TemperError } from '../core/errors.ts';
-import { ensureFolder } from '../core/files.ts';
-import { translated } from './database.ts';
-
-interface Owner {
-  readonly pid: number;
-  readonly host: string;
-  /** ISO 8601. */
-  readonly since: string;
-}
+import { ensureFolder, writeWhole } from '../core/files.ts';
+import { currentOwner, isAlive, type Owner } from '../core/owner.ts';
+import { databaseError } from './database.ts';
 
 const GUARD_TIMEOUT_MS = 10_000;
-
-function isAlive(owner: Owner): boolean {
-  // Of a process on another machine nothing can be known.
-  if (owner.host !== hostname()) return true;
-  if (owner.pid === process.pid) {
-    // This very process, unless the lock is older than it: in a restarted container the pid comes again.
-    return Date.parse(owner.since) >= Date.now() - process.uptime() * 1000;
-  }
-  try {
-    process.kill(owner.pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
 
 function readOwner(path: string): Owner | null {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Owner;
   } catch {
-    return null; // Gone, or cut off in the middle of a write by a kill: nobody holds it.
+    return null; // Gone, or no lock that temper wrote: nobody holds it.
   }
 }
 
@@ -55,7 +33,7 @@ function guarded<T>(path: string, work: () => T): T {
 
 /** Takes the lock; dispose to let go. Errors: `store` while another run holds it, `resource`. */
 export function lockStore(path: string): Disposable {
-  const owner: Owner = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+  const owner = currentOwner();
   const text = JSON.stringify(owner);
   const take = (): void => {
     const other = readOwner(path);
@@ -68,13 +46,13 @@ export function lockStore(path: string): Disposable {
         },
       );
     }
-    writeFileSync(path, text);
+    writeWhole(path, text);
   };
   try {
     ensureFolder(dirname(path));
     guarded(path, take);
   } catch (cause) {
-    throw translated(cause, path);
+    throw databaseError(cause, path);
   }
   return {
     [Symbol.dispose]: () => {

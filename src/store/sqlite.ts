@@ -119,8 +119,9 @@ class SqliteStore implements Store {
         .executeTakeFirst();
       if (!known) await transaction.insertInto('conversations').values(row).execute();
       else if (known.record !== record) {
-        // Verdicts on what was said before are none on this.
-        await transaction.deleteFrom('verdicts').where('conversation', '=', conversation.id).execute();
+        // Verdicts and findings on what was said before are none on this.
+        for (const table of ['verdicts', 'findings'] as const)
+          await transaction.deleteFrom(table).where('conversation', '=', conversation.id).execute();
         await transaction
           .updateTable('conversations')
           .set({ record })

@@ -1,5 +1,6 @@
 /** How an adapter is trained: everything but the data. Its hash, with the dataset's and the model's, names the adapter. */
 import { z } from 'zod';
+import { resultHash } from '../core/ids.ts';
 import { ALL_TARGETS, FUSED_TARGETS } from '../engine/adapter.ts';
 import { type LossEntry, lossEntry, PREFERENCE_LOSSES, type PreferenceLoss } from './losses.ts';
 
@@ -103,3 +104,12 @@ export type LoraOptions = z.infer<typeof loraSchema>;
 export type SftRecipe = z.infer<typeof sftSchema>;
 export type DpoRecipe = z.infer<typeof dpoSchema>;
 export type Recipe = SftRecipe | DpoRecipe;
+
+/** Id of a training: the hash of all that determines it, the program included. `data`: the examples, by id. */
+export const trainingId = (parts: {
+  readonly recipe: Recipe;
+  readonly data: unknown;
+  /** Ids of the model and of the adapter it starts from. */
+  readonly model: string;
+  readonly start: string;
+}): string => resultHash({ training: parts });

@@ -1,6 +1,8 @@
 /** The state of a training run on disk, so that a killed run continues and ends with the same adapter. */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { writeWhole } from '../core/files.ts';
+import { removeLeftovers } from '../core/replace.ts';
 import type { Adapter } from '../engine/adapter.ts';
 import { decodeSafetensors, encodeSafetensors, type TensorData } from '../engine/safetensors.ts';
 import type { AdamW } from './adamw.ts';
@@ -60,19 +62,12 @@ export class FileTrainingState implements TrainingState {
     add('parameter', adapter.matrices);
     add('first', optimiser.first);
     add('second', optimiser.second);
-    mkdirSync(dirname(this.#path), { recursive: true });
-    const temporary = `${this.#path}.tmp`;
-    try {
-      writeFileSync(temporary, encodeSafetensors(tensors, {}));
-      renameSync(temporary, this.#path);
-    } catch (error) {
-      rmSync(temporary, { force: true });
-      throw error;
-    }
+    writeWhole(this.#path, encodeSafetensors(tensors, {}));
     this.#savedAt = performance.now();
   }
 
   clear(): void {
-    for (const path of [this.#path, `${this.#path}.tmp`]) rmSync(path, { force: true });
+    rmSync(this.#path, { force: true });
+    removeLeftovers(dirname(this.#path));
   }
 }

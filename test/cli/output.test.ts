@@ -90,12 +90,21 @@ describe('output that cannot be written', () => {
   });
 });
 
-test('a reader that leaves early is no error', () => {
-  const { status, stderr } = shell(
-    'set -o pipefail; temper judge --metric refusal in.jsonl | head -1 > first',
-  );
-  expect(status).toBe(0);
-  expect(stderr).not.toContain('error');
+describe('a reader that leaves early is no error', () => {
+  // More than a pipe holds, so that the writer must notice.
+  const many = Array.from({ length: 3000 }, (_, id) => `{"id":${id},"prompt":"Hi","response":"No."}\n`);
+  writeFileSync(join(work, 'many.jsonl'), many.join(''));
+  test.each([
+    ['of stdout', 'temper judge --metric refusal many.jsonl | head -1'],
+    ['of a pipe by name', 'temper judge --metric refusal many.jsonl --out >(head -1) | cat'],
+  ])('%s', (_name, script) => {
+    const whole = temper(...JUDGE, 'many.jsonl').stdout;
+    expect(whole.length).toBeGreaterThan(200_000);
+    const { status, stdout, stderr } = shell(`set -o pipefail; ${script}`);
+    expect(status).toBe(0);
+    expect(stdout).toBe(whole.slice(0, whole.indexOf('\n') + 1));
+    expect(stderr).not.toMatch(/error|Error/);
+  });
 });
 
 test('many short records, and none is warned of', () => {
@@ -133,5 +142,17 @@ test('generate: options within the bounds of the configuration; --keep keeps no 
   expect(keys(answered)).toEqual(['finish', 'id', 'note', 'prompt', 'response', 'tokens']);
   expect(keys(failed)).toEqual(['error', 'id', 'note']);
   expect(stdout).not.toContain('old');
-  expect(readdirSync(work).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+});
+
+test('a file that is put in place leaves nothing beside it', () => {
+  const folder = join(work, 'whole');
+  for (const force of [[], ['--force']])
+    expect(temper('init', ...force, join(folder, 'temper.yaml')).status).toBe(0);
+  expect(readdirSync(folder)).toEqual(['temper.yaml']);
+});
+
+test('curate: a summary in JSON and the records do not share stdout', () => {
+  const { status, stderr } = temper('curate', '--json', '--out', '-');
+  expect(status).toBe(2);
+  expect(stderr).toContain('--json needs --out');
 });

@@ -70,6 +70,15 @@ test('run --json: one scorecard, with run, adapter, frontier and choice; runs an
   expect(json<unknown[]>('runs')).toMatchObject([{ id: run['run'], status: 'finished' }]);
 });
 
+test('the gate decides the exit code, also where the reader of the output has left', () => {
+  const outcome = (run['gate'] as { outcome: 'pass' | 'fail' | 'inconclusive' }).outcome;
+  expect(outcome).not.toBe('pass');
+  const code = { fail: 10, inconclusive: 11 }[outcome as 'fail'];
+  expect(temper('run', '--gate').status).toBe(code);
+  const line = `set -o pipefail; "${process.execPath}" "${command}" run --gate | true`;
+  expect(spawnSync('bash', ['-c', line], { cwd: work }).status).toBe(code);
+});
+
 test('report in every format; --out makes its folder', () => {
   const id = run['run'] as string;
   expect(json('report', id)).toEqual(run);

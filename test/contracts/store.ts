@@ -56,18 +56,37 @@ export function storeContract(name: string, make: () => () => Store): void {
     expect(await Array.fromAsync(store.conversations('t1'))).toHaveLength(1);
   });
 
-  test(`${name}: a conversation that went another way takes the place of the first, and the verdicts on that go`, async () => {
+  test(`${name}: a conversation that went another way takes the place of the first, and the verdicts and findings on that go`, async () => {
     await using store = make()();
     const first = conversation('c1');
     await store.saveConversation({ scenario, conversation: first }, [
       verdict('v1', 'c1'),
       verdict('v2', 'c1', 'k:1'),
     ]);
+    const finding = (id: string, of: string): Finding => ({
+      id,
+      kind: 'harm',
+      conversation: of,
+      scenario: 's1',
+      verdict: 'v1',
+      turn: 0,
+      category: 'theft',
+    });
+    await store.saveConversation({ scenario, conversation: conversation('c2') }, []);
+    await store.saveFindings([finding('f1', 'c1'), finding('f2', 'c2')]);
+    // Saved again as it was, it keeps them.
+    await store.saveConversation({ scenario, conversation: first }, [verdict('v1', 'c1')]);
+    expect(await Array.fromAsync(store.findings())).toHaveLength(2);
     const again = { ...first, turns: [{ ...first.turns[0]!, response: 'another' }] };
     await store.saveConversation({ scenario, conversation: again }, [verdict('v3', 'c1')]);
     expect((await store.conversation('c1'))?.conversation).toEqual(again);
     expect(await store.verdicts('c1', 'j:1')).toEqual([verdict('v3', 'c1')]);
     expect(await store.verdicts('c1', 'k:1')).toEqual([]);
+    expect(await Array.fromAsync(store.findings())).toEqual([finding('f2', 'c2')]);
+    expect(await store.find('f1')).toBeNull();
+    const anew = { ...finding('f1', 'c1'), verdict: 'v3' };
+    await store.saveFindings([anew]);
+    expect(await store.find('f1')).toMatchObject({ finding: anew, conversation: again });
   });
 
   test(`${name}: many conversations stream in the order of their ids`, async () => {

@@ -1,5 +1,5 @@
 /** Adapters across tools: numbers and files from bench/parity/adapters.py (PEFT, gguf, transformers). */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -118,7 +118,10 @@ test('an adapter of the upper blocks names them for PEFT, and nothing below gets
 
 test('the GGUF LoRA is the one of the gguf package: metadata, names, shapes, rotary order', () => {
   const path = join(out, 'adapter.gguf');
+  writeFileSync(`${path}.tmp`, 'mine');
   exportGgufAdapter(path, load('adapter'), model.config);
+  expect(readFileSync(`${path}.tmp`, 'utf8')).toBe('mine');
+  expect(readdirSync(out).filter((name) => name.startsWith('.temper-'))).toEqual([]);
   const [ours, theirs] = [readGguf(path), readGguf(tinyPath('adapter.gguf'))];
   for (const [key, value] of ours.metadata) expect(theirs.metadata.get(key), key).toEqual(value);
   expect([...ours.tensors.keys()].sort()).toEqual([...theirs.tensors.keys()].sort());

@@ -76,7 +76,10 @@ test('kill -9 at random moments', { timeout: 400_000 }, async () => {
   const resumed = finish('killed');
   expect(comparable(resumed.card)).toEqual(comparable(whole.card));
   // Nothing is left behind of what was cut off.
-  expect(readdirSync(join(work, 'killed')).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  for (const folder of ['.', 'training'])
+    expect(readdirSync(join(work, 'killed', folder)).filter((name) => name.startsWith('.temper-'))).toEqual(
+      [],
+    );
 
   const again = finish('killed');
   expect(again.card).toEqual(resumed.card);
