@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config, TargetConfig } from '../config/config.ts';
 import { isModel } from '../engine/model.ts';
-import { PROVIDERS } from '../models/registry.ts';
-import { parseSpec } from '../models/spec.ts';
+import { PROVIDERS, specOf } from '../models/registry.ts';
+import type { Connection } from '../models/settings.ts';
+import { type ModelSpec, parseSpec } from '../models/spec.ts';
 import { connectionOf, isEmbedded } from './remote-targets.ts';
 
 /** The target without its model: system prompt and decoding. */
@@ -43,18 +44,22 @@ function embedded(config: Config, name: string): TargetConfig | null {
 function called(config: Config, name: string): TargetConfig | null {
   const asked = parseSpec(name);
   if (!Object.hasOwn(PROVIDERS, asked.provider)) return null;
-  const { target } = config;
-  const { model: _model, ...connection } = connectionOf(target);
-  const known = fits(target, asked.provider, asked.baseUrl) ? connection : {};
-  return { ...manner(target), ...known, model: name };
+  return { ...manner(config.target), ...inherited(config.target, asked), model: name };
 }
 
-/** Keys, headers and templates go only where they were configured for. */
-function fits(target: TargetConfig, provider: string, address: string | undefined): boolean {
-  const configured = isEmbedded(target) ? null : parseSpec(target.model);
-  if (configured && configured.provider !== provider) return false;
-  const own = configured?.baseUrl ?? target.baseUrl;
-  if (address === undefined) return true;
-  if (own === undefined) return configured === null;
-  return URL.canParse(address) && URL.canParse(own) && new URL(address).origin === new URL(own).origin;
+/** Keys, headers and templates go only where they were configured for: what of the target's connection a model takes over. */
+function inherited(target: TargetConfig, asked: ModelSpec): Partial<Connection> {
+  const { model: _model, ...connection } = connectionOf(target);
+  // Beside the default model they can only be meant for what is named.
+  const configured = isEmbedded(target) ? null : specOf(connectionOf(target));
+  if (configured && configured.provider !== asked.provider) return {};
+  const baseUrl = configured ? configured.baseUrl : target.baseUrl;
+  // The address may stand in the model's name, which is not taken over.
+  const known = baseUrl === undefined ? connection : { ...connection, baseUrl };
+  if (asked.baseUrl === undefined) return known;
+  if (baseUrl === undefined) return configured === null ? known : {};
+  return sameOrigin(asked.baseUrl, baseUrl) ? known : {};
 }
+
+const sameOrigin = (a: string, b: string): boolean =>
+  URL.canParse(a) && URL.canParse(b) && new URL(a).origin === new URL(b).origin;
