@@ -9,7 +9,7 @@ import {
 import { TemperError } from '../core/errors.ts';
 import { BodyTooLarge, CallTimeout, type HttpLimits, malformed } from './http.ts';
 import { templateValues } from './http-model.ts';
-import { blockedResult, streamOf, textResult } from './messages.ts';
+import { blockedResult, ownFinish, streamOf, textResult } from './messages.ts';
 import type { CommandSettings } from './settings.ts';
 
 export interface CommandModelOptions {
@@ -42,8 +42,7 @@ export class CommandModel implements LanguageModelV4 {
     const asJson = this.#options.settings.format === 'json';
     const output = await this.#run(asJson ? `${JSON.stringify(values)}\n` : values.prompt, call.abortSignal);
     const unknown = { input: undefined, output: undefined };
-    if (!asJson)
-      return textResult(output.replace(/\r?\n$/, ''), { unified: 'stop', raw: undefined }, unknown);
+    if (!asJson) return textResult(output.replace(/\r?\n$/, ''), ownFinish(undefined), unknown);
     let answer: { text?: unknown; finish?: unknown } | null;
     try {
       answer = JSON.parse(output) as typeof answer;
@@ -53,7 +52,7 @@ export class CommandModel implements LanguageModelV4 {
     if (answer?.finish === 'blocked') return blockedResult('blocked');
     if (typeof answer?.text !== 'string') throw malformed('', "what the command prints has no 'text'");
     const raw = typeof answer.finish === 'string' ? answer.finish : undefined;
-    return textResult(answer.text, { unified: raw === 'length' ? 'length' : 'stop', raw }, unknown);
+    return textResult(answer.text, ownFinish(raw), unknown);
   }
 
   async doStream(call: LanguageModelV4CallOptions) {

@@ -60,6 +60,20 @@ describe('http', () => {
     await expect(wrong.ask('hi')).rejects.toThrow('not valid JSON, 2 times');
   });
 
+  test('an empty text is an answer only where the service says that it ended so', async () => {
+    await using server = await LocalServer.start((response, { body }) => {
+      const { input } = JSON.parse(body) as { input: { question: string } };
+      json(response, { reply: [{ text: '', why: input.question.slice(3) }] });
+    });
+    using opened = await open(
+      { model: 'http', baseUrl: server.url, http: template },
+      { calls: { retries: 1 } },
+    );
+    expect(await opened.ask('stop')).toMatchObject({ text: '', finish: 'stop' });
+    await expect(opened.ask('done')).rejects.toThrow('the answer is empty, 2 times');
+    await expect(opened.ask('abort')).rejects.toThrow("ended with 'abort', 2 times");
+  });
+
   test('redirects are not followed', async () => {
     await using server = await LocalServer.start((response) => {
       response.writeHead(307, { location: 'http://127.0.0.1:1/elsewhere' });
@@ -94,6 +108,24 @@ describe('command', () => {
     using opened = await open({ model: 'command', command: { ...script(code), format: 'json' } });
     expect(await opened.ask('hello', 'S')).toMatchObject({ text: 'S|9|7', finish: 'length' });
     expect(await opened.ask('bad')).toMatchObject({ finish: 'blocked' });
+  });
+
+  test('printing nothing is no answer, unless it says that it is', async () => {
+    const calls = { retries: 1 };
+    using silent = await open({ model: 'command', command: script('') }, { calls });
+    await expect(silent.ask('x')).rejects.toThrow('the answer is empty, 2 times');
+    const of = (answer: object) =>
+      open(
+        {
+          model: 'command',
+          command: { ...script(`console.log('${JSON.stringify(answer)}')`), format: 'json' },
+        },
+        { calls },
+      );
+    using unsaid = await of({ text: '' });
+    await expect(unsaid.ask('x')).rejects.toThrow('the answer is empty, 2 times');
+    using said = await of({ text: '', finish: 'stop' });
+    expect(await said.ask('x')).toMatchObject({ text: '', finish: 'stop' });
   });
 
   test('a program that fails, hangs, floods or is not there', async () => {
@@ -136,6 +168,35 @@ test('a burst of refusals brings the calls down, and they come back', async () =
   const replies = await Promise.all(Array.from({ length: 1500 }, (_, i) => opened.ask(`p${i}`)));
   expect(replies.map(({ text }) => text)).toEqual(Array.from({ length: 1500 }, (_, i) => `p${i}`));
   expect(opened.usage()).toMatchObject({ calls: 1800, retries: 300, failed: 0 });
+});
+
+test('what a server did not end is no answer; what it did end is one, though empty; reported tokens count', async () => {
+  await using server = await LocalServer.start((response, { prompt }) => {
+    const [text, finish] = prompt.split('|');
+    json(response, completion(text!, finish));
+  });
+  using opened = await open({ model: `vllm:m@${server.url}` }, { calls: { retries: 1 } });
+  for (const finish of ['abort', 'error', 'something-new'])
+    for (const text of ['', 'half an ans'])
+      await expect(opened.ask(`${text}|${finish}`)).rejects.toThrow(`ended with '${finish}', 2 times`);
+  expect(opened.usage()).toMatchObject({
+    answers: 0,
+    failed: 6,
+    inputTokens: 120,
+    outputTokens: 60,
+    estimated: 0,
+  });
+  expect(await opened.ask('|stop')).toMatchObject({ text: '', finish: 'stop' });
+  expect(await opened.ask('half|length')).toMatchObject({ text: 'half', finish: 'length' });
+});
+
+test('the tokens of a call that failed count towards the budget', async () => {
+  await using server = await LocalServer.start((response) => json(response, completion('x', 'error')));
+  const calls = { retries: 20, budget: { tokens: 100 } };
+  using opened = await open({ model: `vllm:m@${server.url}` }, { calls });
+  await expect(opened.ask('hello')).rejects.toMatchObject({ code: 'budget' });
+  // 15 each; the reservation of one more is 2 + 9.
+  expect(server.seen).toHaveLength(6);
 });
 
 test('Retry-After is honoured, and pauses grow without it', async () => {
