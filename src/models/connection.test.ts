@@ -44,6 +44,19 @@ describe('settings', () => {
     expect(problems({ apiKey: { env: key } }).join()).not.toContain(key);
   });
 
+  test('a header that no request can carry is refused, its value not repeated', () => {
+    const found = problems({
+      headers: { 'X Bad': 'v', 'X-Line': 'one\ntwo', 'X-Hidden': 'zero\u200Bwidth', 'X-Good': 'caf\u00E9' },
+    });
+    expect(found.map((problem) => problem.split(':')[0])).toEqual([
+      'headers.X Bad',
+      'headers.X-Line',
+      'headers.X-Hidden',
+    ]);
+    expect(found.join()).not.toMatch(/width|two/);
+    expect(problems({ headers: { 'X-Token': { env: 'T', prefix: 'a\nb' } } })).toHaveLength(1);
+  });
+
   test('the address may not carry a credential', () => {
     expect(problems({ baseUrl: 'https://host/v1?token=abc' })).toHaveLength(1);
     expect(problems({ baseUrl: 'https://host/v1?api-version=2024' })).toEqual([]);
@@ -152,6 +165,16 @@ describe('Secrets', () => {
     expect(secrets.require({ env: 'KEY', prefix: 'Bearer ' }, 'x')).toBe('Bearer sk-"quoted"/0123');
     const text = `a sk-"quoted"/0123 b ${JSON.stringify({ k: 'sk-"quoted"/0123' })} c ${encodeURIComponent('sk-"quoted"/0123')}`;
     expect(secrets.redact(text)).not.toMatch(/quoted/);
+  });
+
+  test('one with an invisible character or a line break is refused, and not repeated', () => {
+    for (const bad of ['sk-0123\u200B456789', 'sk-0123\n456789'])
+      expect(() => new Secrets(() => bad).require({ env: 'KEY' }, 'x')).toThrow(
+        expect.objectContaining({
+          code: 'config',
+          message: expect.not.stringContaining('456789') as string,
+        }) as Error,
+      );
   });
 
   test('a missing one names the variable', () => {

@@ -1,5 +1,6 @@
 /** Keys, from the environment to the request and nowhere else: what they are is known here, so that it can be taken out of texts. */
 import { TemperError } from '../core/errors.ts';
+import { headerProblem } from './http.ts';
 import type { SecretReference } from './settings.ts';
 
 /** The environment, read by name. */
@@ -17,10 +18,16 @@ export class Secrets {
     this.#environment = environment;
   }
 
-  /** The value of a variable, or undefined if it is not set or empty. */
+  /** The value of a variable, or undefined if it is not set or empty. Errors: `config` for one that no header can carry. */
   optional(name: string): string | undefined {
     const value = this.#environment(name)?.trim();
     if (value === undefined || value === '') return undefined;
+    if (headerProblem('authorization', value) !== null)
+      throw new TemperError(
+        'config',
+        `the environment variable ${name} holds a character that no key has, perhaps an invisible one or a line break`,
+        { hint: 'Set it anew, without what was copied along.' },
+      );
     this.#values.add(value);
     return value;
   }

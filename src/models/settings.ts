@@ -1,5 +1,6 @@
 /** How a model is reached, and how calls to it are made: the schemas that temper.yaml composes. No key ever stands in them. */
 import { z } from 'zod';
+import { headerProblem } from './http.ts';
 
 /** Names of headers and query parameters that carry a credential. */
 const CREDENTIAL = /auth|key|token|secret|cookie|password|credential|signature/i;
@@ -36,6 +37,15 @@ export function addressProblem(value: string): string | null {
   return named === undefined ? null : `Leave '${named}' out of the URL: use headers with { env: NAME }`;
 }
 
+function headerProblems(name: string, value: string | SecretReference): string[] {
+  const literal = typeof value === 'string';
+  const wrong = headerProblem(name, literal ? value : (value.prefix ?? ''));
+  return [
+    ...(wrong === null ? [] : [wrong]),
+    ...(literal && CREDENTIAL.test(name) ? ['Give { env: NAME }: this header carries a credential'] : []),
+  ];
+}
+
 /** JSON values, as templates and further request fields. */
 const json = z.json();
 
@@ -69,12 +79,8 @@ export const connectionShape = {
     .record(z.string(), header)
     .superRefine((headers, context) => {
       for (const [name, value] of Object.entries(headers))
-        if (typeof value === 'string' && CREDENTIAL.test(name))
-          context.addIssue({
-            code: 'custom',
-            path: [name],
-            message: 'Give { env: NAME }: this header carries a credential',
-          });
+        for (const message of headerProblems(name, value))
+          context.addIssue({ code: 'custom', path: [name], message });
     })
     .optional(),
   /** Further fields of the request body (null removes one); for AI SDK providers, their provider options. */

@@ -84,6 +84,25 @@ describe('http', () => {
     expect(server.seen).toHaveLength(1);
   });
 
+  test('a header that cannot be sent is one error, and leaves nothing running', async () => {
+    await using server = await LocalServer.start((response) => void response.end('x'));
+    using client = new HttpClient([`127.0.0.1:${server.port}`], {
+      silenceMs: 1000,
+      totalMs: 20,
+      maxBytes: 1000,
+    });
+    for (const headers of [{ 'x bad': 'v' }, { 'x-good': 'zero\u200Bwidth' }, { 'x-good': 'one\ntwo' }])
+      await expect(client.send({ url: server.url, method: 'POST', headers, body: '' })).rejects.toMatchObject(
+        {
+          code: 'config',
+          message: expect.not.stringMatching(/width|two/) as string,
+        },
+      );
+    // A timer that was left would end a request that there is not, and this process with it.
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(server.seen).toHaveLength(0);
+  });
+
   test('the door is open only to the hosts that were named', async () => {
     using client = new HttpClient(['127.0.0.1:1'], { silenceMs: 1000, totalMs: 1000, maxBytes: 1000 });
     await expect(client.fetch('http://127.0.0.1:2/x', { method: 'POST', body: '' })).rejects.toMatchObject({
