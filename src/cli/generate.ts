@@ -52,7 +52,7 @@ export function generateCommand(): Command {
       const config = { ...configured, target: { ...configured.target, temperature, topP, maxTokens, batch } };
       const counts = await withProgress(async ({ emit, signal }) => {
         using lines = await JsonlInput.open(input, signal);
-        await using targets = await openTargets(config, emit);
+        await using targets = await openTargets(config, { emit });
         const target = await targets.base();
         using out = new JsonlWriter(options.out);
         const width = targets.weights ? batch * 2 : targets.concurrency * 2;

@@ -21,6 +21,12 @@ export function connectionOf(target: TargetConfig): Connection {
 
 export const isEmbedded = ({ model }: Pick<TargetConfig, 'model'>): boolean => model === 'embedded';
 
+export interface TargetTools {
+  readonly emit?: Emit;
+  /** What the command may spend; default: what the configuration says, anew. */
+  readonly budget?: Budget;
+}
+
 export class RemoteTargets implements Targets {
   readonly weights = null;
   readonly #remote: RemoteModel;
@@ -41,7 +47,10 @@ export class RemoteTargets implements Targets {
   }
 
   /** Errors: `config`, `model`, `store`. At the end the emitter hears what was used. */
-  static async open({ target, calls, directory }: Config, emit: Emit = silent): Promise<RemoteTargets> {
+  static async open(
+    { target, calls, directory }: Config,
+    { emit = silent, budget = new Budget(calls.budget) }: TargetTools = {},
+  ): Promise<RemoteTargets> {
     const unfit = (['path', 'adapter'] as const).find((key) => target[key] !== undefined);
     if (unfit !== undefined)
       throw new TemperError(
@@ -59,7 +68,6 @@ export class RemoteTargets implements Targets {
     });
     const cache = calls.cache ? resources.use(new AnswerCache(join(directory, 'answers.sqlite'))) : undefined;
     const secrets = new Secrets(environment);
-    const budget = new Budget(calls.budget);
     const connection = connectionOf(target);
     const remote = resources.use(
       await openRemote(connection, { role: 'target', calls, secrets, meter, budget, cache }),
@@ -100,8 +108,11 @@ export class RemoteTargets implements Targets {
 }
 
 /** The target of a configuration, wherever its model is. */
-export async function openTargets(config: Config, emit?: Emit): Promise<EmbeddedTargets | RemoteTargets> {
-  if (!isEmbedded(config.target)) return RemoteTargets.open(config, emit);
+export async function openTargets(
+  config: Config,
+  tools: TargetTools = {},
+): Promise<EmbeddedTargets | RemoteTargets> {
+  if (!isEmbedded(config.target)) return RemoteTargets.open(config, tools);
   const stray = (['baseUrl', 'apiKey', 'headers', 'options', 'http', 'command'] as const).find(
     (key) => config.target[key] !== undefined,
   );
@@ -109,7 +120,7 @@ export async function openTargets(config: Config, emit?: Emit): Promise<Embedded
     throw new TemperError('config', `target.${stray} is set, but the model is embedded`, {
       hint: 'Name the model that is called: --set target.model=openai-compatible:NAME',
     });
-  return new EmbeddedTargets(await locateModel(config.target, config.models, emit), config.target);
+  return new EmbeddedTargets(await locateModel(config.target, config.models, tools.emit), config.target);
 }
 
 /** The weights of a target, for what trains or adapts. Errors: `config`, naming what can be done without them. */
