@@ -73,7 +73,10 @@ export async function openRemote(connection: Connection, options: RemoteOptions)
     name,
     id,
     concurrency: most,
-    [Symbol.dispose]: () => opened[Symbol.dispose](),
+    [Symbol.dispose]: () => {
+      limiter[Symbol.dispose]();
+      opened[Symbol.dispose]();
+    },
   };
 }
 

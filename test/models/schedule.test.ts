@@ -184,6 +184,31 @@ test('a budget stops with its own code, keeps everything, and the next command g
   expect(server.seen).toHaveLength(30);
 });
 
+test('a command that is done ends, whatever pause a provider wished', { timeout: 60_000 }, async () => {
+  await using server = await LocalServer.start((response) =>
+    json(response, { error: { message: 'slow down' } }, 429, { 'retry-after': '250' }),
+  );
+  const folder = place();
+  const args = ['generate', prompts(folder, ['a']), '--target', spec(server), '--set', 'calls.retries=0'];
+  const { status, stdout } = await temper(folder, args);
+  expect(status).toBe(0);
+  expect(jsonLines(stdout)).toEqual([{ id: 0, error: '429: slow down' }]);
+});
+
+test('the two arms of compare spend one budget', async () => {
+  await using server = await LocalServer.start(scheduled);
+  const suites = ['adversarial=0', 'benign=0', 'grounded=0', 'general=10'].flatMap((each) => [
+    '--set',
+    `suites.sealed.${each}`,
+  ]);
+  const at = (model: string): string => `vllm:${model}@${server.url}/v1`;
+  const args = ['compare', at('a'), at('b'), '--set', 'calls.budget.calls=14', ...suites];
+  const { status, stderr } = await temper(place(), args);
+  expect(status).toBe(12);
+  expect(stderr).toMatch(/the budget of 14 calls is spent/);
+  expect(server.seen).toHaveLength(14);
+});
+
 test('eval after a budget stop asks only what is missing, and ends as if it had not stopped', async () => {
   await using server = await LocalServer.start(scheduled);
   const suites = ['adversarial=20', 'benign=10', 'grounded=0', 'general=0'].flatMap((each) => [
