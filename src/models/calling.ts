@@ -29,7 +29,7 @@ export interface CallingOptions {
 }
 
 /** So many calls given up in a row, without an answer between them, end the run. */
-export const HOPELESS = 25;
+const HOPELESS = 25;
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 30_000;
 const CHARACTERS_PER_TOKEN = 4;
@@ -41,11 +41,11 @@ export class CallFailed extends Error {
 }
 
 /** Exponential, between half of it and all of it. `attempt` counts from 0. Milliseconds. */
-export const backoff = (attempt: number, random: number): number =>
+const backoff = (attempt: number, random: number): number =>
   Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** attempt) * (0.5 + random / 2);
 
 /** Tokens of a text by its length: what a call is counted as where nothing better is known. */
-export const estimateTokens = (characters: number): number => Math.ceil(characters / CHARACTERS_PER_TOKEN);
+const estimateTokens = (characters: number): number => Math.ceil(characters / CHARACTERS_PER_TOKEN);
 
 function promptCharacters({ prompt }: LanguageModelV4CallOptions): number {
   let characters = 0;
@@ -137,7 +137,7 @@ export function calling(options: CallingOptions): LanguageModelV4Middleware {
           throw health.end(`cannot be reached: ${message}`);
         if (kind === 'rejected' || tries >= retries) {
           usage.failed++;
-          if (kind !== 'rejected') health.gaveUp(message);
+          health.gaveUp(message);
           throw new CallFailed(tries === 0 ? message : `${message}, ${tries + 1} times`);
         }
         // A pause that the provider asked for is the limiter's, for all calls; here only the jitter is added.

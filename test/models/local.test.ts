@@ -254,6 +254,14 @@ test('a server that fails everything ends the run; one answer between failures d
   expect(server.seen.length).toBe(before);
 });
 
+test('a server that rejects every request ends the run too', async () => {
+  await using server = await LocalServer.start((response) => json(response, { error: 'no' }, 403));
+  using opened = await open({ model: `openai-compatible:m@${server.url}` });
+  for (let i = 0; i < 24; i++) await expect(opened.ask('x')).rejects.toMatchObject({ name: 'CallFailed' });
+  await expect(opened.ask('x')).rejects.toMatchObject({ code: 'provider' });
+  expect(server.seen).toHaveLength(25);
+});
+
 describe('no call but those that are named', () => {
   /** Notes every address that the process asks for or connects to. */
   function spy(folder: string): { environment: Record<string, string>; addresses: () => Set<string> } {
