@@ -15,8 +15,11 @@ function manner({ system, temperature, topP, maxTokens, batch }: TargetConfig): 
 
 const isAdapter = (path: string): boolean => existsSync(join(path, 'adapter_config.json'));
 
-/** The target of that name with the manner of the configured one, or null if it names none. `base`: the configured one. */
-export function namedTarget(config: Config, name: string): TargetConfig | null {
+/**
+ * The target of that name with the manner of the configured one, or null if it names none. `base`: the configured one.
+ * `address`: where it will be called, if not where its name says.
+ */
+export function namedTarget(config: Config, name: string, address?: string): TargetConfig | null {
   const { target, targets = {} } = config;
   if (Object.hasOwn(targets, name)) {
     const { temperature, topP, maxTokens, batch, system, ...rest } = targets[name]!;
@@ -25,7 +28,7 @@ export function namedTarget(config: Config, name: string): TargetConfig | null {
     );
     return { ...manner(target), ...rest, ...Object.fromEntries(own) };
   }
-  return name === 'base' ? target : (embedded(config, name) ?? called(config, name));
+  return name === 'base' ? target : (embedded(config, name) ?? called(config, name, address));
 }
 
 function embedded(config: Config, name: string): TargetConfig | null {
@@ -41,8 +44,9 @@ function embedded(config: Config, name: string): TargetConfig | null {
   return base && isEmbedded(base) ? { ...base, adapter } : null;
 }
 
-function called(config: Config, name: string): TargetConfig | null {
-  const asked = parseSpec(name);
+function called(config: Config, name: string, address: string | undefined): TargetConfig | null {
+  const spec = parseSpec(name);
+  const asked = address === undefined ? spec : { ...spec, baseUrl: address };
   if (!Object.hasOwn(PROVIDERS, asked.provider)) return null;
   return { ...manner(config.target), ...inherited(config.target, asked), model: name };
 }
