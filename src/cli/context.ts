@@ -93,18 +93,34 @@ export async function withProgress<T>(
   }
 }
 
-/** Results in the order of the inputs, with at most `width` under way: bounded memory, whatever the length. */
+/** What no later call gets past: those under way may end, as they are paid for. */
+const STANDS = new Set<unknown>(['budget', 'provider']);
+
+/**
+ * Results in the order of the inputs, with at most `width` under way: bounded memory, whatever the length. When the
+ * consumer stops or a job fails, those under way are aborted; when it ends, none is under way.
+ */
 export async function* inOrder<I, O>(
   inputs: AsyncIterable<I>,
   width: number,
-  work: (input: I) => Promise<O>,
+  work: (input: I, signal: AbortSignal) => Promise<O>,
 ): AsyncGenerator<O> {
   const waiting: Promise<O>[] = [];
-  for await (const input of inputs) {
-    const job = work(input);
-    job.catch(() => {}); // seen when its turn comes
-    waiting.push(job);
-    if (waiting.length >= width) yield (await waiting.shift()) as O;
+  const stop = new AbortController();
+  let stands = false;
+  try {
+    for await (const input of inputs) {
+      const job = work(input, stop.signal);
+      job.catch(() => {}); // seen when its turn comes
+      waiting.push(job);
+      if (waiting.length >= width) yield (await waiting.shift()) as O;
+    }
+    while (waiting.length > 0) yield (await waiting.shift()) as O;
+  } catch (error) {
+    stands = error instanceof TemperError && STANDS.has(error.code);
+    throw error;
+  } finally {
+    if (!stands) stop.abort(new TemperError('interrupted', 'stopped'));
+    await Promise.allSettled(waiting);
   }
-  while (waiting.length > 0) yield (await waiting.shift()) as O;
 }

@@ -57,9 +57,9 @@ export function generateCommand(): Command {
         using out = new JsonlWriter(options.out);
         const width = targets.weights ? batch * 2 : targets.concurrency * 2;
         const done = { records: 0, errors: 0, blocked: 0, tokens: 0 };
-        const job = async ({ value }: { value: unknown }) => ({
+        const job = async ({ value }: { value: unknown }, stopped: AbortSignal) => ({
           value,
-          record: await answer(target, value, { ...options, signal }),
+          record: await answer(target, value, { ...options, signal: AbortSignal.any([signal, stopped]) }),
         });
         for await (const { value, record } of inOrder(lines.records(), width, job)) {
           out.write(options.keep && isObject(value) ? { ...asked(value), ...record } : record);

@@ -195,6 +195,16 @@ test('a command that is done ends, whatever pause a provider wished', { timeout:
   expect(jsonLines(stdout)).toEqual([{ id: 0, error: '429: slow down' }]);
 });
 
+test('an output that cannot be written stops the calls that wait', async () => {
+  await using server = await LocalServer.start(scheduled);
+  const texts = Array.from({ length: 500 }, (_, i) => (i === 0 ? 'first' : `p ${i} [slow]`));
+  const folder = place();
+  const args = ['generate', prompts(folder, texts), '--target', spec(server), '--out', '/dev/full'];
+  const { status } = await temper(folder, args);
+  expect(status).toBe(7);
+  expect(server.seen.length).toBeLessThan(60);
+});
+
 test('the two arms of compare spend one budget', async () => {
   await using server = await LocalServer.start(scheduled);
   const suites = ['adversarial=0', 'benign=0', 'grounded=0', 'general=10'].flatMap((each) => [
