@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { z } from 'zod';
-import { type Config, loadConfig } from '../config/config.ts';
+import { type Config, loadConfig, type TargetConfig } from '../config/config.ts';
 import { EXIT_CODES, TemperError } from '../core/errors.ts';
 import { storePath } from '../loop/run.ts';
 import { openSqlite } from '../store/sqlite.ts';
@@ -26,7 +26,8 @@ export function withCommon(command: Command): Command {
     .option('--json', 'print the result as JSON on stdout, and nothing else there');
 }
 
-export const configOf = (options: CommonOptions): Config => loadConfig(options.config, options.set);
+export const configOf = (options: CommonOptions, decoding?: Partial<TargetConfig>): Config =>
+  loadConfig(options.config, options.set, decoding);
 
 /** Absolute path of a run's adapter, wherever the command was started when it ran. */
 export const adapterDirectory = (config: Config, adapter: string): string =>

@@ -21,11 +21,15 @@ export function targetOf(config: Config, name: string, address?: string): Target
   });
 }
 
-/** The model on disk that a name means. Errors: `model`; `config` for a model that is reached by calls. */
-export function weightsOf(config: Config, name: string, what: string): { path?: string | undefined } {
+/** The model on disk that a name means, with its adapter. Errors: `model`; `config` for a model that is reached by calls. */
+export function weightsOf(
+  config: Config,
+  name: string,
+  what: string,
+): Pick<TargetConfig, 'path' | 'adapter'> {
   const target = targetOf(config, name);
   if (!isEmbedded(target)) throw noWeights(name, what);
-  return { path: target.path };
+  return target;
 }
 
 export interface TargetOptions extends CommonOptions {
@@ -74,7 +78,8 @@ function at(target: TargetConfig, { baseUrl, apiKey }: Address): TargetConfig {
   };
 }
 
-export function targetConfig(options: TargetOptions): Config {
+/** The configuration with the target that is meant. `decoding`: the command's own defaults. */
+export function targetConfig(options: TargetOptions, decoding?: Partial<TargetConfig>): Config {
   const { target: name, adapter } = options;
   const address = addressOf(options);
   // Without --target they are of the configured target, which may lack just these.
@@ -82,7 +87,7 @@ export function targetConfig(options: TargetOptions): Config {
   const set = own
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `target.${key}=${JSON.stringify(value)}`);
-  const config = configOf({ ...options, set: [...options.set, ...set] });
+  const config = configOf({ ...options, set: [...options.set, ...set] }, decoding);
   const meant = name === undefined ? config.target : targetOf(config, name, address.baseUrl);
   const target = at(meant, address);
   return { ...config, target: adapter === undefined ? target : { ...target, adapter } };

@@ -205,6 +205,28 @@ test('an output that cannot be written stops the calls that wait', async () => {
   expect(server.seen.length).toBeLessThan(60);
 });
 
+test('generate asks a named target in its manner; options win where they are given', async () => {
+  await using server = await LocalServer.start(scheduled);
+  const folder = place();
+  const target = (more: string): string => `{ model: "vllm:m", baseUrl: "${server.url}/v1"${more} }`;
+  writeFileSync(
+    join(folder, 'temper.yaml'),
+    `target: { topP: 0.5 }\ntargets:\n  a: ${target(', temperature: 0.7, maxTokens: 33, system: "Be brief."')}\n  b: ${target('')}\n`,
+  );
+  const input = prompts(folder, ['hi']);
+  const asked = async (...args: string[]): Promise<unknown> => {
+    await temper(folder, ['generate', input, ...args]);
+    return JSON.parse(server.seen.at(-1)!.body) as unknown;
+  };
+  const user = { role: 'user', content: 'hi' };
+  const system = { role: 'system', content: 'Be brief.' };
+  const a = { messages: [system, user], temperature: 0.7, max_tokens: 33, top_p: 0.5 };
+  expect(await asked('--target', 'a')).toMatchObject(a);
+  const given = ['--temperature', '0', '--max-tokens', '5'];
+  expect(await asked('--target', 'a', ...given)).toMatchObject({ ...a, temperature: 0, max_tokens: 5 });
+  expect(await asked('--target', 'b')).toMatchObject({ messages: [user], temperature: 0, max_tokens: 256 });
+});
+
 test('the two arms of compare spend one budget', async () => {
   await using server = await LocalServer.start(scheduled);
   const suites = ['adversarial=0', 'benign=0', 'grounded=0', 'general=10'].flatMap((each) => [
