@@ -180,6 +180,9 @@ export type TargetConfig = Config['target'];
 /** The environment, for the keys that a configuration names. */
 export const environment = (name: string): string | undefined => process.env[name];
 
+/** The names of all variables, for programs that inherit them. */
+export const environmentNames = (): string[] => Object.keys(process.env);
+
 /** `a.b.c=value`; the value is read as YAML, so numbers, lists and null work. */
 export function applyOverride(config: Record<string, unknown>, override: string): void {
   const at = override.indexOf('=');

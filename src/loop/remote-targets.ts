@@ -1,6 +1,6 @@
 /** A model that is reached by calls, as a target: it can be broken and verified; its weights are elsewhere. */
 import { join } from 'node:path';
-import { type Config, environment, type TargetConfig } from '../config/config.ts';
+import { type Config, environment, environmentNames, type TargetConfig } from '../config/config.ts';
 import { type Emit, silent } from '../core/events.ts';
 import { TemperError } from '../core/errors.ts';
 import { Budget } from '../models/budget.ts';
@@ -67,7 +67,7 @@ export class RemoteTargets implements Targets {
         emit({ type: 'note', level: 'info', message: describeUsage(role as ModelRole, usage) });
     });
     const cache = calls.cache ? resources.use(new AnswerCache(join(directory, 'answers.sqlite'))) : undefined;
-    const secrets = new Secrets(environment);
+    const secrets = new Secrets(environment, environmentNames());
     const connection = connectionOf(target);
     const remote = resources.use(
       await openRemote(connection, { role: 'target', calls, secrets, meter, budget, cache }),

@@ -1,4 +1,7 @@
 /** Specifications, settings, templates and keys: what stands between the configuration and a call. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { connectionProblems } from './problems.ts';
@@ -113,6 +116,31 @@ test('an identity holds what shapes the answers, and neither key nor price', () 
   expect(id({ apiKey: { env: 'A' }, price: { input: 1, output: 2 } })).toBe(id({}));
   expect(id({ options: { top_k: 1 } })).not.toBe(id({}));
   expect(id({ baseUrl: 'http://other/v1' })).not.toBe(id({}));
+});
+
+test('the identity of a command covers its program and the files among its arguments', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'temper-command-'));
+  const other = mkdtempSync(join(tmpdir(), 'temper-command-'));
+  const write = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const bot = write('bot.py', 'one');
+  const rules = write('rules.txt', 'one');
+  write('runner', 'one');
+  const id = (path = folder): string => {
+    const command = { run: ['runner', bot, `--rules=${rules}`, '--no-file', folder] };
+    return modelIdentity(connectionSchema.parse({ model: 'command:bot', command }), path);
+  };
+  const ids = [id()];
+  expect(id()).toBe(ids[0]);
+  for (const name of ['bot.py', 'rules.txt', 'runner']) {
+    write(name, 'two');
+    ids.push(id());
+  }
+  writeFileSync(join(other, 'runner'), 'two');
+  ids.push(id(other));
+  expect(new Set(ids).size).toBe(5);
 });
 
 describe('templates', () => {

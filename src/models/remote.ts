@@ -53,7 +53,7 @@ export async function openRemote(connection: Connection, options: RemoteOptions)
     );
   const { provider, model: modelId, baseUrl } = specOf(connection);
   const name = `${provider}${modelId === '' ? '' : `:${modelId}`}${baseUrl === undefined ? '' : `@${baseUrl}`}`;
-  const id = modelIdentity(connection);
+  const id = modelIdentity(connection, secrets.path);
   const opened = await openModel(connection, secrets, calls);
   const { start, max } = calls.concurrency;
   // Programs run on this machine: more of them than it has processors only wait for each other.

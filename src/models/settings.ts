@@ -2,8 +2,8 @@
 import { z } from 'zod';
 import { headerProblem } from './http.ts';
 
-/** Names of headers and query parameters that carry a credential. */
-const CREDENTIAL = /auth|key|token|secret|cookie|password|credential|signature/i;
+/** Names of headers, query parameters and variables that carry a credential. */
+export const CREDENTIAL = /auth|key|token|secret|cookie|passw|passphrase|credential|signature/i;
 
 const variable = z
   .string()
@@ -66,6 +66,8 @@ const commandSchema = z.strictObject({
   run: z.array(z.string()).min(1),
   /** `json`: a request object on stdin, `{text, finish?}` on stdout; `text`: the prompt in, the answer out. */
   format: z.enum(['json', 'text']).default('text'),
+  /** Variables with keys that the program may see; others whose names look like keys are kept from it. */
+  env: z.array(variable).default([]),
 });
 export type CommandSettings = z.infer<typeof commandSchema>;
 

@@ -129,6 +129,21 @@ describe('command', () => {
     expect(await opened.ask('bad')).toMatchObject({ finish: 'blocked' });
   });
 
+  test('the program sees the environment, but no keys unless they are named; those are taken out of its answers', async () => {
+    const names = ['PLAIN', 'OPENAI_API_KEY', 'BOT_TOKEN', 'DB_PASSWORD'];
+    const environment = Object.fromEntries(names.map((name) => [name, `value-of-${name}`]));
+    const shown = script(`for (const n of ${JSON.stringify(names)}) console.log(n, process.env[n])`);
+    const command = { ...shown, env: ['BOT_TOKEN'] };
+    using opened = await open({ model: 'command', command }, { environment });
+    expect((await opened.ask('x')).text.split('\n')).toEqual([
+      'PLAIN value-of-PLAIN',
+      'OPENAI_API_KEY undefined',
+      'BOT_TOKEN [redacted]',
+      'DB_PASSWORD undefined',
+    ]);
+    await expect(open({ model: 'command', command })).rejects.toMatchObject({ code: 'config' });
+  });
+
   test('printing nothing is no answer, unless it says that it is', async () => {
     const calls = { retries: 1 };
     using silent = await open({ model: 'command', command: script('') }, { calls });
