@@ -4,9 +4,10 @@ import { type Config, environment, environmentNames, type TargetConfig } from '.
 import { type Emit, silent } from '../core/events.ts';
 import { TemperError } from '../core/errors.ts';
 import { Budget } from '../models/budget.ts';
+import { requireConnection } from '../models/problems.ts';
 import { openRemote, type RemoteModel } from '../models/remote.ts';
 import { Secrets } from '../models/secrets.ts';
-import type { Connection } from '../models/settings.ts';
+import { type Connection, connectionShape } from '../models/settings.ts';
 import { createTarget, type Target } from '../models/target.ts';
 import { describeUsage, Meter, type ModelRole, type Usage } from '../models/usage.ts';
 import { AnswerCache } from '../store/answers.ts';
@@ -14,9 +15,8 @@ import { EmbeddedTargets, locateModel, type Targets } from './targets.ts';
 
 /** The part of a target that says where its model is. */
 export function connectionOf(target: TargetConfig): Connection {
-  const { model, baseUrl, apiKey, headers, options, region, resource, apiVersion, http, command, price } =
-    target;
-  return { model, baseUrl, apiKey, headers, options, region, resource, apiVersion, http, command, price };
+  const keys = new Set(Object.keys(connectionShape));
+  return Object.fromEntries(Object.entries(target).filter(([key]) => keys.has(key))) as Connection;
 }
 
 export const isEmbedded = ({ model }: Pick<TargetConfig, 'model'>): boolean => model === 'embedded';
@@ -51,15 +51,6 @@ export class RemoteTargets implements Targets {
     { target, calls, directory }: Config,
     { emit = silent, budget = new Budget(calls.budget) }: TargetTools = {},
   ): Promise<RemoteTargets> {
-    const unfit = (['path', 'adapter'] as const).find((key) => target[key] !== undefined);
-    if (unfit !== undefined)
-      throw new TemperError(
-        'config',
-        `target.${unfit} is for embedded models; ${target.model} is reached by calls`,
-        {
-          hint: 'Leave it out; a server that holds adapters names each of them as a model.',
-        },
-      );
     await using resources = new AsyncDisposableStack();
     const meter = new Meter();
     resources.defer(() => {
@@ -107,19 +98,13 @@ export class RemoteTargets implements Targets {
   }
 }
 
-/** The target of a configuration, wherever its model is. */
+/** The target of a configuration, wherever its model is. Errors: `config`, `model`, `store`. */
 export async function openTargets(
   config: Config,
   tools: TargetTools = {},
 ): Promise<EmbeddedTargets | RemoteTargets> {
+  requireConnection(config.target);
   if (!isEmbedded(config.target)) return RemoteTargets.open(config, tools);
-  const stray = (['baseUrl', 'apiKey', 'headers', 'options', 'http', 'command'] as const).find(
-    (key) => config.target[key] !== undefined,
-  );
-  if (stray !== undefined)
-    throw new TemperError('config', `target.${stray} is set, but the model is embedded`, {
-      hint: 'Name the model that is called: --set target.model=openai-compatible:NAME',
-    });
   return new EmbeddedTargets(await locateModel(config.target, config.models, tools.emit), config.target);
 }
 

@@ -11,6 +11,7 @@ import { createJudge } from '../judges/registry.ts';
 import { type Judged } from '../metrics/conversation.ts';
 import { type About } from '../metrics/scorecard.ts';
 import type { Budget } from '../models/budget.ts';
+import { requireConnection } from '../models/problems.ts';
 import type { Target } from '../models/target.ts';
 import { suiteHash } from '../scenarios/suite.ts';
 import { lockStore } from '../store/lock.ts';
@@ -69,6 +70,7 @@ export class Workplace implements AsyncDisposable {
 
   static async open(config: Config, tools: RunOptions): Promise<Workplace> {
     // Everything that can be wrong without the model or the store is found first.
+    requireConnection(config.target);
     const judge = createJudge(config.judge);
     const suites = loadSplits(config);
     const scenarios = roundScenarios(config, suites);

@@ -85,9 +85,18 @@ describe('connectionProblems', () => {
     [{ model: 'http@http://h', http: { body: { q: '{{prompt}} {{nonsense}}' } } }, ['http']],
     [{ model: 'http@http://h', http: { body: 'no place' } }, ['http']],
     [{ model: 'command' }, ['command']],
+    [{ model: 'embedded' }, []],
+    [{ baseUrl: 'http://h/v1', apiKey: { env: 'K' }, region: 'r' }, ['baseUrl', 'apiKey', 'region']],
     [{ model: 'vllm:x', http: { body: '{{prompt}}' }, command: { run: ['a'] } }, ['http', 'command']],
   ])('%o', (settings, keys) => {
     expect(of(settings)).toEqual(keys);
+  });
+
+  test('weights on disk are not for a model that is called', () => {
+    const called = connectionSchema.parse({ model: 'vllm:x' });
+    const found = connectionProblems({ ...called, path: 'm.gguf', adapter: 'a' }).map(({ key }) => key);
+    expect(found).toEqual(['path', 'adapter']);
+    expect(connectionProblems({ ...called, model: 'embedded', path: 'm.gguf', adapter: 'a' })).toEqual([]);
   });
 });
 

@@ -121,7 +121,7 @@ export const callsSchema = z
       .prefault({}),
     /** Repetitions of a call that failed in a way that may pass; 0 = none. */
     retries: z.int().min(0).max(20).default(5),
-    /** Seconds until the first byte of an answer, and until its last. */
+    /** Longest silence before and within an answer, and longest time until its last byte. Seconds. */
     firstByteSeconds: z.number().positive().max(3600).default(120),
     totalSeconds: z.number().positive().max(3600).default(600),
     /** Keep answers on disk, by the hash of all that determines them. */

@@ -193,7 +193,10 @@ test('thousands of calls are in flight at once', async () => {
 
 test('a burst of refusals brings the calls down, and they come back', async () => {
   let refuse = 300;
-  await using server = await LocalServer.start((response, { prompt }) => {
+  const inFlight: number[] = [];
+  await using server = await LocalServer.start(async (response, { prompt }) => {
+    inFlight.push(server.inFlight);
+    await new Promise((resolve) => setTimeout(resolve, 5));
     if (server.seen.length > 100 && refuse-- > 0)
       json(response, { error: { message: 'busy' } }, 429, { 'retry-after-ms': '5' });
     else json(response, completion(prompt));
@@ -202,6 +205,10 @@ test('a burst of refusals brings the calls down, and they come back', async () =
   const replies = await Promise.all(Array.from({ length: 1500 }, (_, i) => opened.ask(`p${i}`)));
   expect(replies.map(({ text }) => text)).toEqual(Array.from({ length: 1500 }, (_, i) => `p${i}`));
   expect(opened.usage()).toMatchObject({ calls: 1800, retries: 300, failed: 0 });
+  const most = (from: number, to: number): number => Math.max(...inFlight.slice(from, to));
+  // The last of the refusals; what is asked after it grows again.
+  expect(most(360, 400)).toBeLessThan(most(0, 200) / 4);
+  expect(most(1600, 1800)).toBeGreaterThan(most(360, 400) * 2);
 });
 
 test('what a server did not end is no answer; what it did end is one, though empty; reported tokens count', async () => {

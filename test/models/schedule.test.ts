@@ -227,6 +227,14 @@ test('generate asks a named target in its manner; options win where they are giv
   expect(await asked('--target', 'b')).toMatchObject({ messages: [user], temperature: 0, max_tokens: 256 });
 });
 
+test('what does not fit the model is found before the store is made', async () => {
+  const folder = place();
+  const { status, stderr } = await temper(folder, ['eval', '--base-url', 'http://localhost:1/v1']);
+  expect(status).toBe(3);
+  expect(stderr).toContain('target.baseUrl: is set, but the model is embedded');
+  expect(readdirSync(folder)).toEqual([]);
+});
+
 test('the two arms of compare spend one budget', async () => {
   await using server = await LocalServer.start(scheduled);
   const suites = ['adversarial=0', 'benign=0', 'grounded=0', 'general=10'].flatMap((each) => [
