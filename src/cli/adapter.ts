@@ -25,6 +25,10 @@ interface Opened {
 async function open(directories: readonly string[], options: Options): Promise<Opened> {
   const config = configOf(options);
   const base = weightsOf(config, options.target, 'an adapter');
+  if (base.adapter !== undefined)
+    throw new TemperError('usage', `--target ${options.target} is a model with an adapter`, {
+      hint: 'Name the base alone; `temper adapter merge` takes several adapters.',
+    });
   const file = await withProgress(({ emit }) => locateModel(base, config.models, emit));
   const model = loadModel(file.path);
   return {

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { z } from 'zod';
-import { type Config, loadConfig } from '../config/config.ts';
+import { type Config, loadConfig, type TargetConfig } from '../config/config.ts';
 import { EXIT_CODES, TemperError } from '../core/errors.ts';
 import { storePath } from '../loop/run.ts';
 import { openSqlite } from '../store/sqlite.ts';
@@ -26,7 +26,8 @@ export function withCommon(command: Command): Command {
     .option('--json', 'print the result as JSON on stdout, and nothing else there');
 }
 
-export const configOf = (options: CommonOptions): Config => loadConfig(options.config, options.set);
+export const configOf = (options: CommonOptions, decoding?: Partial<TargetConfig>): Config =>
+  loadConfig(options.config, options.set, decoding);
 
 /** Absolute path of a run's adapter, wherever the command was started when it ran. */
 export const adapterDirectory = (config: Config, adapter: string): string =>
@@ -93,18 +94,34 @@ export async function withProgress<T>(
   }
 }
 
-/** Results in the order of the inputs, with at most `width` under way: bounded memory, whatever the length. */
+/** What no later call gets past: those under way may end, as they are paid for. */
+const STANDS = new Set<unknown>(['budget', 'provider']);
+
+/**
+ * Results in the order of the inputs, with at most `width` under way: bounded memory, whatever the length. When the
+ * consumer stops or a job fails, those under way are aborted; when it ends, none is under way.
+ */
 export async function* inOrder<I, O>(
   inputs: AsyncIterable<I>,
   width: number,
-  work: (input: I) => Promise<O>,
+  work: (input: I, signal: AbortSignal) => Promise<O>,
 ): AsyncGenerator<O> {
   const waiting: Promise<O>[] = [];
-  for await (const input of inputs) {
-    const job = work(input);
-    job.catch(() => {}); // seen when its turn comes
-    waiting.push(job);
-    if (waiting.length >= width) yield (await waiting.shift()) as O;
+  const stop = new AbortController();
+  let stands = false;
+  try {
+    for await (const input of inputs) {
+      const job = work(input, stop.signal);
+      job.catch(() => {}); // seen when its turn comes
+      waiting.push(job);
+      if (waiting.length >= width) yield (await waiting.shift()) as O;
+    }
+    while (waiting.length > 0) yield (await waiting.shift()) as O;
+  } catch (error) {
+    stands = error instanceof TemperError && STANDS.has(error.code);
+    throw error;
+  } finally {
+    if (!stands) stop.abort(new TemperError('interrupted', 'stopped'));
+    await Promise.allSettled(waiting);
   }
-  while (waiting.length > 0) yield (await waiting.shift()) as O;
 }

@@ -68,7 +68,8 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'target.resource': 'Of Azure OpenAI.',
   'target.apiVersion': 'Of Azure OpenAI, for addresses by deployment.',
   'target.http': 'Of `http`: the request template and where the answer is.',
-  'target.command': 'Of `command`: program and arguments; format text or json.',
+  'target.command':
+    'Of `command`: program and arguments; format text or json; env: the variables with keys that it may see.',
   'target.price': 'Dollars for a million tokens, for the cost and the budget.',
   'target.path':
     'A GGUF file or a Hugging Face folder instead of the default model; families: docs/engine.md.',

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
-import { decodingShape } from '../config/config.ts';
+import { type Config, decodingShape } from '../config/config.ts';
 import { errorMessage, TemperError } from '../core/errors.ts';
+import type { Message } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import type { Target } from '../models/target.ts';
 import { openTargets, RemoteTargets } from '../loop/remote-targets.ts';
@@ -14,11 +15,24 @@ interface GenerateOptions extends TargetOptions {
   readonly target: string;
   readonly out?: string;
   readonly keep?: boolean;
-  readonly maxTokens: number;
-  readonly temperature: number;
-  readonly topP: number;
+  readonly maxTokens?: number;
+  readonly temperature?: number;
+  readonly topP?: number;
   readonly seed: number;
-  readonly batch: number;
+  readonly batch?: number;
+}
+
+/** Where neither the options nor the configuration say otherwise. */
+const DEFAULTS = { maxTokens: 256, batch: 48 };
+
+/** The configuration with the target that is meant, and what the options say of it. */
+function configured(options: GenerateOptions): Config {
+  const config = targetConfig(options, DEFAULTS);
+  const { temperature, topP, maxTokens, batch } = options;
+  const given = Object.entries({ temperature, topP, maxTokens, batch }).filter(
+    ([, value]) => value !== undefined,
+  );
+  return { ...config, target: { ...config.target, ...Object.fromEntries(given) } };
 }
 
 export function generateCommand(): Command {
@@ -29,15 +43,22 @@ export function generateCommand(): Command {
     .option('--adapter <directory>', 'a PEFT LoRA adapter')
     .option('--out <out.jsonl>', 'where to write (default: stdout)')
     .option('--keep', 'copy the fields of the input record, so that `temper judge` can read the output')
-    .option('--max-tokens <n>', 'most tokens of an answer', bounded(decodingShape.maxTokens), 256)
-    .option('--temperature <t>', '0 = greedy', bounded(decodingShape.temperature), 0)
-    .option('--top-p <p>', 'nucleus sampling', bounded(decodingShape.topP), 1)
+    .option(
+      '--max-tokens <n>',
+      'most tokens of an answer (default: as configured, or 256)',
+      bounded(decodingShape.maxTokens),
+    )
+    .option(
+      '--temperature <t>',
+      '0 = greedy (default: as configured, or 0)',
+      bounded(decodingShape.temperature),
+    )
+    .option('--top-p <p>', 'nucleus sampling (default: as configured, or 1)', bounded(decodingShape.topP))
     .option('--seed <n>', 'of sampled answers', integer, 1)
     .option(
       '--batch <n>',
-      'answers that the embedded engine generates at once',
+      'answers that the embedded engine generates at once (default: as configured, or 48)',
       bounded(decodingShape.batch),
-      48,
     )
     .addHelpText(
       'after',
@@ -47,19 +68,23 @@ export function generateCommand(): Command {
       refuseSharedStdout(options.json, options.out);
       refuseSameFile(input, options.out);
       checkOutput(options.out);
-      const { temperature, topP, maxTokens, batch } = options;
-      const configured = targetConfig(options);
-      const config = { ...configured, target: { ...configured.target, temperature, topP, maxTokens, batch } };
+      const config = configured(options);
+      const { system, maxTokens, batch } = config.target;
       const counts = await withProgress(async ({ emit, signal }) => {
         using lines = await JsonlInput.open(input, signal);
-        await using targets = await openTargets(config, emit);
+        await using targets = await openTargets(config, { emit });
         const target = await targets.base();
         using out = new JsonlWriter(options.out);
         const width = targets.weights ? batch * 2 : targets.concurrency * 2;
         const done = { records: 0, errors: 0, blocked: 0, tokens: 0 };
-        const job = async ({ value }: { value: unknown }) => ({
+        const job = async ({ value }: { value: unknown }, stopped: AbortSignal) => ({
           value,
-          record: await answer(target, value, { ...options, signal }),
+          record: await answer(target, value, {
+            seed: options.seed,
+            system,
+            maxTokens,
+            signal: AbortSignal.any([signal, stopped]),
+          }),
         });
         for await (const { value, record } of inOrder(lines.records(), width, job)) {
           out.write(options.keep && isObject(value) ? { ...asked(value), ...record } : record);
@@ -95,16 +120,21 @@ const asked = (value: object): object =>
 async function answer(
   target: Target,
   record: unknown,
-  options: { seed: number; maxTokens: number; signal: AbortSignal },
+  options: { seed: number; system: string | undefined; maxTokens: number; signal: AbortSignal },
 ) {
   const id = idOf(record);
   const conversation = conversationIn(record);
   if (typeof conversation === 'string') return { id, error: conversation };
-  const { maxTokens, signal } = options;
+  const { system, maxTokens, signal } = options;
+  // A record may bring a system prompt of its own.
+  const own = system === undefined || conversation.messages[0]?.role === 'system';
+  const messages: readonly Message[] = own
+    ? conversation.messages
+    : [{ role: 'system', content: system }, ...conversation.messages];
   try {
     // The seed covers the id, so that records with the same prompt are samples of their own, in whatever file they are.
     const seed = rng('generate', options.seed, id).int(2 ** 31);
-    const reply = await target.respond(conversation.messages, { seed, maxTokens, signal });
+    const reply = await target.respond(messages, { seed, maxTokens, signal });
     const { text, finish, tokens, reason } = reply;
     if (finish === 'blocked') return { id, finish, blocked: reason ?? 'content filter' };
     return { id, response: text, finish, tokens };

@@ -69,7 +69,7 @@ export function trainCommand(): Command {
     .addOption(new Option('--recipe <recipe>', 'how to train').choices(['sft', 'dpo']).makeOptionMandatory())
     .option(
       '--target <target>',
-      '`embedded` (the default model) or the path of a GGUF file or model folder',
+      '`embedded` (the default model), the path of a GGUF file or model folder, or base:adapter to start from that adapter',
       'embedded',
     )
     .requiredOption('--out <directory>', 'where the adapter goes')
@@ -96,14 +96,23 @@ export function trainCommand(): Command {
       const { data, passedOver, note } = await dataset(input, recipe);
       const config = loadConfig(options.config);
       const base = weightsOf(config, options.target, 'training');
+      if (options.adapter !== undefined && base.adapter !== undefined)
+        throw new TemperError(
+          'usage',
+          `--target ${options.target} has an adapter, and --adapter names another`,
+          {
+            hint: 'Give one of them, or join them first: temper adapter merge.',
+          },
+        );
+      const from = options.adapter ?? base.adapter;
       const result = await withProgress(async ({ emit, signal }) => {
         if (note !== null) emit({ type: 'note', level: 'warning', message: note });
         const file = await locateModel(base, config.models, emit);
         const model = loadModel(file.path);
         const start =
-          options.adapter === undefined
+          from === undefined
             ? freshAdapter(model.config, { ...lora, seed: recipe.seed })
-            : loadAdapter(options.adapter, model.config);
+            : loadAdapter(from, model.config);
         // Named by all that determines the run: another dataset or recipe does not go on from it.
         const parts = { recipe, data: data.map(({ id }) => id), model: file.id, start: adapterHash(start) };
         const state = new FileTrainingState(`${out}.${trainingId(parts)}.state`);

@@ -28,6 +28,10 @@ calls: { retries: -1, concurrency: { start: 50, max: 10 } }
 `);
     for (const place of [
       'target.apiKey',
+      'target.http',
+      'target.baseUrl',
+      'targets.a.resource',
+      'targets.b.model',
       'targets.b.price.input',
       'calls.retries',
       'calls.concurrency.start',
@@ -65,6 +69,11 @@ describe('YAML', () => {
     const bomb = ['a0: &a0 [x, x]'];
     for (let i = 1; i < 40; i++) bomb.push(`a${i}: &a${i} [*a${i - 1}, *a${i - 1}]`);
     expect(problemsOf(bomb.join('\n'))).toContain('alias');
+  });
+  test('every --set that is broken is told', () => {
+    expect(() => loadConfig(undefined, ['target.system="x', 'seed=1', 'nothing', 'seed=*y'])).toThrow(
+      /target\.system[^]*nothing[^]*seed/,
+    );
   });
   test('a value of --set that is broken YAML is no value, and is not repeated', () => {
     for (const value of ['"You are sk-live', '*x'])

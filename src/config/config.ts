@@ -180,6 +180,9 @@ export type TargetConfig = Config['target'];
 /** The environment, for the keys that a configuration names. */
 export const environment = (name: string): string | undefined => process.env[name];
 
+/** The names of all variables, for programs that inherit them. */
+export const environmentNames = (): string[] => Object.keys(process.env);
+
 /** `a.b.c=value`; the value is read as YAML, so numbers, lists and null work. */
 export function applyOverride(config: Record<string, unknown>, override: string): void {
   const at = override.indexOf('=');
@@ -198,11 +201,41 @@ export function applyOverride(config: Record<string, unknown>, override: string)
   node[path.at(-1) as string] = parseYaml(override.slice(at + 1), `--set ${override.slice(0, at)}`);
 }
 
-/** Reads and validates the configuration. Errors: `config`, with every problem at once. */
-export function loadConfig(path: string | undefined, overrides: readonly string[] = []): Config {
+/** Errors: all that are wrong with them, in one. */
+function applyOverrides(config: Record<string, unknown>, overrides: readonly string[]): void {
+  const problems: TemperError[] = [];
+  for (const override of overrides)
+    try {
+      applyOverride(config, override);
+    } catch (error) {
+      if (!(error instanceof TemperError)) throw error;
+      problems.push(error);
+    }
+  const [first] = problems;
+  if (!first) return;
+  if (problems.length === 1) throw first;
+  const { code, hint } = first;
+  throw new TemperError(
+    code,
+    problems.map(({ message }) => message).join('\n'),
+    hint === undefined ? {} : { hint },
+  );
+}
+
+/**
+ * Reads and validates the configuration. `decoding`: a command's own defaults of the target, where neither file nor
+ * overrides say otherwise. Errors: `config`, with every problem at once; `usage` for overrides of another form.
+ */
+export function loadConfig(
+  path: string | undefined,
+  overrides: readonly string[] = [],
+  decoding: Partial<TargetConfig> = {},
+): Config {
   const file = path ?? (existsSync('temper.yaml') ? 'temper.yaml' : undefined);
   const raw = file === undefined ? {} : readYaml(file);
-  for (const override of overrides) applyOverride(raw, override);
+  applyOverrides(raw, overrides);
+  const { target = {} } = raw;
+  if (typeof target === 'object' && target !== null) raw['target'] = { ...decoding, ...target };
   const result = configSchema.safeParse(raw);
   if (result.success) return result.data;
   const problems = result.error.issues.map(

@@ -6,6 +6,7 @@ import { TemperError } from '../core/errors.ts';
 import { adapterHash, loadAdapter } from '../engine/adapter.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { type About, buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
+import { Budget } from '../models/budget.ts';
 import type { Target } from '../models/target.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { namedTarget } from './named-target.ts';
@@ -75,8 +76,9 @@ export async function compareArms(
   tools: RunOptions = {},
 ): Promise<Scorecard> {
   const arms = [await armOf(config, a), await armOf(config, b)] as const;
-  const { judged: before, about } = await measureArm(arms[0], tools);
-  const { judged: after, about: other } = await measureArm(arms[1], tools);
+  const { budget = new Budget(config.calls.budget) } = tools;
+  const { judged: before, about } = await measureArm(arms[0], { ...tools, budget });
+  const { judged: after, about: other } = await measureArm(arms[1], { ...tools, budget });
   const ids = (judged: readonly Judged[]): Set<string> => new Set(judged.map(({ scenario }) => scenario.id));
   const theirs = ids(after);
   const common = new Set([...ids(before)].filter((id) => theirs.has(id)));

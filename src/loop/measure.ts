@@ -38,25 +38,29 @@ export function isCorrect(scenario: Scenario, conversation: Conversation): boole
 }
 
 /**
- * Works on what a generator yields, several at once: a judge that is called must not wait for the one before. What was
- * begun is finished, also when one fails. Errors: the first.
+ * Works on what a generator yields, several at once: a judge that is called must not wait for the one before. When one
+ * fails, `stop` ends the generator: its own `return` would wait behind what the others have asked it for. What was begun
+ * is finished. Errors: the first.
  */
 async function shared<T>(
   items: AsyncGenerator<T>,
   width: number,
+  stop: AbortController,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
+  let first: { error: unknown } | null = null;
   const take = async (): Promise<void> => {
     try {
       for (let next = await items.next(); next.done !== true; next = await items.next())
         await work(next.value);
     } catch (error) {
-      await items.return(undefined);
-      throw error;
+      first ??= { error };
+      stop.abort(error);
     }
   };
-  for (const result of await Promise.allSettled(Array.from({ length: width }, take)))
-    if (result.status === 'rejected') throw result.reason;
+  await Promise.all(Array.from({ length: width }, take));
+  const failure = first as { error: unknown } | null;
+  if (failure) throw failure.error;
 }
 
 const failed = ({ turns }: Conversation): boolean => turns.some(({ finish }) => finish === 'error');
@@ -101,6 +105,8 @@ export async function measure(
     });
   } else {
     emit({ type: 'stage', stage: options.stage, status: 'start', detail: `${missing.length} conversations` });
+    const stop = new AbortController();
+    const { signal } = options;
     const running = runConversations(
       missing,
       {
@@ -114,7 +120,7 @@ export async function measure(
         ...settings,
         concurrency: options.concurrency,
         maxTokens: options.maxTokens,
-        ...(options.signal ? { signal: options.signal } : {}),
+        signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
       },
     );
     const finish = async (conversation: Conversation): Promise<void> => {
@@ -124,7 +130,7 @@ export async function measure(
       done.set(scenario.id, judged(scenario, conversation, verdicts));
       emit({ type: 'progress', stage: options.stage, done: done.size, total, unit: 'conversations' });
     };
-    await shared(running, options.concurrency, finish);
+    await shared(running, options.concurrency, stop, finish);
     emit({ type: 'stage', stage: options.stage, status: 'done' });
   }
   const errors = [...done.values()].filter(({ conversation }) => failed(conversation)).length;

@@ -53,8 +53,9 @@ describe('namedTarget', () => {
     });
     // The base is reached by calls: an adapter on disk does not reach it.
     expect(namedTarget(config, `base:${adapter}`)).toBeNull();
-    for (const nothing of [adapter, folder, join(folder, 'none.gguf'), 'nobody:x', 'embeded', ''])
-      expect(nothing === '' ? null : namedTarget(config, nothing)).toBeNull();
+    for (const nothing of [adapter, folder, join(folder, 'none.gguf'), 'nobody:x', 'embeded'])
+      expect(namedTarget(config, nothing)).toBeNull();
+    expect(() => namedTarget(config, '')).toThrow("'' does not say provider:model");
   });
 
   test('a key goes only where it was configured for', () => {
@@ -71,6 +72,18 @@ describe('namedTarget', () => {
       'openai:x',
     ])
       expect(namedTarget(config, elsewhere)?.apiKey).toBeUndefined();
+    // The address that stands in the name of the configured model goes with its key.
+    const within = configSchema.parse({ target: { model: 'vllm:a@https://gpu.localhost/v1', apiKey: key } });
+    expect(namedTarget(within, 'vllm:b')).toMatchObject({
+      model: 'vllm:b',
+      baseUrl: 'https://gpu.localhost/v1',
+      apiKey: key,
+    });
+    expect(namedTarget(within, 'vllm:b@http://localhost:8000/v1')?.apiKey).toBeUndefined();
+    // A server at the address where it listens by default.
+    const usual = configSchema.parse({ target: { model: 'vllm:a', apiKey: key } });
+    expect(namedTarget(usual, 'vllm:b')).toMatchObject({ apiKey: key });
+    expect(namedTarget(usual, 'vllm:b@https://gpu.localhost/v1')?.apiKey).toBeUndefined();
     // Beside the default model they can only be meant for what is named.
     const bare = configSchema.parse({ target: { apiKey: key } });
     expect(namedTarget(bare, 'openai-compatible:x@http://there/v1')).toMatchObject({ apiKey: key });

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config, TargetConfig } from '../config/config.ts';
 import { isModel } from '../engine/model.ts';
-import { PROVIDERS } from '../models/registry.ts';
-import { parseSpec } from '../models/spec.ts';
+import { PROVIDERS, specOf } from '../models/registry.ts';
+import type { Connection } from '../models/settings.ts';
+import { type ModelSpec, parseSpec } from '../models/spec.ts';
 import { connectionOf, isEmbedded } from './remote-targets.ts';
 
 /** The target without its model: system prompt and decoding. */
@@ -14,8 +15,11 @@ function manner({ system, temperature, topP, maxTokens, batch }: TargetConfig): 
 
 const isAdapter = (path: string): boolean => existsSync(join(path, 'adapter_config.json'));
 
-/** The target of that name with the manner of the configured one, or null if it names none. `base`: the configured one. */
-export function namedTarget(config: Config, name: string): TargetConfig | null {
+/**
+ * The target of that name with the manner of the configured one, or null if it names none. `base`: the configured one.
+ * `address`: where it will be called, if not where its name says.
+ */
+export function namedTarget(config: Config, name: string, address?: string): TargetConfig | null {
   const { target, targets = {} } = config;
   if (Object.hasOwn(targets, name)) {
     const { temperature, topP, maxTokens, batch, system, ...rest } = targets[name]!;
@@ -24,7 +28,7 @@ export function namedTarget(config: Config, name: string): TargetConfig | null {
     );
     return { ...manner(target), ...rest, ...Object.fromEntries(own) };
   }
-  return name === 'base' ? target : (embedded(config, name) ?? called(config, name));
+  return name === 'base' ? target : (embedded(config, name) ?? called(config, name, address));
 }
 
 function embedded(config: Config, name: string): TargetConfig | null {
@@ -40,21 +44,26 @@ function embedded(config: Config, name: string): TargetConfig | null {
   return base && isEmbedded(base) ? { ...base, adapter } : null;
 }
 
-function called(config: Config, name: string): TargetConfig | null {
-  const asked = parseSpec(name);
+function called(config: Config, name: string, address: string | undefined): TargetConfig | null {
+  const spec = parseSpec(name);
+  const asked = address === undefined ? spec : { ...spec, baseUrl: address };
   if (!Object.hasOwn(PROVIDERS, asked.provider)) return null;
-  const { target } = config;
-  const { model: _model, ...connection } = connectionOf(target);
-  const known = fits(target, asked.provider, asked.baseUrl) ? connection : {};
-  return { ...manner(target), ...known, model: name };
+  return { ...manner(config.target), ...inherited(config.target, asked), model: name };
 }
 
-/** Keys, headers and templates go only where they were configured for. */
-function fits(target: TargetConfig, provider: string, address: string | undefined): boolean {
-  const configured = isEmbedded(target) ? null : parseSpec(target.model);
-  if (configured && configured.provider !== provider) return false;
-  const own = configured?.baseUrl ?? target.baseUrl;
-  if (address === undefined) return true;
-  if (own === undefined) return configured === null;
-  return URL.canParse(address) && URL.canParse(own) && new URL(address).origin === new URL(own).origin;
+/** Keys, headers and templates go only where they were configured for: what of the target's connection a model takes over. */
+function inherited(target: TargetConfig, asked: ModelSpec): Partial<Connection> {
+  const { model: _model, ...connection } = connectionOf(target);
+  // Beside the default model they can only be meant for what is named.
+  const configured = isEmbedded(target) ? null : specOf(connectionOf(target));
+  if (configured && configured.provider !== asked.provider) return {};
+  const baseUrl = configured ? configured.baseUrl : target.baseUrl;
+  // The address may stand in the model's name, which is not taken over.
+  const known = baseUrl === undefined ? connection : { ...connection, baseUrl };
+  if (asked.baseUrl === undefined) return known;
+  if (baseUrl === undefined) return configured === null ? known : {};
+  return sameOrigin(asked.baseUrl, baseUrl) ? known : {};
 }
+
+const sameOrigin = (a: string, b: string): boolean =>
+  URL.canParse(a) && URL.canParse(b) && new URL(a).origin === new URL(b).origin;

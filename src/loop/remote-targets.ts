@@ -1,12 +1,13 @@
 /** A model that is reached by calls, as a target: it can be broken and verified; its weights are elsewhere. */
 import { join } from 'node:path';
-import { type Config, environment, type TargetConfig } from '../config/config.ts';
+import { type Config, environment, environmentNames, type TargetConfig } from '../config/config.ts';
 import { type Emit, silent } from '../core/events.ts';
 import { TemperError } from '../core/errors.ts';
 import { Budget } from '../models/budget.ts';
+import { requireConnection } from '../models/problems.ts';
 import { openRemote, type RemoteModel } from '../models/remote.ts';
 import { Secrets } from '../models/secrets.ts';
-import type { Connection } from '../models/settings.ts';
+import { type Connection, connectionShape } from '../models/settings.ts';
 import { createTarget, type Target } from '../models/target.ts';
 import { describeUsage, Meter, type ModelRole, type Usage } from '../models/usage.ts';
 import { AnswerCache } from '../store/answers.ts';
@@ -14,12 +15,17 @@ import { EmbeddedTargets, locateModel, type Targets } from './targets.ts';
 
 /** The part of a target that says where its model is. */
 export function connectionOf(target: TargetConfig): Connection {
-  const { model, baseUrl, apiKey, headers, options, region, resource, apiVersion, http, command, price } =
-    target;
-  return { model, baseUrl, apiKey, headers, options, region, resource, apiVersion, http, command, price };
+  const keys = new Set(Object.keys(connectionShape));
+  return Object.fromEntries(Object.entries(target).filter(([key]) => keys.has(key))) as Connection;
 }
 
 export const isEmbedded = ({ model }: Pick<TargetConfig, 'model'>): boolean => model === 'embedded';
+
+export interface TargetTools {
+  readonly emit?: Emit;
+  /** What the command may spend; default: what the configuration says, anew. */
+  readonly budget?: Budget;
+}
 
 export class RemoteTargets implements Targets {
   readonly weights = null;
@@ -41,16 +47,10 @@ export class RemoteTargets implements Targets {
   }
 
   /** Errors: `config`, `model`, `store`. At the end the emitter hears what was used. */
-  static async open({ target, calls, directory }: Config, emit: Emit = silent): Promise<RemoteTargets> {
-    const unfit = (['path', 'adapter'] as const).find((key) => target[key] !== undefined);
-    if (unfit !== undefined)
-      throw new TemperError(
-        'config',
-        `target.${unfit} is for embedded models; ${target.model} is reached by calls`,
-        {
-          hint: 'Leave it out; a server that holds adapters names each of them as a model.',
-        },
-      );
+  static async open(
+    { target, calls, directory }: Config,
+    { emit = silent, budget = new Budget(calls.budget) }: TargetTools = {},
+  ): Promise<RemoteTargets> {
     await using resources = new AsyncDisposableStack();
     const meter = new Meter();
     resources.defer(() => {
@@ -58,8 +58,7 @@ export class RemoteTargets implements Targets {
         emit({ type: 'note', level: 'info', message: describeUsage(role as ModelRole, usage) });
     });
     const cache = calls.cache ? resources.use(new AnswerCache(join(directory, 'answers.sqlite'))) : undefined;
-    const secrets = new Secrets(environment);
-    const budget = new Budget(calls.budget);
+    const secrets = new Secrets(environment, environmentNames());
     const connection = connectionOf(target);
     const remote = resources.use(
       await openRemote(connection, { role: 'target', calls, secrets, meter, budget, cache }),
@@ -99,17 +98,14 @@ export class RemoteTargets implements Targets {
   }
 }
 
-/** The target of a configuration, wherever its model is. */
-export async function openTargets(config: Config, emit?: Emit): Promise<EmbeddedTargets | RemoteTargets> {
-  if (!isEmbedded(config.target)) return RemoteTargets.open(config, emit);
-  const stray = (['baseUrl', 'apiKey', 'headers', 'options', 'http', 'command'] as const).find(
-    (key) => config.target[key] !== undefined,
-  );
-  if (stray !== undefined)
-    throw new TemperError('config', `target.${stray} is set, but the model is embedded`, {
-      hint: 'Name the model that is called: --set target.model=openai-compatible:NAME',
-    });
-  return new EmbeddedTargets(await locateModel(config.target, config.models, emit), config.target);
+/** The target of a configuration, wherever its model is. Errors: `config`, `model`, `store`. */
+export async function openTargets(
+  config: Config,
+  tools: TargetTools = {},
+): Promise<EmbeddedTargets | RemoteTargets> {
+  requireConnection(config.target);
+  if (!isEmbedded(config.target)) return RemoteTargets.open(config, tools);
+  return new EmbeddedTargets(await locateModel(config.target, config.models, tools.emit), config.target);
 }
 
 /** The weights of a target, for what trains or adapts. Errors: `config`, naming what can be done without them. */

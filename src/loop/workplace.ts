@@ -11,6 +11,8 @@ import type { Judge } from '../judges/judge.ts';
 import { createJudge } from '../judges/registry.ts';
 import { type Judged } from '../metrics/conversation.ts';
 import { type About } from '../metrics/scorecard.ts';
+import type { Budget } from '../models/budget.ts';
+import { requireConnection } from '../models/problems.ts';
 import type { Target } from '../models/target.ts';
 import { suiteHash } from '../scenarios/suite.ts';
 import { lockStore } from '../store/lock.ts';
@@ -43,6 +45,8 @@ export const storePath = (config: Config): string => join(config.directory, 'sto
 export interface RunOptions {
   readonly emit?: Emit;
   readonly signal?: AbortSignal;
+  /** Of a command that opens several workplaces; default: one of the workplace's own. */
+  readonly budget?: Budget;
 }
 
 /** What every command over the store and a target needs, opened together and closed together. */
@@ -72,13 +76,14 @@ export class Workplace implements AsyncDisposable {
 
   static async open(config: Config, tools: RunOptions): Promise<Workplace> {
     // Everything that can be wrong without the model or the store is found first.
+    requireConnection(config.target);
     const judge = createJudge(config.judge);
     const suites = loadSplits(config);
     const scenarios = roundScenarios(config, suites);
     await using resources = new AsyncDisposableStack();
     resources.use(lockStore(join(config.directory, 'lock')));
     const store = resources.use(openSqlite(storePath(config)));
-    const targets = resources.use(await openTargets(config, tools.emit));
+    const targets = resources.use(await openTargets(config, tools));
     return new Workplace({ config, store, judge, scenarios, suites, targets, tools }, resources.move());
   }
 

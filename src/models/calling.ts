@@ -1,14 +1,14 @@
 /** Calls as they are made to a model elsewhere: a place, a budget, retries, and an end when nothing will ever do. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  APICallError,
-  type LanguageModelV4CallOptions,
-  type LanguageModelV4GenerateResult,
-  type LanguageModelV4Middleware,
+import type {
+  LanguageModelV4CallOptions,
+  LanguageModelV4GenerateResult,
+  LanguageModelV4Middleware,
 } from '@ai-sdk/provider';
 import { TemperError } from '../core/errors.ts';
 import type { Budget } from './budget.ts';
 import { classify, type Failure } from './failure.ts';
+import { malformed } from './http.ts';
 import type { AdaptiveLimiter, CallOutcome } from './limiter.ts';
 import { blockedResult, resultText } from './messages.ts';
 import type { Secrets } from './secrets.ts';
@@ -29,7 +29,7 @@ export interface CallingOptions {
 }
 
 /** So many calls given up in a row, without an answer between them, end the run. */
-export const HOPELESS = 25;
+const HOPELESS = 25;
 const FIRST_BACKOFF_MS = 500;
 const LONGEST_BACKOFF_MS = 30_000;
 const CHARACTERS_PER_TOKEN = 4;
@@ -41,11 +41,11 @@ export class CallFailed extends Error {
 }
 
 /** Exponential, between half of it and all of it. `attempt` counts from 0. Milliseconds. */
-export const backoff = (attempt: number, random: number): number =>
+const backoff = (attempt: number, random: number): number =>
   Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** attempt) * (0.5 + random / 2);
 
 /** Tokens of a text by its length: what a call is counted as where nothing better is known. */
-export const estimateTokens = (characters: number): number => Math.ceil(characters / CHARACTERS_PER_TOKEN);
+const estimateTokens = (characters: number): number => Math.ceil(characters / CHARACTERS_PER_TOKEN);
 
 function promptCharacters({ prompt }: LanguageModelV4CallOptions): number {
   let characters = 0;
@@ -81,9 +81,11 @@ export function calling(options: CallingOptions): LanguageModelV4Middleware {
       settle = await budget.reserve(costOf(input, maxOutputTokens, price), signal);
       usage.calls++;
       if (isRetry) usage.retries++;
-      const result = whole(await doGenerate());
+      const result = await doGenerate();
+      const wrong = noAnswer(result);
+      cost = spend(result, input, wrong !== null);
+      if (wrong !== null) throw malformed('', wrong);
       outcome = 'success';
-      cost = spend(result, input);
       return result;
     } catch (error) {
       signal?.throwIfAborted();
@@ -99,9 +101,9 @@ export function calling(options: CallingOptions): LanguageModelV4Middleware {
     }
   }
 
-  /** Counts what an answer used, as reported, else by its length; what a filter stopped, only as reported. */
-  function spend(result: LanguageModelV4GenerateResult, estimated: number) {
-    const stopped = result.finishReason.unified === 'content-filter';
+  /** Counts what an answer used, as reported, else by its length; what a filter or an error stopped, only as reported. */
+  function spend(result: LanguageModelV4GenerateResult, estimated: number, failed: boolean) {
+    const stopped = failed || result.finishReason.unified === 'content-filter';
     const { inputTokens, outputTokens } = result.usage;
     const input = inputTokens.total ?? (stopped ? 0 : estimated);
     const output = outputTokens.total ?? (stopped ? 0 : estimateTokens(resultText(result).length));
@@ -135,7 +137,7 @@ export function calling(options: CallingOptions): LanguageModelV4Middleware {
           throw health.end(`cannot be reached: ${message}`);
         if (kind === 'rejected' || tries >= retries) {
           usage.failed++;
-          if (kind !== 'rejected') health.gaveUp(message);
+          health.gaveUp(message);
           throw new CallFailed(tries === 0 ? message : `${message}, ${tries + 1} times`);
         }
         // A pause that the provider asked for is the limiter's, for all calls; here only the jitter is added.
@@ -184,18 +186,15 @@ class Health {
   }
 }
 
-/** Errors: an `APICallError` for a result that says itself that it is none, and for one without text or reason. */
-function whole(result: LanguageModelV4GenerateResult): LanguageModelV4GenerateResult {
+/**
+ * Why a result is no answer, or null. It may say so itself; a reason that nobody knows may have cut it; and an empty text
+ * is an answer only of a model that is said to have ended so.
+ */
+function noAnswer(result: LanguageModelV4GenerateResult): string | null {
   const { unified, raw } = result.finishReason;
-  const empty = unified === 'other' && raw === undefined && resultText(result) === '';
-  if (unified !== 'error' && unified !== 'interrupted' && !empty) return result;
-  throw new APICallError({
-    message: empty ? 'the answer is empty' : `the answer ended with '${raw ?? unified}'`,
-    url: '',
-    requestBodyValues: {},
-    statusCode: 200,
-    isRetryable: true,
-  });
+  if (unified === 'error' || unified === 'interrupted') return `the answer ended with '${raw ?? unified}'`;
+  if (unified === 'other' && raw !== undefined) return `the answer ended with '${raw}'`;
+  return raw === undefined && resultText(result) === '' ? 'the answer is empty' : null;
 }
 
 /** The result without keys that an endpoint may have echoed, and without the request that made it. */

@@ -1,5 +1,7 @@
 /** A local program as a model: started for each call, without a shell; the request on stdin, the answer on stdout. */
 import { spawn } from 'node:child_process';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { delimiter, resolve, sep } from 'node:path';
 import {
   APICallError,
   type LanguageModelV4,
@@ -7,19 +9,23 @@ import {
   type LanguageModelV4GenerateResult,
 } from '@ai-sdk/provider';
 import { TemperError } from '../core/errors.ts';
+import { sha256 } from '../core/ids.ts';
 import { BodyTooLarge, CallTimeout, type HttpLimits, malformed } from './http.ts';
 import { templateValues } from './http-model.ts';
-import { blockedResult, streamOf, textResult } from './messages.ts';
+import { blockedResult, ownFinish, streamOf, textResult } from './messages.ts';
 import type { CommandSettings } from './settings.ts';
 
 export interface CommandModelOptions {
   readonly modelId: string;
   readonly settings: CommandSettings;
+  /** All that the program sees of the environment. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly limits: Pick<HttpLimits, 'totalMs' | 'maxBytes'>;
 }
 
 const MAX_ERROR_CHARACTERS = 500;
 const KILL_AFTER_MS = 2000;
+const MAX_HASHED_BYTES = 64 << 20;
 
 export class CommandModel implements LanguageModelV4 {
   readonly specificationVersion = 'v4';
@@ -42,8 +48,7 @@ export class CommandModel implements LanguageModelV4 {
     const asJson = this.#options.settings.format === 'json';
     const output = await this.#run(asJson ? `${JSON.stringify(values)}\n` : values.prompt, call.abortSignal);
     const unknown = { input: undefined, output: undefined };
-    if (!asJson)
-      return textResult(output.replace(/\r?\n$/, ''), { unified: 'stop', raw: undefined }, unknown);
+    if (!asJson) return textResult(output.replace(/\r?\n$/, ''), ownFinish(undefined), unknown);
     let answer: { text?: unknown; finish?: unknown } | null;
     try {
       answer = JSON.parse(output) as typeof answer;
@@ -53,7 +58,7 @@ export class CommandModel implements LanguageModelV4 {
     if (answer?.finish === 'blocked') return blockedResult('blocked');
     if (typeof answer?.text !== 'string') throw malformed('', "what the command prints has no 'text'");
     const raw = typeof answer.finish === 'string' ? answer.finish : undefined;
-    return textResult(answer.text, { unified: raw === 'length' ? 'length' : 'stop', raw }, unknown);
+    return textResult(answer.text, ownFinish(raw), unknown);
   }
 
   async doStream(call: LanguageModelV4CallOptions) {
@@ -61,11 +66,11 @@ export class CommandModel implements LanguageModelV4 {
   }
 
   #run(input: string, signal: AbortSignal | undefined): Promise<string> {
-    const { settings, limits } = this.#options;
+    const { settings, limits, environment } = this.#options;
     const [program, ...args] = settings.run as [string, ...string[]];
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+      const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: environment });
       const chunks: Buffer[] = [];
       let bytes = 0;
       let errors = '';
@@ -116,6 +121,43 @@ export class CommandModel implements LanguageModelV4 {
       });
       child.stdin.end(input);
     });
+  }
+}
+
+/**
+ * What a command's answers follow from, as far as it can be seen: its settings, the program that is found for it, and
+ * every argument that is a file (`bot.py`, `--model=bot.gguf`), by content. `path`: where programs are looked for.
+ */
+export function commandIdentity(settings: CommandSettings, path: string): unknown {
+  const [program, ...args] = settings.run as [string, ...string[]];
+  const found = findProgram(program, path);
+  return {
+    ...settings,
+    program: found && { path: found, content: contentOf(found) },
+    files: args.map(
+      (argument) => contentOf(argument) ?? contentOf(argument.slice(argument.indexOf('=') + 1)),
+    ),
+  };
+}
+
+function findProgram(program: string, path: string): string | null {
+  const places = program.includes(sep) ? [''] : path.split(delimiter).filter((place) => place !== '');
+  for (const place of places) {
+    const candidate = resolve(place, program);
+    if (statSync(candidate, { throwIfNoEntry: false })?.isFile() === true) return realpathSync(candidate);
+  }
+  return null;
+}
+
+/** The hash of a file; of one that is too large to read for this, its size and when it was changed; null for no file. */
+function contentOf(path: string): string | null {
+  try {
+    const stat = statSync(path);
+    if (!stat.isFile()) return null;
+    const { size, mtimeMs } = stat;
+    return size > MAX_HASHED_BYTES ? `${size}@${mtimeMs}` : sha256(readFileSync(path));
+  } catch {
+    return null;
   }
 }
 

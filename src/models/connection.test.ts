@@ -1,4 +1,7 @@
 /** Specifications, settings, templates and keys: what stands between the configuration and a call. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { connectionProblems } from './problems.ts';
@@ -44,6 +47,19 @@ describe('settings', () => {
     expect(problems({ apiKey: { env: key } }).join()).not.toContain(key);
   });
 
+  test('a header that no request can carry is refused, its value not repeated', () => {
+    const found = problems({
+      headers: { 'X Bad': 'v', 'X-Line': 'one\ntwo', 'X-Hidden': 'zero\u200Bwidth', 'X-Good': 'caf\u00E9' },
+    });
+    expect(found.map((problem) => problem.split(':')[0])).toEqual([
+      'headers.X Bad',
+      'headers.X-Line',
+      'headers.X-Hidden',
+    ]);
+    expect(found.join()).not.toMatch(/width|two/);
+    expect(problems({ headers: { 'X-Token': { env: 'T', prefix: 'a\nb' } } })).toHaveLength(1);
+  });
+
   test('the address may not carry a credential', () => {
     expect(problems({ baseUrl: 'https://host/v1?token=abc' })).toHaveLength(1);
     expect(problems({ baseUrl: 'https://host/v1?api-version=2024' })).toEqual([]);
@@ -69,9 +85,18 @@ describe('connectionProblems', () => {
     [{ model: 'http@http://h', http: { body: { q: '{{prompt}} {{nonsense}}' } } }, ['http']],
     [{ model: 'http@http://h', http: { body: 'no place' } }, ['http']],
     [{ model: 'command' }, ['command']],
+    [{ model: 'embedded' }, []],
+    [{ baseUrl: 'http://h/v1', apiKey: { env: 'K' }, region: 'r' }, ['baseUrl', 'apiKey', 'region']],
     [{ model: 'vllm:x', http: { body: '{{prompt}}' }, command: { run: ['a'] } }, ['http', 'command']],
   ])('%o', (settings, keys) => {
     expect(of(settings)).toEqual(keys);
+  });
+
+  test('weights on disk are not for a model that is called', () => {
+    const called = connectionSchema.parse({ model: 'vllm:x' });
+    const found = connectionProblems({ ...called, path: 'm.gguf', adapter: 'a' }).map(({ key }) => key);
+    expect(found).toEqual(['path', 'adapter']);
+    expect(connectionProblems({ ...called, model: 'embedded', path: 'm.gguf', adapter: 'a' })).toEqual([]);
   });
 });
 
@@ -100,6 +125,31 @@ test('an identity holds what shapes the answers, and neither key nor price', () 
   expect(id({ apiKey: { env: 'A' }, price: { input: 1, output: 2 } })).toBe(id({}));
   expect(id({ options: { top_k: 1 } })).not.toBe(id({}));
   expect(id({ baseUrl: 'http://other/v1' })).not.toBe(id({}));
+});
+
+test('the identity of a command covers its program and the files among its arguments', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'temper-command-'));
+  const other = mkdtempSync(join(tmpdir(), 'temper-command-'));
+  const write = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const bot = write('bot.py', 'one');
+  const rules = write('rules.txt', 'one');
+  write('runner', 'one');
+  const id = (path = folder): string => {
+    const command = { run: ['runner', bot, `--rules=${rules}`, '--no-file', folder] };
+    return modelIdentity(connectionSchema.parse({ model: 'command:bot', command }), path);
+  };
+  const ids = [id()];
+  expect(id()).toBe(ids[0]);
+  for (const name of ['bot.py', 'rules.txt', 'runner']) {
+    write(name, 'two');
+    ids.push(id());
+  }
+  writeFileSync(join(other, 'runner'), 'two');
+  ids.push(id(other));
+  expect(new Set(ids).size).toBe(5);
 });
 
 describe('templates', () => {
@@ -152,6 +202,16 @@ describe('Secrets', () => {
     expect(secrets.require({ env: 'KEY', prefix: 'Bearer ' }, 'x')).toBe('Bearer sk-"quoted"/0123');
     const text = `a sk-"quoted"/0123 b ${JSON.stringify({ k: 'sk-"quoted"/0123' })} c ${encodeURIComponent('sk-"quoted"/0123')}`;
     expect(secrets.redact(text)).not.toMatch(/quoted/);
+  });
+
+  test('one with an invisible character or a line break is refused, and not repeated', () => {
+    for (const bad of ['sk-0123\u200B456789', 'sk-0123\n456789'])
+      expect(() => new Secrets(() => bad).require({ env: 'KEY' }, 'x')).toThrow(
+        expect.objectContaining({
+          code: 'config',
+          message: expect.not.stringContaining('456789') as string,
+        }) as Error,
+      );
   });
 
   test('a missing one names the variable', () => {

@@ -35,6 +35,47 @@ describe('classify', () => {
     ['no such model', answered(404, { error: { code: 'model_not_found' } }), 'fatal'],
     ['quota', answered(429, { error: { code: 'insufficient_quota' } }), 'fatal'],
     ['AWS', answered(403, { __type: 'AccessDeniedException', message: 'no' }), 'fatal'],
+    [
+      'AWS, by its header',
+      answered(
+        403,
+        { message: 'The security token included in the request is invalid.' },
+        { 'x-amzn-errortype': 'UnrecognizedClientException:http://internal.amazon.com/coral/' },
+      ),
+      'fatal',
+    ],
+    [
+      'Bedrock key',
+      answered(403, { Message: 'no' }, { 'x-amzn-errortype': 'AccessDeniedException' }),
+      'fatal',
+    ],
+    [
+      'Anthropic permission',
+      answered(403, { type: 'error', error: { type: 'permission_error', message: 'no' } }),
+      'fatal',
+    ],
+    [
+      'Google key',
+      answered(400, {
+        error: {
+          code: 400,
+          message: 'API key not valid. Please pass a valid API key.',
+          status: 'INVALID_ARGUMENT',
+          details: [
+            { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', reason: 'API_KEY_INVALID' },
+            { '@type': 'type.googleapis.com/google.rpc.LocalizedMessage' },
+          ],
+        },
+      }),
+      'fatal',
+    ],
+    [
+      'Google, of this request',
+      answered(400, {
+        error: { code: 400, message: 'too long', status: 'INVALID_ARGUMENT', details: [null] },
+      }),
+      'rejected',
+    ],
     ['OpenAI filter', answered(400, { error: { code: 'content_policy_violation' } }), 'blocked'],
     [
       'Azure filter',

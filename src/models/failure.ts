@@ -32,7 +32,7 @@ const REFUSED_FOR_ALL = new Set([401, 402, 404]);
 const FILTER =
   /content_?filter|content_?policy|responsible_?ai|moderation|guardrail|data_inspection|safety|sensitive/i;
 const ACCOUNT =
-  /insufficient_quota|billing|invalid_api_key|access_?denied|permission_?denied|unauthorized|expired_?token|unrecognized_?client/i;
+  /insufficient_quota|billing|invalid_api_key|api_key_|access_?denied|permission_?(denied|error)|authentication_?error|unauthori[sz]ed|unauthenticated|expired_?token|unrecognized_?client|invalid_?(signature|client_?token)|incomplete_?signature|missing_?authentication|service_disabled|consumer_(invalid|suspended)/i;
 /** Nobody there, or nobody who can be trusted. */
 const UNREACHABLE =
   /^(ECONNREFUSED|ENOTFOUND|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|EPROTO)$|CERT|SELF_SIGNED|ERR_TLS|ERR_SSL/;
@@ -71,13 +71,15 @@ function rootCause(error: Error): Error {
 
 function answered(error: APICallError, clean: Clean): Failure {
   const status = error.statusCode as number;
-  const { codes, text, feedback } = errorBody(error.responseBody);
+  const { codes: named, text, feedback } = errorBody(error.responseBody);
+  // AWS names its error in a header: `AccessDeniedException:http://...`.
+  const codes = `${named} ${error.responseHeaders?.['x-amzn-errortype']?.split(':')[0] ?? ''}`.trim();
   const message = clean(`${status}${text === '' ? '' : `: ${text}`}`);
   // Google answers 200 without a candidate when it stops a prompt.
   if (feedback !== undefined) return { kind: 'blocked', message: clean(feedback) };
   if (status < 300) return { kind: 'transient', message: clean(error.message) };
   if (status >= 400 && status < 500 && FILTER.test(codes))
-    return { kind: 'blocked', message: clean(codes.trim() || 'content filter') };
+    return { kind: 'blocked', message: clean(codes || 'content filter') };
   if (REFUSED_FOR_ALL.has(status) || (status < 500 && ACCOUNT.test(codes))) return { kind: 'fatal', message };
   if (OVERLOAD.has(status)) {
     const wait = retryAfter(error.responseHeaders ?? {});
@@ -106,9 +108,18 @@ function errorBody(body: string | undefined): { codes: string; text: string; fee
   const inner = record(error['innererror'] ?? error['inner_error']);
   const metadata = record(error['metadata']);
   const flagged = metadata['flagged_input'] === undefined ? [] : ['moderation'];
-  const codes = [error['code'], error['type'], error['status'], outer['__type'], inner['code'], ...flagged];
+  const details = Array.isArray(error['details']) ? (error['details'] as unknown[]) : [];
+  const codes = [
+    error['code'],
+    error['type'],
+    error['status'],
+    outer['__type'],
+    inner['code'],
+    ...details.map((detail) => record(detail)['reason']), // Google's
+    ...flagged,
+  ];
   const stopped = record(outer['promptFeedback'])['blockReason'];
-  const text = [error['message'], outer['message'], outer['error'], outer['detail']].find(
+  const text = [error['message'], outer['message'], outer['Message'], outer['error'], outer['detail']].find(
     (part) => typeof part === 'string',
   );
   return {

@@ -5,7 +5,7 @@ import type {
   LanguageModelV4GenerateResult,
 } from '@ai-sdk/provider';
 import { type HttpClient, malformed, statusError } from './http.ts';
-import { blockedResult, streamOf, textResult, toMessages } from './messages.ts';
+import { blockedResult, ownFinish, streamOf, textResult, toMessages } from './messages.ts';
 import type { HttpSettings } from './settings.ts';
 import { fillTemplate, type TemplateValues, valueAt } from './template.ts';
 
@@ -72,7 +72,7 @@ export class HttpModel implements LanguageModelV4 {
     const { url, settings } = this.#options;
     const unknown = { input: undefined, output: undefined };
     if (settings.response === undefined && settings.finish === undefined)
-      return textResult(body, { unified: 'stop', raw: undefined }, unknown);
+      return textResult(body, ownFinish(undefined), unknown);
     let json: unknown;
     try {
       json = JSON.parse(body);
@@ -84,6 +84,6 @@ export class HttpModel implements LanguageModelV4 {
     if (raw !== undefined && settings.blocked.includes(raw)) return blockedResult(raw);
     const text = settings.response === undefined ? body : valueAt(json, settings.response);
     if (typeof text !== 'string') throw malformed(url, `the answer has no text at '${settings.response}'`);
-    return textResult(text, { unified: raw === 'length' ? 'length' : 'stop', raw }, unknown);
+    return textResult(text, ownFinish(raw), unknown);
   }
 }

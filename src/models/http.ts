@@ -62,7 +62,8 @@ export class HttpClient implements Disposable {
 
   /**
    * The response, whatever its status. Errors: `APICallError` if the connection fails or the answer is cut,
-   * `CallTimeout`, `BodyTooLarge`, the signal's reason, and a `config` error for a host that was not named.
+   * `CallTimeout`, `BodyTooLarge`, the signal's reason, and a `config` error for a host that was not named and for
+   * what no request can be made of.
    */
   async send(request: HttpRequest): Promise<HttpResponse> {
     const url = new URL(request.url);
@@ -80,6 +81,18 @@ export class HttpClient implements Disposable {
   #once(url: URL, { method, headers, body, signal }: HttpRequest): Promise<HttpResponse> {
     const { silenceMs, totalMs, maxBytes } = this.#limits;
     return new Promise((resolve, reject) => {
+      const module = url.protocol === 'https:' ? https : http;
+      const agent = this.#agents[url.protocol as 'http:' | 'https:'];
+      const length = String(Buffer.byteLength(body));
+      // It may throw, so nothing is under way yet.
+      const request = makeRequest(() =>
+        module.request(url, {
+          method,
+          agent,
+          headers: { ...headers, 'content-length': length, 'accept-encoding': 'identity' },
+          ...(signal ? { signal } : {}),
+        }),
+      );
       let silence: NodeJS.Timeout | undefined;
       const end = (error: Error): void => {
         clearTimeout(total);
@@ -93,15 +106,6 @@ export class HttpClient implements Disposable {
         silence = setTimeout(() => end(new CallTimeout(`no byte for ${silenceMs / 1000} s`)), silenceMs);
       };
       const total = setTimeout(() => end(new CallTimeout(`no whole answer in ${totalMs / 1000} s`)), totalMs);
-      const module = url.protocol === 'https:' ? https : http;
-      const agent = this.#agents[url.protocol as 'http:' | 'https:'];
-      const length = String(Buffer.byteLength(body));
-      const request = module.request(url, {
-        method,
-        agent,
-        headers: { ...headers, 'content-length': length, 'accept-encoding': 'identity' },
-        ...(signal ? { signal } : {}),
-      });
       hear();
       request.on('error', failed);
       request.on('response', (response) => {
@@ -148,6 +152,34 @@ export class HttpClient implements Disposable {
 
   [Symbol.dispose](): void {
     for (const agent of Object.values(this.#agents)) agent.destroy();
+  }
+}
+
+/** Errors: `config` for a header that cannot be sent; its value is in no message. */
+function makeRequest(make: () => http.ClientRequest): http.ClientRequest {
+  try {
+    return make();
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    throw new TemperError('config', `a request cannot be made: ${message}`, {
+      hint: 'Check target.headers and the variable of the key.',
+    });
+  }
+}
+
+/** What is wrong with a header, or null. */
+export function headerProblem(name: string, value: string): string | null {
+  try {
+    http.validateHeaderName(name);
+  } catch {
+    return 'This is no name of a header: it holds a character that none may have';
+  }
+  try {
+    http.validateHeaderValue(name, value);
+    return null;
+  } catch {
+    return 'The value holds a character that no header may have, perhaps an invisible one or a line break';
   }
 }
 

@@ -76,6 +76,17 @@ describe('AdaptiveLimiter', () => {
     );
   });
 
+  test('when it is disposed of, nothing of a pause is left', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+    const before = timers();
+    const limiter = new AdaptiveLimiter({ start: 1, max: 1 });
+    (await limiter.acquire())('overload', 60_000);
+    expect(timers()).toBe(before + 1);
+    limiter[Symbol.dispose]();
+    await settle();
+    expect(timers()).toBe(before);
+  });
+
   test('no more are in flight than the limit lets start', async () => {
     const limiter = new AdaptiveLimiter({ start: 3, max: 3 });
     const releases: Release[] = [];

@@ -8,8 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface LimiterOptions {
   readonly start: number;
   readonly max: number;
-  /** Resolves after so many milliseconds. */
-  readonly delay?: (milliseconds: number) => Promise<unknown>;
+  /** Resolves after so many milliseconds, or rejects when the signal says so. */
+  readonly delay?: (milliseconds: number, signal: AbortSignal) => Promise<unknown>;
 }
 
 export type CallOutcome = 'success' | 'overload' | 'failure';
@@ -22,11 +22,13 @@ interface Waiter {
 }
 
 /** No wish of a provider stops all calls for longer. */
-export const MAX_PAUSE_MS = 5 * 60_000;
+const MAX_PAUSE_MS = 5 * 60_000;
 
-export class AdaptiveLimiter {
+/** Disposed of, its pauses are over: they would keep the process alive. */
+export class AdaptiveLimiter implements Disposable {
   readonly #max: number;
-  readonly #delay: (milliseconds: number) => Promise<unknown>;
+  readonly #delay: NonNullable<LimiterOptions['delay']>;
+  readonly #end = new AbortController();
   readonly #waiting = new Set<Waiter>();
   #limit: number;
   #inFlight = 0;
@@ -34,7 +36,7 @@ export class AdaptiveLimiter {
   /** Halvings so far; a call remembers the number at its start. */
   #cuts = 0;
 
-  constructor({ start, max, delay = (milliseconds) => sleep(milliseconds) }: LimiterOptions) {
+  constructor({ start, max, delay = sleepFor }: LimiterOptions) {
     this.#max = Math.max(1, max);
     this.#limit = Math.min(Math.max(1, start), this.#max);
     this.#delay = delay;
@@ -105,7 +107,9 @@ export class AdaptiveLimiter {
   async #pause(milliseconds: number): Promise<void> {
     this.#pauses++;
     try {
-      await this.#delay(milliseconds);
+      await this.#delay(milliseconds, this.#end.signal);
+    } catch (error) {
+      if (!this.#end.signal.aborted) throw error;
     } finally {
       this.#pauses--;
       this.#admit();
@@ -120,4 +124,11 @@ export class AdaptiveLimiter {
       waiter.grant();
     }
   }
+
+  [Symbol.dispose](): void {
+    this.#end.abort();
+  }
 }
+
+const sleepFor = (milliseconds: number, signal: AbortSignal): Promise<unknown> =>
+  sleep(milliseconds, undefined, { signal });

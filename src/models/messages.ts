@@ -23,6 +23,35 @@ export interface TextUsage {
   readonly output: number | undefined;
 }
 
+/** Why an answer ended, in the words of chat servers and services. */
+const FINISH: Readonly<Record<string, LanguageModelV4FinishReason['unified']>> = {
+  stop: 'stop',
+  eos: 'stop',
+  eos_token: 'stop',
+  end_turn: 'stop',
+  stop_sequence: 'stop',
+  length: 'length',
+  max_tokens: 'length',
+  model_length: 'length',
+  content_filter: 'content-filter',
+  tool_calls: 'tool-calls',
+  error: 'error',
+  abort: 'error',
+  aborted: 'error',
+  cancelled: 'error',
+  timeout: 'error',
+};
+
+/** What a reason means; undefined for one that is not known. */
+export const finishOf = (reason: string): LanguageModelV4FinishReason['unified'] | undefined =>
+  Object.hasOwn(FINISH, reason) ? FINISH[reason] : undefined;
+
+/** The reason of a service that has its own words: one that is not known says nothing, so it makes no answer of an empty text. */
+export function ownFinish(reason: string | undefined): LanguageModelV4FinishReason {
+  const unified = reason === undefined ? undefined : finishOf(reason);
+  return unified === undefined ? { unified: 'stop', raw: undefined } : { unified, raw: reason };
+}
+
 /** A result that is one text. Tokens undefined = not reported. */
 export function textResult(
   text: string,

@@ -2,11 +2,10 @@
 import type {
   LanguageModelV4,
   LanguageModelV4CallOptions,
-  LanguageModelV4FinishReason,
   LanguageModelV4GenerateResult,
 } from '@ai-sdk/provider';
 import { type HttpClient, malformed, statusError } from './http.ts';
-import { streamOf, textResult, toMessages } from './messages.ts';
+import { finishOf, streamOf, textResult, toMessages } from './messages.ts';
 
 export interface OpenAICompatibleOptions {
   readonly modelId: string;
@@ -17,15 +16,6 @@ export interface OpenAICompatibleOptions {
   readonly options?: Readonly<Record<string, unknown>> | undefined;
   readonly client: HttpClient;
 }
-
-const FINISH: Readonly<Record<string, LanguageModelV4FinishReason['unified']>> = {
-  stop: 'stop',
-  eos: 'stop',
-  length: 'length',
-  content_filter: 'content-filter',
-  tool_calls: 'tool-calls',
-  error: 'error',
-};
 
 export class OpenAICompatibleModel implements LanguageModelV4 {
   readonly specificationVersion = 'v4';
@@ -95,7 +85,7 @@ export class OpenAICompatibleModel implements LanguageModelV4 {
     if (typeof choice?.message !== 'object' || choice.message === null)
       throw malformed(this.#url, 'the answer has no choices[0].message');
     const raw = typeof choice.finish_reason === 'string' ? choice.finish_reason : undefined;
-    const unified = FINISH[raw ?? ''] ?? 'other';
+    const unified = finishOf(raw ?? '') ?? 'other';
     const { prompt_tokens: input, completion_tokens: output } = body.usage ?? {};
     return textResult(
       textOf(choice.message),

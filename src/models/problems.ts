@@ -1,20 +1,39 @@
 /** What a connection lacks or contradicts, all at once: the configuration reports it before anything is opened. */
-import { errorMessage } from '../core/errors.ts';
+import { errorMessage, TemperError } from '../core/errors.ts';
 import { HOSTED } from './providers.ts';
 import { COMPATIBLE, OWN_PROVIDERS } from './registry.ts';
-import { addressProblem, type Connection } from './settings.ts';
+import { addressProblem, type Connection, connectionShape } from './settings.ts';
 import { type ModelSpec, parseSpec } from './spec.ts';
 import { asksSomething, TEMPLATE_NAMES, unknownPlaces } from './template.ts';
 
+/** A connection, with what a target says of weights on disk. */
+type Described = Connection & { readonly path?: string | undefined; readonly adapter?: string | undefined };
+
 export interface Problem {
-  readonly key: keyof Connection;
+  readonly key: keyof Described;
   readonly message: string;
+}
+
+/** Errors: `config`, with all problems of a target and `more`. */
+export function requireConnection(target: Described, more: readonly string[] = []): void {
+  const problems = connectionProblems(target).map(({ key, message }) => `target.${key}: ${message}`);
+  if (problems.length + more.length === 0) return;
+  throw new TemperError(
+    'config',
+    `${target.model} cannot be opened:\n${[...problems, ...more].map((line) => `  ${line}`).join('\n')}`,
+    { hint: 'docs/models.md has an example of each provider.' },
+  );
 }
 
 const places = (names: readonly string[]): string => names.map((name) => `{{${name}}}`).join(', ');
 
-/** Problems of a connection to a model that is not embedded; none = it can be opened, but for keys and packages. */
-export function connectionProblems(connection: Connection): Problem[] {
+/** Problems of a connection, keys of another kind of model among them; none = it can be opened, but for keys and packages. */
+export function connectionProblems(connection: Described): Problem[] {
+  if (connection.model === 'embedded')
+    return set(connection, CONNECTION_KEYS).map((key) => ({
+      key,
+      message: 'is set, but the model is embedded; name the one that is called: openai-compatible:NAME',
+    }));
   let spec: ModelSpec;
   try {
     spec = parseSpec(connection.model);
@@ -23,7 +42,7 @@ export function connectionProblems(connection: Connection): Problem[] {
   }
   const { provider, model } = spec;
   const problems: Problem[] = [];
-  const report = (key: keyof Connection, message: string): void => void problems.push({ key, message });
+  const report = (key: keyof Described, message: string): void => void problems.push({ key, message });
   const hosted = Object.hasOwn(HOSTED, provider) ? HOSTED[provider] : undefined;
   const compatible = Object.hasOwn(COMPATIBLE, provider) ? COMPATIBLE[provider] : undefined;
   const known = ['embedded', ...OWN_PROVIDERS, ...Object.keys(HOSTED)];
@@ -43,11 +62,23 @@ export function connectionProblems(connection: Connection): Problem[] {
   if (provider === 'command' && !connection.command)
     report('command', 'Give a program: { run: [python3, bot.py] }');
   if (provider === 'http') problems.push(...templateProblems(connection.http));
+  for (const key of set(connection, ['path', 'adapter']))
+    report(
+      key,
+      `is for embedded models, and ${provider} is reached by calls; a server that holds adapters names each as a model`,
+    );
   for (const key of ['http', 'command'] as const)
     if (connection[key] && provider !== key)
       report(key, `is for the provider ${key}, and the model is ${provider}`);
   return problems;
 }
+
+const CONNECTION_KEYS = (Object.keys(connectionShape) as (keyof Connection)[]).filter(
+  (key) => key !== 'model',
+);
+
+const set = <K extends keyof Described>(target: Described, keys: readonly K[]): K[] =>
+  keys.filter((key) => target[key] !== undefined);
 
 function templateProblems(http: Connection['http']): Problem[] {
   if (!http)

@@ -1,7 +1,7 @@
 /** Models by `provider:model`. A new provider is one entry here; what surrounds its calls is in calling.ts. */
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { contentHash } from '../core/ids.ts';
-import { CommandModel } from './command.ts';
+import { commandIdentity, CommandModel } from './command.ts';
 import { HttpClient, type HttpLimits, MAX_RESPONSE_BYTES } from './http.ts';
 import { HttpModel } from './http-model.ts';
 import { OpenAICompatibleModel } from './openai-compatible.ts';
@@ -97,8 +97,10 @@ const OWN: Readonly<Record<string, Provider>> = {
   },
   command: {
     description: 'a local program (target.command)',
-    open({ model: modelId }, { connection, limits }) {
-      const model = new CommandModel({ modelId, settings: connection.command as CommandSettings, limits });
+    open({ model: modelId }, { connection, secrets, limits }) {
+      const settings = connection.command as CommandSettings;
+      const environment = secrets.forProgram(settings.env);
+      const model = new CommandModel({ modelId, settings, environment, limits });
       return { model, optionNames: [], [Symbol.dispose]: () => {} };
     },
   },
@@ -124,8 +126,6 @@ const hosted = Object.entries(HOSTED).map(([name, provider]): [string, Provider]
 
 /** All providers but the embedded engine, which is not reached by calls. */
 export const PROVIDERS: Readonly<Record<string, Provider>> = { ...OWN, ...Object.fromEntries(hosted) };
-
-export const isProvider = (name: string): boolean => Object.hasOwn(PROVIDERS, name);
 
 /** The model's specification with its address, wherever the configuration has it. */
 export function specOf(connection: Connection): ModelSpec {
@@ -154,9 +154,14 @@ export async function openModel(
   return await provider.open(spec, { connection: { ...connection, ...at }, secrets, limits });
 }
 
-/** What stands for a model in the identity of a target: all that shapes its answers, and no key. */
-export function modelIdentity(connection: Connection): string {
+/**
+ * What stands for a model in the identity of a target: all that shapes its answers, and no key. `path`: where programs
+ * are looked for.
+ */
+export function modelIdentity(connection: Connection, path = ''): string {
   const { provider, model, baseUrl } = specOf(connection);
   const { apiKey: _apiKey, price: _price, model: _model, ...rest } = connection;
-  return `${provider}:${model}@${contentHash({ ...rest, baseUrl })}`;
+  const { command: settings } = connection;
+  const command = settings && commandIdentity(settings, path);
+  return `${provider}:${model}@${contentHash({ ...rest, command, baseUrl })}`;
 }

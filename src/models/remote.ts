@@ -1,13 +1,12 @@
 /** A model reached by calls, with all that surrounds them: cache, budget, places, retries, usage. */
 import { availableParallelism } from 'node:os';
 import type { LanguageModelV4, LanguageModelV4Middleware } from '@ai-sdk/provider';
-import { TemperError } from '../core/errors.ts';
 import type { AnswerCache } from '../store/answers.ts';
 import type { Budget } from './budget.ts';
 import { calling } from './calling.ts';
 import { AdaptiveLimiter } from './limiter.ts';
 import { cached, withoutDefaults, wrap } from './middleware.ts';
-import { connectionProblems } from './problems.ts';
+import { requireConnection } from './problems.ts';
 import { modelIdentity, openModel, specOf } from './registry.ts';
 import type { Secrets } from './secrets.ts';
 import type { CallSettings, Connection } from './settings.ts';
@@ -40,20 +39,15 @@ export async function openRemote(connection: Connection, options: RemoteOptions)
   const { calls, role, meter, secrets, budget, cache } = options;
   const waiting = options.delay ? { delay: options.delay } : {};
   const { price } = connection;
-  const problems = connectionProblems(connection).map(({ key, message }) => `target.${key}: ${message}`);
-  if (calls.budget.dollars !== null && price === undefined)
-    problems.push('target.price: calls.budget.dollars needs it, in dollars for a million tokens');
-  if (problems.length > 0)
-    throw new TemperError(
-      'config',
-      `${connection.model} cannot be opened:\n${problems.map((line) => `  ${line}`).join('\n')}`,
-      {
-        hint: 'docs/models.md has an example of each provider.',
-      },
-    );
+  requireConnection(
+    connection,
+    calls.budget.dollars !== null && price === undefined
+      ? ['target.price: calls.budget.dollars needs it, in dollars for a million tokens']
+      : [],
+  );
   const { provider, model: modelId, baseUrl } = specOf(connection);
   const name = `${provider}${modelId === '' ? '' : `:${modelId}`}${baseUrl === undefined ? '' : `@${baseUrl}`}`;
-  const id = modelIdentity(connection);
+  const id = modelIdentity(connection, secrets.path);
   const opened = await openModel(connection, secrets, calls);
   const { start, max } = calls.concurrency;
   // Programs run on this machine: more of them than it has processors only wait for each other.
@@ -73,7 +67,10 @@ export async function openRemote(connection: Connection, options: RemoteOptions)
     name,
     id,
     concurrency: most,
-    [Symbol.dispose]: () => opened[Symbol.dispose](),
+    [Symbol.dispose]: () => {
+      limiter[Symbol.dispose]();
+      opened[Symbol.dispose]();
+    },
   };
 }
 

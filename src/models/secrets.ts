@@ -1,6 +1,7 @@
 /** Keys, from the environment to the request and nowhere else: what they are is known here, so that it can be taken out of texts. */
 import { TemperError } from '../core/errors.ts';
-import type { SecretReference } from './settings.ts';
+import { headerProblem } from './http.ts';
+import { CREDENTIAL, type SecretReference } from './settings.ts';
 
 /** The environment, read by name. */
 export type Environment = (name: string) => string | undefined;
@@ -11,16 +12,52 @@ const SHORTEST = 6;
 
 export class Secrets {
   readonly #environment: Environment;
+  readonly #names: readonly string[];
   readonly #values = new Set<string>();
 
-  constructor(environment: Environment) {
+  /** `names`: the variables that there are, for programs that inherit them. */
+  constructor(environment: Environment, names: readonly string[] = []) {
     this.#environment = environment;
+    this.#names = names;
   }
 
-  /** The value of a variable, or undefined if it is not set or empty. */
+  /** Where programs are looked for. */
+  get path(): string {
+    return this.#environment('PATH') ?? '';
+  }
+
+  /**
+   * The environment of a program: all variables but those whose names look like keys, and those that it is allowed. What
+   * it is allowed is taken out of texts, as it may print it. Errors: `config` for one that is not set.
+   */
+  forProgram(allowed: readonly string[]): Record<string, string> {
+    const inherited = this.#names.filter((name) => !CREDENTIAL.test(name));
+    const all: Record<string, string> = {};
+    for (const name of [...inherited, ...allowed]) {
+      const value = this.#environment(name);
+      if (value !== undefined) all[name] = value;
+    }
+    for (const name of allowed) {
+      const value = all[name]?.trim() ?? '';
+      if (value === '')
+        throw new TemperError('config', `target.command.env names ${name}, which is not set`, {
+          hint: 'Set it, or leave it out.',
+        });
+      this.#values.add(value);
+    }
+    return all;
+  }
+
+  /** The value of a variable, or undefined if it is not set or empty. Errors: `config` for one that no header can carry. */
   optional(name: string): string | undefined {
     const value = this.#environment(name)?.trim();
     if (value === undefined || value === '') return undefined;
+    if (headerProblem('authorization', value) !== null)
+      throw new TemperError(
+        'config',
+        `the environment variable ${name} holds a character that no key has, perhaps an invisible one or a line break`,
+        { hint: 'Set it anew, without what was copied along.' },
+      );
     this.#values.add(value);
     return value;
   }

@@ -1,8 +1,9 @@
 /** How a model is reached, and how calls to it are made: the schemas that temper.yaml composes. No key ever stands in them. */
 import { z } from 'zod';
+import { headerProblem } from './http.ts';
 
-/** Names of headers and query parameters that carry a credential. */
-const CREDENTIAL = /auth|key|token|secret|cookie|password|credential|signature/i;
+/** Names of headers, query parameters and variables that carry a credential. */
+export const CREDENTIAL = /auth|key|token|secret|cookie|passw|passphrase|credential|signature/i;
 
 const variable = z
   .string()
@@ -36,6 +37,15 @@ export function addressProblem(value: string): string | null {
   return named === undefined ? null : `Leave '${named}' out of the URL: use headers with { env: NAME }`;
 }
 
+function headerProblems(name: string, value: string | SecretReference): string[] {
+  const literal = typeof value === 'string';
+  const wrong = headerProblem(name, literal ? value : (value.prefix ?? ''));
+  return [
+    ...(wrong === null ? [] : [wrong]),
+    ...(literal && CREDENTIAL.test(name) ? ['Give { env: NAME }: this header carries a credential'] : []),
+  ];
+}
+
 /** JSON values, as templates and further request fields. */
 const json = z.json();
 
@@ -56,6 +66,8 @@ const commandSchema = z.strictObject({
   run: z.array(z.string()).min(1),
   /** `json`: a request object on stdin, `{text, finish?}` on stdout; `text`: the prompt in, the answer out. */
   format: z.enum(['json', 'text']).default('text'),
+  /** Variables with keys that the program may see; others whose names look like keys are kept from it. */
+  env: z.array(variable).default([]),
 });
 export type CommandSettings = z.infer<typeof commandSchema>;
 
@@ -69,12 +81,8 @@ export const connectionShape = {
     .record(z.string(), header)
     .superRefine((headers, context) => {
       for (const [name, value] of Object.entries(headers))
-        if (typeof value === 'string' && CREDENTIAL.test(name))
-          context.addIssue({
-            code: 'custom',
-            path: [name],
-            message: 'Give { env: NAME }: this header carries a credential',
-          });
+        for (const message of headerProblems(name, value))
+          context.addIssue({ code: 'custom', path: [name], message });
     })
     .optional(),
   /** Further fields of the request body (null removes one); for AI SDK providers, their provider options. */
@@ -113,7 +121,7 @@ export const callsSchema = z
       .prefault({}),
     /** Repetitions of a call that failed in a way that may pass; 0 = none. */
     retries: z.int().min(0).max(20).default(5),
-    /** Seconds until the first byte of an answer, and until its last. */
+    /** Longest silence before and within an answer, and longest time until its last byte. Seconds. */
     firstByteSeconds: z.number().positive().max(3600).default(120),
     totalSeconds: z.number().positive().max(3600).default(600),
     /** Keep answers on disk, by the hash of all that determines them. */

@@ -141,6 +141,31 @@ test('train from what curate wrote, with a trailing slash; eval with that adapte
   });
 });
 
+test('base:adapter as --target of train is where it starts; beside --adapter, and as the base of an export, it is refused', () => {
+  temper('curate', '--out', 'pairs.jsonl');
+  const args = ['train', 'pairs.jsonl', '--recipe', 'sft', '--set', 'maxLength=1024', '--set', 'epochs=0.5'];
+  const rank = (folder: string): unknown =>
+    (JSON.parse(readFileSync(join(work, folder, 'adapter_config.json'), 'utf8')) as { r: unknown }).r;
+  json(...args, '--target', 'tiny.gguf', '--set', 'lora.rank=2', '--out', 'first');
+  // A fresh one would have another rank.
+  json(...args, '--target', 'tiny.gguf:first', '--out', 'second');
+  expect(rank('second')).toBe(2);
+  const both = temper(...args, '--target', 'tiny.gguf:first', '--adapter', 'second', '--out', 'third');
+  expect(both).toMatchObject({ status: 2, stderr: expect.stringContaining('has an adapter') as string });
+  const exported = temper(
+    'adapter',
+    'export',
+    'first',
+    '--format',
+    'merged',
+    '--target',
+    'tiny.gguf:first',
+    '--out',
+    'm',
+  );
+  expect(exported).toMatchObject({ status: 2, stderr: expect.stringContaining('with an adapter') as string });
+});
+
 test('interrupted: exit 130, no lock left, and the same command continues', async () => {
   const args = ['run', '--set', 'seed=7'];
   const child = spawn(process.execPath, [command, ...args], { cwd: work });

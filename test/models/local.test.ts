@@ -60,6 +60,20 @@ describe('http', () => {
     await expect(wrong.ask('hi')).rejects.toThrow('not valid JSON, 2 times');
   });
 
+  test('an empty text is an answer only where the service says that it ended so', async () => {
+    await using server = await LocalServer.start((response, { body }) => {
+      const { input } = JSON.parse(body) as { input: { question: string } };
+      json(response, { reply: [{ text: '', why: input.question.slice(3) }] });
+    });
+    using opened = await open(
+      { model: 'http', baseUrl: server.url, http: template },
+      { calls: { retries: 1 } },
+    );
+    expect(await opened.ask('stop')).toMatchObject({ text: '', finish: 'stop' });
+    await expect(opened.ask('done')).rejects.toThrow('the answer is empty, 2 times');
+    await expect(opened.ask('abort')).rejects.toThrow("ended with 'abort', 2 times");
+  });
+
   test('redirects are not followed', async () => {
     await using server = await LocalServer.start((response) => {
       response.writeHead(307, { location: 'http://127.0.0.1:1/elsewhere' });
@@ -68,6 +82,25 @@ describe('http', () => {
     using opened = await open({ model: 'http', baseUrl: server.url, http: { body: '{{prompt}}' } });
     await expect(opened.ask('hi')).rejects.toThrow('307');
     expect(server.seen).toHaveLength(1);
+  });
+
+  test('a header that cannot be sent is one error, and leaves nothing running', async () => {
+    await using server = await LocalServer.start((response) => void response.end('x'));
+    using client = new HttpClient([`127.0.0.1:${server.port}`], {
+      silenceMs: 1000,
+      totalMs: 20,
+      maxBytes: 1000,
+    });
+    for (const headers of [{ 'x bad': 'v' }, { 'x-good': 'zero\u200Bwidth' }, { 'x-good': 'one\ntwo' }])
+      await expect(client.send({ url: server.url, method: 'POST', headers, body: '' })).rejects.toMatchObject(
+        {
+          code: 'config',
+          message: expect.not.stringMatching(/width|two/) as string,
+        },
+      );
+    // A timer that was left would end a request that there is not, and this process with it.
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect(server.seen).toHaveLength(0);
   });
 
   test('the door is open only to the hosts that were named', async () => {
@@ -94,6 +127,39 @@ describe('command', () => {
     using opened = await open({ model: 'command', command: { ...script(code), format: 'json' } });
     expect(await opened.ask('hello', 'S')).toMatchObject({ text: 'S|9|7', finish: 'length' });
     expect(await opened.ask('bad')).toMatchObject({ finish: 'blocked' });
+  });
+
+  test('the program sees the environment, but no keys unless they are named; those are taken out of its answers', async () => {
+    const names = ['PLAIN', 'OPENAI_API_KEY', 'BOT_TOKEN', 'DB_PASSWORD'];
+    const environment = Object.fromEntries(names.map((name) => [name, `value-of-${name}`]));
+    const shown = script(`for (const n of ${JSON.stringify(names)}) console.log(n, process.env[n])`);
+    const command = { ...shown, env: ['BOT_TOKEN'] };
+    using opened = await open({ model: 'command', command }, { environment });
+    expect((await opened.ask('x')).text.split('\n')).toEqual([
+      'PLAIN value-of-PLAIN',
+      'OPENAI_API_KEY undefined',
+      'BOT_TOKEN [redacted]',
+      'DB_PASSWORD undefined',
+    ]);
+    await expect(open({ model: 'command', command })).rejects.toMatchObject({ code: 'config' });
+  });
+
+  test('printing nothing is no answer, unless it says that it is', async () => {
+    const calls = { retries: 1 };
+    using silent = await open({ model: 'command', command: script('') }, { calls });
+    await expect(silent.ask('x')).rejects.toThrow('the answer is empty, 2 times');
+    const of = (answer: object) =>
+      open(
+        {
+          model: 'command',
+          command: { ...script(`console.log('${JSON.stringify(answer)}')`), format: 'json' },
+        },
+        { calls },
+      );
+    using unsaid = await of({ text: '' });
+    await expect(unsaid.ask('x')).rejects.toThrow('the answer is empty, 2 times');
+    using said = await of({ text: '', finish: 'stop' });
+    expect(await said.ask('x')).toMatchObject({ text: '', finish: 'stop' });
   });
 
   test('a program that fails, hangs, floods or is not there', async () => {
@@ -127,7 +193,10 @@ test('thousands of calls are in flight at once', async () => {
 
 test('a burst of refusals brings the calls down, and they come back', async () => {
   let refuse = 300;
-  await using server = await LocalServer.start((response, { prompt }) => {
+  const inFlight: number[] = [];
+  await using server = await LocalServer.start(async (response, { prompt }) => {
+    inFlight.push(server.inFlight);
+    await new Promise((resolve) => setTimeout(resolve, 5));
     if (server.seen.length > 100 && refuse-- > 0)
       json(response, { error: { message: 'busy' } }, 429, { 'retry-after-ms': '5' });
     else json(response, completion(prompt));
@@ -136,6 +205,39 @@ test('a burst of refusals brings the calls down, and they come back', async () =
   const replies = await Promise.all(Array.from({ length: 1500 }, (_, i) => opened.ask(`p${i}`)));
   expect(replies.map(({ text }) => text)).toEqual(Array.from({ length: 1500 }, (_, i) => `p${i}`));
   expect(opened.usage()).toMatchObject({ calls: 1800, retries: 300, failed: 0 });
+  const most = (from: number, to: number): number => Math.max(...inFlight.slice(from, to));
+  // The last of the refusals; what is asked after it grows again.
+  expect(most(360, 400)).toBeLessThan(most(0, 200) / 4);
+  expect(most(1600, 1800)).toBeGreaterThan(most(360, 400) * 2);
+});
+
+test('what a server did not end is no answer; what it did end is one, though empty; reported tokens count', async () => {
+  await using server = await LocalServer.start((response, { prompt }) => {
+    const [text, finish] = prompt.split('|');
+    json(response, completion(text!, finish));
+  });
+  using opened = await open({ model: `vllm:m@${server.url}` }, { calls: { retries: 1 } });
+  for (const finish of ['abort', 'error', 'something-new'])
+    for (const text of ['', 'half an ans'])
+      await expect(opened.ask(`${text}|${finish}`)).rejects.toThrow(`ended with '${finish}', 2 times`);
+  expect(opened.usage()).toMatchObject({
+    answers: 0,
+    failed: 6,
+    inputTokens: 120,
+    outputTokens: 60,
+    estimated: 0,
+  });
+  expect(await opened.ask('|stop')).toMatchObject({ text: '', finish: 'stop' });
+  expect(await opened.ask('half|length')).toMatchObject({ text: 'half', finish: 'length' });
+});
+
+test('the tokens of a call that failed count towards the budget', async () => {
+  await using server = await LocalServer.start((response) => json(response, completion('x', 'error')));
+  const calls = { retries: 20, budget: { tokens: 100 } };
+  using opened = await open({ model: `vllm:m@${server.url}` }, { calls });
+  await expect(opened.ask('hello')).rejects.toMatchObject({ code: 'budget' });
+  // 15 each; the reservation of one more is 2 + 9.
+  expect(server.seen).toHaveLength(6);
 });
 
 test('Retry-After is honoured, and pauses grow without it', async () => {
@@ -172,6 +274,14 @@ test('a server that fails everything ends the run; one answer between failures d
   const before = server.seen.length;
   await expect(opened.ask('good')).rejects.toMatchObject({ code: 'provider' });
   expect(server.seen.length).toBe(before);
+});
+
+test('a server that rejects every request ends the run too', async () => {
+  await using server = await LocalServer.start((response) => json(response, { error: 'no' }, 403));
+  using opened = await open({ model: `openai-compatible:m@${server.url}` });
+  for (let i = 0; i < 24; i++) await expect(opened.ask('x')).rejects.toMatchObject({ name: 'CallFailed' });
+  await expect(opened.ask('x')).rejects.toMatchObject({ code: 'provider' });
+  expect(server.seen).toHaveLength(25);
 });
 
 describe('no call but those that are named', () => {

@@ -28,7 +28,7 @@ export async function open(
   const remote = await openRemote(connectionSchema.parse(connection), {
     role: 'target',
     calls: settings,
-    secrets: new Secrets((name) => environment[name]),
+    secrets: new Secrets((name) => environment[name], Object.keys(environment)),
     meter,
     budget: new Budget(settings.budget),
     delay: (milliseconds) => Promise.resolve(void pauses.push(milliseconds)),

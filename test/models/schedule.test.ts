@@ -184,6 +184,71 @@ test('a budget stops with its own code, keeps everything, and the next command g
   expect(server.seen).toHaveLength(30);
 });
 
+test('a command that is done ends, whatever pause a provider wished', { timeout: 60_000 }, async () => {
+  await using server = await LocalServer.start((response) =>
+    json(response, { error: { message: 'slow down' } }, 429, { 'retry-after': '250' }),
+  );
+  const folder = place();
+  const args = ['generate', prompts(folder, ['a']), '--target', spec(server), '--set', 'calls.retries=0'];
+  const { status, stdout } = await temper(folder, args);
+  expect(status).toBe(0);
+  expect(jsonLines(stdout)).toEqual([{ id: 0, error: '429: slow down' }]);
+});
+
+test('an output that cannot be written stops the calls that wait', async () => {
+  await using server = await LocalServer.start(scheduled);
+  const texts = Array.from({ length: 500 }, (_, i) => (i === 0 ? 'first' : `p ${i} [slow]`));
+  const folder = place();
+  const args = ['generate', prompts(folder, texts), '--target', spec(server), '--out', '/dev/full'];
+  const { status } = await temper(folder, args);
+  expect(status).toBe(7);
+  expect(server.seen.length).toBeLessThan(60);
+});
+
+test('generate asks a named target in its manner; options win where they are given', async () => {
+  await using server = await LocalServer.start(scheduled);
+  const folder = place();
+  const target = (more: string): string => `{ model: "vllm:m", baseUrl: "${server.url}/v1"${more} }`;
+  writeFileSync(
+    join(folder, 'temper.yaml'),
+    `target: { topP: 0.5 }\ntargets:\n  a: ${target(', temperature: 0.7, maxTokens: 33, system: "Be brief."')}\n  b: ${target('')}\n`,
+  );
+  const input = prompts(folder, ['hi']);
+  const asked = async (...args: string[]): Promise<unknown> => {
+    await temper(folder, ['generate', input, ...args]);
+    return JSON.parse(server.seen.at(-1)!.body) as unknown;
+  };
+  const user = { role: 'user', content: 'hi' };
+  const system = { role: 'system', content: 'Be brief.' };
+  const a = { messages: [system, user], temperature: 0.7, max_tokens: 33, top_p: 0.5 };
+  expect(await asked('--target', 'a')).toMatchObject(a);
+  const given = ['--temperature', '0', '--max-tokens', '5'];
+  expect(await asked('--target', 'a', ...given)).toMatchObject({ ...a, temperature: 0, max_tokens: 5 });
+  expect(await asked('--target', 'b')).toMatchObject({ messages: [user], temperature: 0, max_tokens: 256 });
+});
+
+test('what does not fit the model is found before the store is made', async () => {
+  const folder = place();
+  const { status, stderr } = await temper(folder, ['eval', '--base-url', 'http://localhost:1/v1']);
+  expect(status).toBe(3);
+  expect(stderr).toContain('target.baseUrl: is set, but the model is embedded');
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+test('the two arms of compare spend one budget', async () => {
+  await using server = await LocalServer.start(scheduled);
+  const suites = ['adversarial=0', 'benign=0', 'grounded=0', 'general=10'].flatMap((each) => [
+    '--set',
+    `suites.sealed.${each}`,
+  ]);
+  const at = (model: string): string => `vllm:${model}@${server.url}/v1`;
+  const args = ['compare', at('a'), at('b'), '--set', 'calls.budget.calls=14', ...suites];
+  const { status, stderr } = await temper(place(), args);
+  expect(status).toBe(12);
+  expect(stderr).toMatch(/the budget of 14 calls is spent/);
+  expect(server.seen).toHaveLength(14);
+});
+
 test('eval after a budget stop asks only what is missing, and ends as if it had not stopped', async () => {
   await using server = await LocalServer.start(scheduled);
   const suites = ['adversarial=20', 'benign=10', 'grounded=0', 'general=0'].flatMap((each) => [
