@@ -140,8 +140,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   training: z
     .strictObject({
-      // What a fix changes lies in the upper blocks; the gradients of the lower third are left out (decision 9).
-      lora: loraSchema.safeExtend({ frozen: loraSchema.shape.frozen.unwrap().default(1 / 3) }).prefault({}),
+      lora: loraSchema.prefault({}),
       sft: sftSchema
         .safeExtend({ maxCompletionLength, epochs: z.number().positive().max(100).default(2) })
         .prefault({}),

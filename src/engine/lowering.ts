@@ -281,31 +281,6 @@ function valueNames(graph: Graph): (value: Value) => string {
   };
 }
 
-/**
- * Sums of which one operand is a product that nothing else reads: by the id of the sum, the node of that product. Gemm adds
- * while it multiplies, which saves a pass over memory.
- */
-function productSums(graph: Graph): Map<number, { product: GraphNode<'matmul'>; other: Value }> {
-  const readers = new Map<number, number>();
-  const read = ({ id }: Value): unknown => readers.set(id, (readers.get(id) ?? 0) + 1);
-  for (const node of graph.nodes) node.inputs.forEach(read);
-  for (const value of graph.results.values()) read(value);
-  const sums = new Map<number, { product: GraphNode<'matmul'>; other: Value }>();
-  for (const node of graph.nodes) {
-    if (node.operation !== 'add') continue;
-    const [a, b] = node.inputs as readonly [Value, Value];
-    if (a.shape.length !== 2 || a.shape.join() !== b.shape.join()) continue;
-    // Of two products the second: a layer's product is followed by that of its adapter.
-    const found = [b, a].find(
-      (value) => graph.producer(value).operation === 'matmul' && readers.get(value.id) === 1,
-    );
-    if (!found) continue;
-    const product = graph.producer(found) as GraphNode<'matmul'>;
-    sums.set(node.outputs[0]!.id, { product, other: found === a ? b : a });
-  }
-  return sums;
-}
-
 export function lower(graph: Graph, placement: WeightPlacement): LoweredModel {
   const emit = new Emitter(placement);
   const valueName = valueNames(graph);
@@ -313,17 +288,8 @@ export function lower(graph: Graph, placement: WeightPlacement): LoweredModel {
   const ordered = [...graph.nodes].sort(
     (a, b) => Number(a.operation !== 'input') - Number(b.operation !== 'input'),
   );
-  const sums = productSums(graph);
-  const within = new Set<GraphNode>([...sums.values()].map(({ product }) => product));
   const names = (values: readonly Value[]): string[] => values.map(valueName);
   for (const node of ordered) {
-    if (within.has(node)) continue;
-    const sum = sums.get(node.outputs[0]!.id);
-    if (sum) {
-      const inputs = names([...sum.product.inputs, sum.other]);
-      LOWERINGS.matmul(emit, sum.product, inputs, names(node.outputs));
-      continue;
-    }
     const lowering = LOWERINGS[node.operation] as Lowering<OperationName>;
     lowering(emit, node, names(node.inputs), names(node.outputs));
   }
