@@ -239,7 +239,8 @@ function makeFolder(cache: string, bytes: number): void {
   try {
     ensureFolder(cache);
   } catch (cause) {
-    throw new TemperError('resource', `cannot create the model folder ${cache}: ${errorMessage(cause)}`, {
+    // The same, with the setting that this folder has.
+    throw new TemperError('resource', errorMessage(cause), {
       hint: 'Set models.cache to a folder that may be written.',
       cause,
     });
