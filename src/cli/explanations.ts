@@ -115,6 +115,7 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'training.lora.rank': 'Rank of its matrices.',
   'training.lora.alpha': 'Its scale is alpha / rank.',
   'training.lora.rslora': 'Its scale is alpha / sqrt(rank) instead.',
+  'training.lora.frozen': 'Share of the blocks, from below, that get no adapter.',
   'training.lora.targets': 'Linear layers that get one.',
   'training.sft': 'Supervised fine-tuning on the chosen answers.',
   ...under('training.sft', recipe('sft')),
