@@ -1,3 +1,4 @@
+import '../engine/no-telemetry.ts'; // before the runtime, which doctor loads to see whether it can be
 import { execFileSync } from 'node:child_process';
 import { existsSync, statfsSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';

@@ -1,4 +1,5 @@
 /** A graph ready to run on ONNX Runtime. */
+import './no-telemetry.ts'; // before the runtime
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { TemperError } from '../core/errors.ts';
 import type { Graph } from './graph.ts';
