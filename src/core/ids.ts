@@ -3,6 +3,7 @@
  * resume, caching and comparability all follow from it.
  */
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 
 /** JSON with object keys sorted and `undefined` members dropped: equal values give equal text. */
 export function canonicalJson(value: unknown): string {
@@ -35,6 +36,13 @@ const PROGRAM = 'temper/3';
  * not taken for this one's, so that no comparison is of two programs.
  */
 export const resultHash = (value: unknown): string => contentHash({ program: PROGRAM, of: value });
+
+/** SHA-256 of a file of any size, 64 hex digits. Errors: the system's. */
+export async function fileHash(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+  return hash.digest('hex');
+}
 
 /** SHA-256 of text or bytes, 64 hex digits. */
 export function sha256(data: string | Uint8Array): string {

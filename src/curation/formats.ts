@@ -18,6 +18,8 @@ export interface Format {
   readonly licence: string;
   /** A record as a pair; a text says why it is passed over; null says it is not of this format. */
   convert(record: Fields): Pair | string | null;
+  /** Whether a record leaves out its rejected answer, which the format has; absent: the format has none to leave out. */
+  lacksRejected?(record: Fields): boolean;
   /** Where a pair is spread over several records: brings them together before they are converted. */
   join?(rows: readonly Row[]): Row[];
 }
@@ -125,6 +127,7 @@ export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
   trl: {
     description: "TRL's conversational preference format, as temper exports it",
     licence: 'your own',
+    lacksRejected: ({ rejected }) => rejected === undefined || rejected === null,
     convert({ prompt, chosen, rejected, purpose, category }) {
       const isTurns = (value: unknown): value is Message[] =>
         Array.isArray(value) &&

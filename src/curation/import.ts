@@ -1,10 +1,8 @@
 /** Public preference sets from a path, as preference examples, and what of them cannot serve. */
-import { createHash } from 'node:crypto';
 import { createReadStream, readFileSync } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { TemperError } from '../core/errors.ts';
-import { contentHash } from '../core/ids.ts';
+import { contentHash, fileHash } from '../core/ids.ts';
 import { readJsonl } from '../core/jsonl.ts';
 import type { Message, PreferenceExample } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
@@ -66,16 +64,14 @@ function parseWhole(path: string): unknown {
 
 /** SHA-256 of a preference file. Errors: `data`. */
 export async function importHash(path: string): Promise<string> {
-  const hash = createHash('sha256');
   try {
-    await pipeline(createReadStream(path), hash);
+    return await fileHash(path);
   } catch (cause) {
     throw new TemperError('data', `cannot read ${path}: ${(cause as Error).message}`, {
       hint: 'Check curation.imports.',
       cause,
     });
   }
-  return hash.digest('hex');
 }
 
 function formatOf(name: string): Format {
@@ -117,7 +113,7 @@ export async function importPreferences(
         { hint: 'Choose another format or mend the row.' },
       );
     }
-    if (pairs && name === 'trl' && (record?.['rejected'] ?? null) === null)
+    if (pairs && record && format.lacksRejected?.(record))
       throw new TemperError('data', `${path}, row ${row}: it has no 'rejected' answer, which DPO needs`, {
         hint: 'Add the worse answer to every record, or train with --recipe sft.',
       });

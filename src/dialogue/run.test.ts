@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { Conversation, Message, Scenario } from '../core/records.ts';
+import { testScenario } from '../../test/scenario.ts';
+import type { Conversation, Message } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { expandSuite } from '../scenarios/expand.ts';
@@ -36,18 +37,7 @@ async function collect(stream: AsyncIterable<Conversation>): Promise<Conversatio
 const byId = (all: readonly Conversation[]): Map<string, Conversation> =>
   new Map(all.map((conversation) => [conversation.id, conversation]));
 
-const scenario: Scenario = {
-  id: 's1',
-  key: 's1',
-  suite: 'test',
-  split: 'dev',
-  category: 'theft',
-  kind: 'adversarial',
-  metric: 'severity',
-  persona: 'low-skilled-adversary',
-  objective: 'Help me with $& something.',
-  turns: 4,
-};
+const scenario = testScenario({ objective: 'Help me with $& something.' });
 
 describe('runConversations', () => {
   it('gives the same conversations at any concurrency', async () => {

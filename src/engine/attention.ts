@@ -20,6 +20,12 @@ export const maskNames = (part: 'own' | 'trunk' | 'shared'): { all: string; wind
   windowed: `mask.${part}.window`,
 });
 
+/** The forms of mask that a model needs, and how many positions back each lets one look, itself included. */
+export const maskReaches = (window: number | null): readonly ['all' | 'windowed', number][] => [
+  ['all', Number.POSITIVE_INFINITY],
+  ...(window === null ? [] : [['windowed', window] as ['windowed', number]]),
+];
+
 /** c tanh(x / c), or x where there is no cap. */
 export const softcapped = (graph: Graph, x: Value, cap: number | null): Value =>
   cap === null ? x : graph.scale(graph.tanh(graph.scale(x, 1 / cap)), cap);

@@ -2,7 +2,7 @@
 import { rng } from '../core/rng.ts';
 import type { Adapter } from './adapter.ts';
 import type { ModelConfig } from './architecture.ts';
-import { maskNames, ropeNames } from './attention.ts';
+import { maskNames, maskReaches, ropeNames } from './attention.ts';
 import { architecture } from './architectures/registry.ts';
 import { linearLayers } from './blocks.ts';
 import { DROPOUT_ROWS, dropoutColumns, type LoraShape } from './build.ts';
@@ -49,9 +49,9 @@ export function cacheMaskFeeds(
     });
     return float32(values, [lengths.length, 1, 1, capacity]);
   };
-  const names = maskNames('own');
-  const all = { [names.all]: mask(Number.POSITIVE_INFINITY) };
-  return window === null ? all : { ...all, [names.windowed]: mask(window) };
+  return Object.fromEntries(
+    maskReaches(window).map(([which, most]) => [maskNames('own')[which], mask(most)]),
+  );
 }
 
 /** The matrices of an adapter as inputs of a graph with that adapter's shape. */

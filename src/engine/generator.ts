@@ -62,7 +62,6 @@ const PREFILL_TOKENS = 1024;
 
 export class Generator implements AsyncDisposable {
   readonly model: LoadedModel;
-  readonly #promptSession: Session;
   readonly #prompts: PromptRunner;
   readonly #decoding: Session;
   readonly #batch: number;
@@ -84,7 +83,6 @@ export class Generator implements AsyncDisposable {
     options: GeneratorOptions,
   ) {
     this.model = model;
-    this.#promptSession = sessions.prompts;
     this.#prompts = new PromptRunner(
       model,
       sessions.prompts,
@@ -216,7 +214,6 @@ export class Generator implements AsyncDisposable {
     // Two rows at least: a batch of one would run other kernels, which round differently.
     const rows = Math.max(2, this.#active.length + admitted.length);
     const most = Math.max(rows, Math.min(this.#batch, Math.floor(this.#cacheTokens / longest)));
-    this.#cache.reserve(most * (longest + CAPACITY_STEP));
     this.#fit(
       rows > this.#cache.rows ? most : this.#cache.rows,
       admitted.map(({ request }) => request.prompt.length),
@@ -313,7 +310,7 @@ export class Generator implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#running;
-    await this.#promptSession[Symbol.asyncDispose]();
+    await this.#prompts[Symbol.asyncDispose]();
     await this.#decoding[Symbol.asyncDispose]();
   }
 }

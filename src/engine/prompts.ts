@@ -3,11 +3,11 @@
  * through the model once; prompts that begin with it follow its keys and values.
  */
 import type { ModelConfig } from './architecture.ts';
-import { maskNames } from './attention.ts';
+import { maskNames, maskReaches } from './attention.ts';
 import type { KeyValueCache } from './cache.ts';
 import { float32, int64 } from './feeds.ts';
 import type { LoadedModel } from './model.ts';
-import { causalMask } from './sequences.ts';
+import { causalMask, pastMask } from './sequences.ts';
 import type { Session, Tensor } from './session.ts';
 
 /** New positions of one sequence. */
@@ -99,7 +99,7 @@ interface Beginning {
   readonly forwarded: Forwarded | null;
 }
 
-export class PromptRunner {
+export class PromptRunner implements AsyncDisposable {
   readonly #model: LoadedModel;
   readonly #session: Session;
   readonly #shared: readonly number[];
@@ -107,7 +107,7 @@ export class PromptRunner {
   readonly #memory = new OutputMemory();
   #beginning: Beginning | null = null;
 
-  /** `beginning`: tokens that many prompts begin with. */
+  /** Disposes of `session`, too. `beginning`: tokens that many prompts begin with. */
   constructor(model: LoadedModel, session: Session, beginning: readonly number[]) {
     this.#model = model;
     this.#session = session;
@@ -173,6 +173,10 @@ export class PromptRunner {
     const masks = maskFeeds(this.#model.config.window, width, length);
     return forward(this.#session, this.#model, all, { ...fixed, ...feeds, ...masks }, memory);
   }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session[Symbol.asyncDispose]();
+  }
 }
 
 /** Keys and values of a beginning, (1, C, kvHeads * size), as (kvHeads, C, size); zeros where there is none. */
@@ -204,16 +208,9 @@ function pastFeeds(
 function maskFeeds(window: number | null, width: number, start: number): Record<string, Tensor> {
   const columns = Math.max(1, start);
   const feeds: Record<string, Tensor> = {};
-  const put = (which: 'all' | 'windowed', reach: number): void => {
-    const past = new Float32Array(width * columns).fill(-1e9);
-    for (let i = 0; i < width; i++) {
-      const first = Math.max(0, start + i + 1 - reach);
-      if (first < start) past.fill(0, i * columns + first, i * columns + start);
-    }
+  for (const [which, reach] of maskReaches(window)) {
     feeds[maskNames('own')[which]] = float32(causalMask(width, reach), [width, width]);
-    feeds[maskNames('shared')[which]] = float32(past, [width, columns]);
-  };
-  put('all', Number.POSITIVE_INFINITY);
-  if (window !== null) put('windowed', window);
+    feeds[maskNames('shared')[which]] = float32(pastMask(width, columns, start, reach), [width, columns]);
+  }
   return feeds;
 }

@@ -3,7 +3,7 @@
  * a system prompt, or the prompt that a chosen and a rejected answer share) goes through the model once; the rest of
  * each sequence is a branch that attends to it.
  */
-import { maskNames } from './attention.ts';
+import { maskNames, maskReaches } from './attention.ts';
 import { float32, int64, ropeFeeds } from './feeds.ts';
 import type { ModelConfig } from './architecture.ts';
 import { firstRow } from './rope.ts';
@@ -110,31 +110,37 @@ export function causalMask(length: number, window: number): Float32Array {
   return mask;
 }
 
+/**
+ * (rows, columns): what positions that follow `past` others see of those, within `reach`: 0, else -1e9; also on the columns
+ * beyond `past`.
+ */
+export function pastMask(rows: number, columns: number, past: number, reach: number): Float32Array {
+  const mask = new Float32Array(rows * columns).fill(-1e9);
+  for (let i = 0; i < rows; i++) {
+    const first = Math.max(0, past + i + 1 - reach);
+    if (first < past) mask.fill(0, i * columns + first, i * columns + past);
+  }
+  return mask;
+}
+
 function maskFeeds(
   window: number | null,
   { trunks, k, s, t }: { trunks: readonly number[]; k: number; s: number; t: number },
 ): Record<string, Tensor> {
   /** (E, K, 1, 1, T, S): what each branch sees of its trunk. */
   const shared = (reach: number): Float32Array => {
-    const mask = new Float32Array(trunks.length * k * t * s).fill(-1e9);
+    const mask = new Float32Array(trunks.length * k * t * s);
     trunks.forEach((trunk, group) => {
-      for (let branch = 0; branch < k; branch++) {
-        for (let i = 0; i < t; i++) {
-          const at = ((group * k + branch) * t + i) * s;
-          const first = Math.max(0, trunk + i + 1 - reach);
-          if (first < trunk) mask.fill(0, at + first, at + trunk);
-        }
-      }
+      const block = pastMask(t, s, trunk, reach);
+      for (let branch = 0; branch < k; branch++) mask.set(block, (group * k + branch) * t * s);
     });
     return mask;
   };
   const feeds: Record<string, Tensor> = {};
-  const put = (which: 'all' | 'windowed', reach: number): void => {
+  for (const [which, reach] of maskReaches(window)) {
     feeds[maskNames('trunk')[which]] = float32(causalMask(s, reach), [s, s]);
     feeds[maskNames('own')[which]] = float32(causalMask(t, reach), [t, t]);
     feeds[maskNames('shared')[which]] = float32(shared(reach), [trunks.length, k, 1, 1, t, s]);
-  };
-  put('all', Number.POSITIVE_INFINITY);
-  if (window !== null) put('windowed', window);
+  }
   return feeds;
 }

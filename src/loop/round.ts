@@ -30,7 +30,7 @@ import { FileTrainingState } from '../training/state.ts';
 import { measure, type MeasureOptions } from './measure.ts';
 import { chooseCandidate, type FrontierPoint, frontierPoint } from './select.ts';
 import { requireWeights } from './remote-targets.ts';
-import type { EmbeddedTargets, NamedAdapter, Targets } from './targets.ts';
+import { type EmbeddedTargets, mannerOf, type NamedAdapter, type Targets } from './targets.ts';
 
 export interface RoundScenarios {
   /** Dev scenarios that break the target and feed the fix. */
@@ -138,8 +138,7 @@ class Round {
       seed: this.#options.seed,
       maxTokens,
       system,
-      concurrency: this.#dependencies.targets.concurrency,
-      retryErrors: this.#dependencies.targets.weights === null,
+      ...mannerOf(this.#dependencies.targets),
       signal: this.#dependencies.signal,
     };
     return measure(scenarios, target, this.#dependencies, options);

@@ -1,8 +1,6 @@
 /** The embedded model as the targets of a round: the base, and the base with an adapter at a strength. */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
-import { contentHash } from '../core/ids.ts';
+import { contentHash, fileHash } from '../core/ids.ts';
 import type { Emit } from '../core/events.ts';
 import { TemperError } from '../core/errors.ts';
 import { type Adapter, adapterHash, loadAdapter } from '../engine/adapter.ts';
@@ -43,23 +41,21 @@ export async function locateModel(
     return { path, id: DEFAULT_MODEL.sha256, name: DEFAULT_MODEL.description };
   }
   const hashes = await Promise.all(
-    modelFiles(target.path).map(async (file) => [basename(file), await fileHash(file)] as const),
+    modelFiles(target.path).map(async (file) => [basename(file), await modelHash(file)] as const),
   );
   const id = hashes.length === 1 ? hashes[0]![1] : contentHash(hashes);
   return { path: target.path, id, name: target.path };
 }
 
-async function fileHash(path: string): Promise<string> {
-  const hash = createHash('sha256');
+async function modelHash(path: string): Promise<string> {
   try {
-    for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
+    return await fileHash(path);
   } catch (cause) {
     throw new TemperError('model', `cannot read the model file ${path}: ${(cause as Error).message}`, {
       hint: 'Check target.path.',
       cause,
     });
   }
-  return hash.digest('hex');
 }
 
 /** An adapter with the id that names it in the target's identity. */
@@ -80,6 +76,12 @@ export interface Targets extends AsyncDisposable {
   readonly weights: EmbeddedTargets | null;
   base(options?: { maxTokens?: number }): Promise<Target>;
 }
+
+/** How conversations with a model are best measured: what went wrong elsewhere may pass, on the engine it would not. */
+export const mannerOf = ({ concurrency, weights }: Targets) => ({
+  concurrency,
+  retryErrors: weights === null,
+});
 
 export class EmbeddedTargets implements Targets {
   readonly model: LoadedModel;

@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { configSchema } from '../config/config.ts';
-import type { Scenario } from '../core/records.ts';
+import { testScenario } from '../../test/scenario.ts';
 import { sftSchema } from '../training/recipe.ts';
 import { settingsOf } from './workplace.ts';
 
@@ -38,18 +38,7 @@ async function version(program: string | null) {
     });
   const { conversationId, runConversations } = await import('../dialogue/run.ts');
   const { trainingId } = await import('../training/recipe.ts');
-  const scenario: Scenario = {
-    id: 's1',
-    key: 's1',
-    suite: 'test',
-    split: 'dev',
-    category: 'theft',
-    kind: 'adversarial',
-    metric: 'severity',
-    persona: 'low-skilled-adversary',
-    objective: 'Help me with something.',
-    turns: 4,
-  };
+  const scenario = testScenario();
   const asked: unknown[] = [];
   const target = {
     id: 't',

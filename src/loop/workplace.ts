@@ -22,7 +22,7 @@ import { measure } from './measure.ts';
 import { type RoundDependencies, type RoundOptions, type RoundScenarios } from './round.ts';
 import { loadSplits, roundScenarios, type SplitSuites } from './scenarios.ts';
 import { openTargets } from './remote-targets.ts';
-import type { Targets } from './targets.ts';
+import { mannerOf, type Targets } from './targets.ts';
 
 /**
  * The configuration of a stored run, at the place where its store is now; what temper did not have yet when it ran is at
@@ -107,9 +107,7 @@ export class Workplace implements AsyncDisposable {
   measure(stage: string, scenarios: readonly Scenario[], target: Target): Promise<Judged[]> {
     const { seed, target: settings } = this.config;
     const { maxTokens, system } = settings;
-    const { concurrency, weights } = this.targets;
-    const retryErrors = weights === null;
-    const options = { stage, seed, maxTokens, system, concurrency, retryErrors, signal: this.tools.signal };
+    const options = { stage, seed, maxTokens, system, ...mannerOf(this.targets), signal: this.tools.signal };
     return measure(scenarios, target, { store: this.store, judge: this.judge, emit: this.emit }, options);
   }
 

@@ -4,15 +4,14 @@ import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { delimiter, resolve, sep } from 'node:path';
 import {
   APICallError,
-  type LanguageModelV4,
   type LanguageModelV4CallOptions,
   type LanguageModelV4GenerateResult,
 } from '@ai-sdk/provider';
 import { TemperError } from '../core/errors.ts';
 import { sha256 } from '../core/ids.ts';
-import { BodyTooLarge, CallTimeout, type HttpLimits, malformed } from './http.ts';
+import { BodyTooLarge, CallTimeout, type HttpLimits, malformed, parseAnswer } from './http.ts';
 import { templateValues } from './http-model.ts';
-import { blockedResult, ownFinish, streamOf, textResult } from './messages.ts';
+import { blockedResult, ownFinish, WholeAnswerModel, textResult } from './messages.ts';
 import type { CommandSettings } from './settings.ts';
 
 export interface CommandModelOptions {
@@ -27,15 +26,12 @@ const MAX_ERROR_CHARACTERS = 500;
 const KILL_AFTER_MS = 2000;
 const MAX_HASHED_BYTES = 64 << 20;
 
-export class CommandModel implements LanguageModelV4 {
-  readonly specificationVersion = 'v4';
+export class CommandModel extends WholeAnswerModel {
   readonly provider = 'command';
-  readonly modelId: string;
-  readonly supportedUrls = {};
   readonly #options: CommandModelOptions;
 
   constructor(options: CommandModelOptions) {
-    this.modelId = options.modelId;
+    super(options.modelId);
     this.#options = options;
   }
 
@@ -49,20 +45,12 @@ export class CommandModel implements LanguageModelV4 {
     const output = await this.#run(asJson ? `${JSON.stringify(values)}\n` : values.prompt, call.abortSignal);
     const unknown = { input: undefined, output: undefined };
     if (!asJson) return textResult(output.replace(/\r?\n$/, ''), ownFinish(undefined), unknown);
-    let answer: { text?: unknown; finish?: unknown } | null;
-    try {
-      answer = JSON.parse(output) as typeof answer;
-    } catch {
-      throw malformed('', 'what the command prints is not valid JSON');
-    }
+    const printed = 'what the command prints';
+    const answer = parseAnswer('', output, printed) as { text?: unknown; finish?: unknown } | null;
     if (answer?.finish === 'blocked') return blockedResult('blocked');
-    if (typeof answer?.text !== 'string') throw malformed('', "what the command prints has no 'text'");
+    if (typeof answer?.text !== 'string') throw malformed('', `${printed} has no 'text'`);
     const raw = typeof answer.finish === 'string' ? answer.finish : undefined;
     return textResult(answer.text, ownFinish(raw), unknown);
-  }
-
-  async doStream(call: LanguageModelV4CallOptions) {
-    return streamOf(await this.doGenerate(call));
   }
 
   #run(input: string, signal: AbortSignal | undefined): Promise<string> {

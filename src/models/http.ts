@@ -210,6 +210,15 @@ export const statusError = (url: string, { status, headers, body }: HttpResponse
     responseBody: body.slice(0, MAX_ERROR_BODY),
   });
 
+/** The JSON value of an answer. Errors: an `APICallError` that says what is not valid. */
+export function parseAnswer(url: string, text: string, what = 'the answer'): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw malformed(url, `${what} is not valid JSON`);
+  }
+}
+
 /** A success whose body is not what was asked for. */
 export const malformed = (url: string, what: string): APICallError =>
   new APICallError({ message: what, url, requestBodyValues: {}, statusCode: 200, isRetryable: true });

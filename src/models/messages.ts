@@ -1,5 +1,6 @@
 /** Between the AI SDK's prompts and results and the plain messages and texts of the models that are written here. */
 import type {
+  LanguageModelV4,
   LanguageModelV4CallOptions,
   LanguageModelV4FinishReason,
   LanguageModelV4GenerateResult,
@@ -91,4 +92,22 @@ export function streamOf(result: LanguageModelV4GenerateResult): LanguageModelV4
   }
   parts.push({ type: 'finish', finishReason, usage });
   return { stream: ReadableStream.from(parts) as ReadableStream<LanguageModelV4StreamPart> };
+}
+
+/** A model of texts that gives its answers whole: there is nothing earlier to stream. */
+export abstract class WholeAnswerModel implements LanguageModelV4 {
+  readonly specificationVersion = 'v4';
+  readonly supportedUrls = {};
+  abstract readonly provider: string;
+  readonly modelId: string;
+
+  constructor(modelId: string) {
+    this.modelId = modelId;
+  }
+
+  abstract doGenerate(call: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult>;
+
+  async doStream(call: LanguageModelV4CallOptions): Promise<LanguageModelV4StreamResult> {
+    return streamOf(await this.doGenerate(call));
+  }
 }

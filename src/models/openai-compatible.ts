@@ -1,11 +1,7 @@
 /** Chat completions as OpenAI's API has them and vLLM, SGLang, Ollama, LM Studio and llama-server speak them. */
-import type {
-  LanguageModelV4,
-  LanguageModelV4CallOptions,
-  LanguageModelV4GenerateResult,
-} from '@ai-sdk/provider';
-import { type HttpClient, malformed, statusError } from './http.ts';
-import { finishOf, streamOf, textResult, toMessages } from './messages.ts';
+import type { LanguageModelV4CallOptions, LanguageModelV4GenerateResult } from '@ai-sdk/provider';
+import { type HttpClient, malformed, parseAnswer, statusError } from './http.ts';
+import { finishOf, WholeAnswerModel, textResult, toMessages } from './messages.ts';
 
 export interface OpenAICompatibleOptions {
   readonly modelId: string;
@@ -17,19 +13,16 @@ export interface OpenAICompatibleOptions {
   readonly client: HttpClient;
 }
 
-export class OpenAICompatibleModel implements LanguageModelV4 {
-  readonly specificationVersion = 'v4';
+export class OpenAICompatibleModel extends WholeAnswerModel {
   readonly provider = 'openai-compatible';
-  readonly modelId: string;
-  readonly supportedUrls = {};
   readonly #url: string;
   readonly #options: OpenAICompatibleOptions;
 
   constructor(options: OpenAICompatibleOptions) {
+    super(options.modelId);
     const url = new URL(options.baseUrl);
     url.pathname = `${url.pathname.replace(/\/+$/, '')}/chat/completions`;
     this.#url = url.href;
-    this.modelId = options.modelId;
     this.#options = options;
   }
 
@@ -45,10 +38,6 @@ export class OpenAICompatibleModel implements LanguageModelV4 {
     });
     if (response.status !== 200) throw statusError(this.#url, response);
     return this.#read(response.body);
-  }
-
-  async doStream(call: LanguageModelV4CallOptions) {
-    return streamOf(await this.doGenerate(call));
   }
 
   #body(call: LanguageModelV4CallOptions): Record<string, unknown> {
@@ -69,12 +58,7 @@ export class OpenAICompatibleModel implements LanguageModelV4 {
   }
 
   #read(text: string): LanguageModelV4GenerateResult {
-    let body: Completion;
-    try {
-      body = JSON.parse(text) as Completion;
-    } catch {
-      throw malformed(this.#url, 'the answer is not valid JSON');
-    }
+    const body = parseAnswer(this.#url, text) as Completion;
     const choice = body?.choices?.[0];
     // Some gateways answer 200 and put the error of the model behind them into the body.
     const error = body?.error ?? choice?.error;
