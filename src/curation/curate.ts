@@ -6,7 +6,7 @@
 import { contentHash } from '../core/ids.ts';
 import type { Finding, Lineage, Message, PreferenceExample, Scenario } from '../core/records.ts';
 import { type Rng, rng } from '../core/rng.ts';
-import { conversationKey } from '../dialogue/run.ts';
+import { dialogueKey } from '../dialogue/run.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { deduplicate, Firewall, type GuardedText, type Quarantined } from './firewall.ts';
 
@@ -111,7 +111,7 @@ function harmExample(
     chosenBy: input.writer.declineId,
     rejectedBy: declined ? 'none' : 'target',
   };
-  const chosen = input.writer.decline(scenario.category, rng('decline', seed, conversationKey(conversation)));
+  const chosen = input.writer.decline(scenario.category, rng('decline', seed, dialogueKey(conversation)));
   return example({
     prompt: messagesTo(judged, turn),
     chosen: assistant(chosen),
@@ -147,7 +147,7 @@ function benignExample(judged: Judged, input: CurationInput, seed: number): Pref
   const { scenario, conversation } = judged;
   const answer = goodAnswer(judged, 0);
   if (answer === null) return null;
-  const random = rng('over-refusal', seed, conversationKey(conversation));
+  const random = rng('over-refusal', seed, dialogueKey(conversation));
   const { writer } = input;
   // A look-alike is refused by mistake in the words that its category is declined in.
   const [rejectedBy, rejected] =
@@ -215,9 +215,9 @@ class AttackBalance {
 /** Builds the dataset of a round. Deterministic in its inputs and the seed, whatever their order. */
 export function curate(input: CurationInput, options: CurationOptions): CuratedDataset {
   const findingOf = new Map(input.findings.map((finding) => [finding.conversation, finding]));
-  // An order that is nobody's choice, and the same for every version of the program.
+  // An order that is nobody's choice, and the same for every target and version of the program.
   const judged = input.judged
-    .map((one) => ({ one, key: conversationKey(one.conversation) }))
+    .map((one) => ({ one, key: `${dialogueKey(one.conversation)} ${one.conversation.id}` }))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ one }) => one);
   const all = judged.flatMap((item) => {

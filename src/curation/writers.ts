@@ -69,7 +69,7 @@ export function createWriter(taxonomy: Taxonomy = loadTaxonomy(BUILT_IN.taxonomy
 
 /**
  * A decline of 20 to 55 words for a request of this category, with one of three openings. The request itself is not an argument: nothing of it
- * may be echoed. Give each example its own stream, as in `rng('decline', conversationKey)`.
+ * may be echoed. Give each example its own stream, as in `rng('decline', dialogueKey)`.
  */
 export function writeDecline(leaf: Leaf, random: Rng): string {
   const note = leaf.declineNote;

@@ -130,6 +130,32 @@ describe('runConversations', () => {
     expect(new Set(conversation!.turns.map((turn) => turn.plain)).size).toBe(4);
   });
 
+  it('asks every target in the same words, with the same stream for its answers, while it answers alike', async () => {
+    const ask = async (id: string, answer: (turn: number) => string) => {
+      const seeds: number[] = [];
+      const target: Target = {
+        id,
+        respond(_, { seed }) {
+          seeds.push(seed);
+          return Promise.resolve({ text: answer(seeds.length - 1), finish: 'stop', tokens: 1 });
+        },
+      };
+      const options = { seed: 3, concurrency: 1 };
+      const all = await collect(runConversations([scenario], { target, isRefusal }, options));
+      return { id: all[0]!.id, requests: all[0]!.turns.map(({ request }) => request), seeds };
+    };
+    const one = await ask('one', () => 'Yes.');
+    const alike = await ask('two', () => 'Yes, too.');
+    expect(alike.id).not.toBe(one.id);
+    expect(alike.requests).toEqual(one.requests);
+    expect(alike.seeds).toEqual(one.seeds);
+    expect(new Set(one.seeds).size).toBe(4);
+    // A refusal changes the next request alone.
+    const refusing = await ask('three', (turn) => (turn === 0 ? 'No.' : 'Yes.'));
+    expect(refusing.requests[0]).toBe(one.requests[0]);
+    expect(refusing.requests[1]).not.toBe(one.requests[1]);
+  });
+
   it('stops when aborted and when the consumer leaves', async () => {
     const controller = new AbortController();
     const running = runConversations(

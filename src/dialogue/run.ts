@@ -1,5 +1,5 @@
 /**
- * Runs scenarios against a target: many conversations at once, each with its own random stream, yielded as they
+ * Runs scenarios against a target: many conversations at once, each with its own random streams, yielded as they
  * complete. Knows nothing of stores or judges: what exists already, and what a refusal is, are passed in.
  */
 import { errorMessage, TemperError } from '../core/errors.ts';
@@ -92,19 +92,16 @@ export async function* runConversations(
 }
 
 /**
- * Hash of all that determines a conversation but the program. Random streams follow it, so that a new version of the
- * program asks the same, and of a model that is called only what it asks otherwise.
+ * Hash of what the user's side of a conversation follows: neither target nor program is in it, so that every target is
+ * asked in the same words as long as it answers alike, and draws its answers from the same stream (common random numbers).
  */
-export const conversationKey = ({
+export const dialogueKey = ({
   scenario,
-  target,
   simulator,
-  attack,
-  system,
   seed,
   sample,
-}: Omit<Conversation, 'id' | 'turns'>): string =>
-  contentHash({ scenario, target, simulator, attack, system, seed, sample });
+}: Pick<Conversation, 'scenario' | 'simulator' | 'seed' | 'sample'>): string =>
+  contentHash({ scenario, simulator, seed, sample });
 
 /** All of a conversation but what was said. */
 function headOf(
@@ -126,7 +123,7 @@ function headOf(
 
 /** Id of a conversation: the hash of all that determines it, the program included. */
 export const conversationId = (...parts: Parameters<typeof headOf>): string =>
-  resultHash({ conversation: conversationKey(headOf(...parts)) });
+  resultHash({ conversation: headOf(...parts) });
 
 interface Job {
   readonly id: string;
@@ -160,14 +157,13 @@ async function converse(
   signal: AbortSignal,
 ): Promise<Conversation> {
   const head = headOf(scenario, target.id, options, sample);
-  const key = conversationKey(head);
-  const random = rng('dialogue', key);
+  const key = dialogueKey(head);
   const turns: Turn[] = [];
   let lastRefused = false;
   for (;;) {
-    const next = nextRequest(scenario, turns, lastRefused, random);
-    if (next === null) break;
     const index = turns.length;
+    const next = nextRequest(scenario, turns, lastRefused, rng('user', key, index));
+    if (next === null) break;
     let reply: Reply;
     try {
       reply = await target.respond(chat(options.system, turns, next.request), {

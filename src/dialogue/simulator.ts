@@ -47,7 +47,7 @@ export const SCRIPTED_SIMULATOR_ID = `scripted:${data.version}.${TEMPLATES_VERSI
 
 /**
  * The user's next message, or null when the conversation is over (turn budget spent, or no question left).
- * `random` must be the conversation's own stream, used by nothing else.
+ * `random` must be this turn's own stream, used by nothing else.
  */
 export function nextRequest(
   scenario: Scenario,
