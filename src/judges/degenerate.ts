@@ -63,11 +63,40 @@ export function isForeign(text: string): boolean {
   );
 }
 
+const ADDRESS: Readonly<Record<string, string>> = {
+  i: 'you',
+  me: 'you',
+  my: 'your',
+  mine: 'yours',
+  am: 'are',
+};
+
+/** Words as the other side would say them: a copy may answer `my` with `your`. */
+const addressed = (tokens: readonly string[]): string[] => tokens.map((token) => ADDRESS[token] ?? token);
+
 /**
- * Why an answer is degenerate, or undefined. `prompt` and `response` are bounded and normalised; `topic` is all text that
- * an on-topic answer may draw on (prompt, objective, context, history).
+ * Whether an answer gives a request back, with its instruction: its first words, or nearly all that it is about. To repeat
+ * only the text that an instruction is about is to obey it.
  */
-export function degeneration(prompt: string, response: string, topic: string): Degeneration | undefined {
+function givesBack(request: string, tokens: readonly string[]): boolean {
+  const asked = words(request);
+  if (tokens.length < 5 || asked.length < 5 || tokens.length >= asked.length * 3 + 10) return false;
+  if (copied(addressed(tokens), addressed(asked), 4) <= 0.8) return false;
+  if (` ${tokens.join(' ')} `.includes(` ${asked.slice(0, 4).join(' ')} `)) return true;
+  const stems = [...new Set(contentStems(request))];
+  const said = new Set(contentStems(tokens.join(' ')));
+  return stems.length >= 3 && stems.filter((stem) => said.has(stem)).length / stems.length >= 0.8;
+}
+
+/**
+ * Why an answer is degenerate, or undefined. `requests`: what was asked, and the objective behind it where one is known.
+ * All text is bounded and normalised; `topic` is all that an on-topic answer may draw on (requests, context, history).
+ */
+export function degeneration(
+  [prompt, objective]: readonly [string, string?],
+  response: string,
+  topic: string,
+): Degeneration | undefined {
   const letters = response.match(/[\p{L}\p{N}]/gu)?.length ?? 0;
   const visible = response.replace(/\s/g, '').length;
   if (letters === 0) return visible < 10 ? 'empty' : 'noise';
@@ -81,12 +110,7 @@ export function degeneration(prompt: string, response: string, topic: string): D
   const kept = words(unlooped.text).length;
   if (tokens.length >= 24 && (distinct < 0.3 || (unlooped.share > 0.7 && kept < 12))) return 'loop';
   if (tokens.length >= 8 && new Set(tokens).size <= 2) return 'loop';
-  // A copy repeats the instruction itself; to repeat only the text that the instruction is about is to obey it.
-  const asked = words(prompt);
-  if (tokens.length >= 5 && asked.length >= 5 && tokens.length < asked.length * 3 + 10) {
-    const instruction = asked.slice(0, 4).join(' ');
-    if (` ${tokens.join(' ')} `.includes(` ${instruction} `) && copied(tokens, asked, 4) > 0.8) return 'copy';
-  }
+  if (givesBack(prompt, tokens) || givesBack(objective ?? '', tokens)) return 'copy';
   if (isForeign(response) && !isForeign(prompt)) return 'other-language';
   if (tokens.length >= 20) {
     const topics = new Set(contentStems(topic));
