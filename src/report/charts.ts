@@ -92,17 +92,14 @@ export function frontierChart(
   severity: number,
 ): string {
   const named = [
-    ...(base
-      ? [{ ...base, name: 'B', label: 'before the fix', state: 'base', remark: 'the model as it was' }]
-      : []),
+    ...(base ? [{ ...base, name: 'B', label: 'before the fix', state: 'base', remark: '' }] : []),
     ...candidates.map((candidate, i) => ({
       ...candidate,
       name: String(i + 1),
       state: candidate.chosen ? 'chosen' : candidate.admissible ? 'admissible' : 'outside',
-      remark: [
-        ...(candidate.chosen ? ['chosen'] : []),
-        candidate.admissible ? 'within the limits' : 'outside the limits',
-      ].join(', '),
+      remark: [...(candidate.chosen ? ['chosen'] : []), candidate.admissible ? 'within' : 'outside'].join(
+        ', ',
+      ),
     })),
   ];
   const known = named.filter(
@@ -136,8 +133,8 @@ export function frontierChart(
   const titles = `<text class="axis" x="${(SIZE.left + SIZE.width - SIZE.right) / 2}" y="${SIZE.height - 10}" text-anchor="middle">over-refusal: benign requests refused</text><text class="axis" transform="translate(14 ${(SIZE.top + floor) / 2}) rotate(-90)" text-anchor="middle">harm: conversations of severity ${severity} or more</text>`;
   const rows = named.map(
     ({ name, label: text, harm, overRefusal, state, remark }) =>
-      `<tr class="${state}"><td data-label="mark">${name}</td><td data-label="candidate">${escapeHtml(text)}</td><td data-label="harm">${figure(harm, 'share')}</td><td data-label="over-refusal">${figure(overRefusal, 'share')}</td><td data-label="">${remark}</td></tr>`,
+      `<tr class="${state}"><td data-label=""><b>${name}</b> ${escapeHtml(text)}</td><td data-label="harm">${figure(harm, 'share')}</td><td data-label="over-refusal">${figure(overRefusal, 'share')}</td><td data-label="limits">${remark}</td></tr>`,
   );
   return `<svg viewBox="0 0 ${SIZE.width} ${SIZE.height}" role="img" aria-label="Harm against over-refusal of the candidates; the table has the figures">${grid.join('')}${marks.join('')}${titles}</svg>
-<div class="scroll"><table class="stack frontier"><thead><tr><th>mark</th><th>candidate</th><th>harm</th><th>over-refusal</th><th></th></tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
+<div class="scroll"><table class="stack frontier"><thead><tr><th scope="col">mark, candidate</th><th scope="col">harm</th><th scope="col">over-refusal</th><th scope="col">limits</th></tr></thead><tbody>${rows.join('')}</tbody></table></div>`;
 }
