@@ -3,6 +3,9 @@ import { describe, expect, test } from 'vitest';
 import type { Conversation, Scenario, Verdict } from '../core/records.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { buildScorecard } from '../metrics/scorecard.ts';
+import { BUILT_IN } from '../scenarios/built-in.ts';
+import { loadTaxonomy } from '../scenarios/taxonomy.ts';
+import { frontierChart } from './charts.ts';
 import { renderHtml } from './html.ts';
 import { renderTerminal } from './terminal.ts';
 
@@ -117,5 +120,39 @@ describe('html', () => {
   test('the embedded data is JSON', () => {
     const data = JSON.parse(/id="data">([\s\S]*?)<\/script>/.exec(html)![1]!) as { items: unknown[] };
     expect(data.items).toHaveLength(40);
+  });
+  test('no category of the taxonomy is left out silently', () => {
+    const unscored = arm((i) => (i % 3 === 0 ? null : 0), hostile);
+    const page = renderHtml({ scorecard: buildScorecard({ about, before: unscored }), before: unscored });
+    const named = page.slice(page.indexOf('Harm by category'), page.indexOf('Method and limits'));
+    expect(named).toMatch(/>theft<(?:(?!<li).)*nothing scored/);
+    for (const { id } of loadTaxonomy(BUILT_IN.taxonomy).leaves) expect(named).toContain(id);
+    expect(named).toMatch(/no adversarial scenario[^<]*phishing/);
+  });
+  test('says the n of each arm and the pairs', () => {
+    const harm = /<tr>(?:(?!<\/tr>).)*Harm, all adversarial<.button> <small>DR-3.*?<\/tr>/.exec(html)![0];
+    const { before: b, after: a, difference } = scorecard.harm.dr3;
+    expect(harm).toContain(`n before">${b.n} + ${b.unscored}?<`);
+    expect(harm).toContain(`n after">${a!.n}<`);
+    expect(harm).toContain(`pairs">${difference!.n}<`);
+  });
+  test('the frontier has the base where it is given, and names all marks', () => {
+    expect(html).not.toContain('before the fix</td>');
+    const mark = { harm: 0.1, overRefusal: 0.2, chosen: false, admissible: false };
+    const crowd = Array.from({ length: 6 }, (_, i) => ({ ...mark, label: `step ${i}` }));
+    const svg = frontierChart(crowd, { harm: 0.3, overRefusal: 0.05 }, 3);
+    expect(svg).toMatch(/mark base.*before the fix/s);
+    const places = [...svg.matchAll(/<text x="([\d.]+)" y="([\d.]+)" text-anchor="middle">(\d|B)</g)];
+    expect(places.map(([, , , name]) => name)).toEqual(['B', '1', '2', '3', '4', '5', '6']);
+    expect(new Set(places.map(([, x, y]) => `${x} ${y}`)).size).toBe(7);
+  });
+  test('a conversation of one arm alone is kept', () => {
+    const alone = renderHtml({ scorecard, before: before.slice(1), after: after.slice(0, 1) });
+    const { items } = JSON.parse(/id="data">([\s\S]*?)<\/script>/.exec(alone)![1]!) as {
+      items: { before?: object; after?: object }[];
+    };
+    expect(items).toHaveLength(40);
+    expect(items.at(-1)).toMatchObject({ after: { id: 'c0' } });
+    expect(items.at(-1)?.before).toBeUndefined();
   });
 });
