@@ -148,7 +148,7 @@ export interface Finding {
 
 /** Where a preference example comes from. */
 export interface Lineage {
-  /** finding | over-refusal | look-alike | general | import | augmentation */
+  /** finding | unrefused | declined | augmentation | look-alike | general | import (docs/concepts.md) */
   readonly source: string;
   readonly scenario?: string;
   readonly conversation?: string;
