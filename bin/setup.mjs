@@ -31,9 +31,12 @@ function fail(code, message, hint) {
 function npm(args, what) {
   return new Promise((resolve) => {
     const started = Date.now();
-    const seconds = () => Math.round((Date.now() - started) / 1000);
+    const seconds = () => {
+      const whole = Math.round((Date.now() - started) / 1000);
+      return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
+    };
     const live = process.stderr.isTTY;
-    const timer = setInterval(() => live && process.stderr.write(`\r${what} ... ${seconds()} s`), 1000);
+    const timer = setInterval(() => live && process.stderr.write(`\r${what} ... ${seconds()}`), 1000);
     if (!live) console.error(`${what} ...`);
     // No shell: the npm that started this script says where it is.
     const cli = process.env.npm_execpath;
@@ -47,7 +50,7 @@ function npm(args, what) {
     const end = (code) => {
       clearInterval(timer);
       if (live) process.stderr.write('\r');
-      if (code === 0) console.error(`${what}: done in ${seconds()} s`);
+      if (code === 0) console.error(`${what}: done in ${seconds()}`);
       resolve({ code, output });
     };
     child.on('error', (error) => {
