@@ -2,10 +2,12 @@
 import { styleText } from 'node:util';
 import type { Emit, ProgressEvent, TemperEvent } from '../core/events.ts';
 import { printable, printableInLine } from '../core/limits.ts';
+import { wrapped } from '../report/format.ts';
 
 const PLAIN_EVERY_MS = 10_000;
 const LIVE_EVERY_MS = 100;
 const BAR = 24;
+const WIDTH = 98;
 
 const two = (n: number): string => String(n).padStart(2, '0');
 
@@ -79,7 +81,11 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Emi
   const emit = (event: TemperEvent): void => {
     if (event.type === 'progress') progress(event);
     else if (event.type === 'note')
-      line(`  ${event.level === 'warning' ? 'warning: ' : ''}${printable(event.message)}`);
+      line(
+        wrapped(`${event.level === 'warning' ? 'warning: ' : ''}${printable(event.message)}`, WIDTH, '')
+          .map((text) => `  ${text}`)
+          .join('\n'),
+      );
     else if (event.type === 'stage' && (event.status === 'start' || event.status === 'skipped')) {
       const { phase } = event;
       const name = phase ? `[${phase.number}/${phase.of}] ${event.stage}` : event.stage;

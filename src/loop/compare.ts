@@ -39,7 +39,7 @@ async function armOf(config: Config, name: string): Promise<Arm> {
     }
   }
   throw new TemperError(
-    'data',
+    'absent',
     `'${name}' is no adapter folder, no model and no finished run of this store`,
     {
       hint: 'Use `base`, `embedded`, a path, provider:model, a name under `targets`, or an id that `temper runs` lists as finished.',
@@ -66,7 +66,7 @@ async function measureArm(
 }
 
 /**
- * The two as the arms of one scorecard, paired, over the scenarios that both have; without a gate. Errors: `data` if
+ * The two as the arms of one scorecard, paired, over the scenarios that both have; without a gate. Errors: `absent` if
  * an arm is unknown or they share no scenario.
  */
 export async function compareArms(
@@ -83,7 +83,7 @@ export async function compareArms(
   const theirs = ids(after);
   const common = new Set([...ids(before)].filter((id) => theirs.has(id)));
   if (common.size === 0)
-    throw new TemperError('data', `${a} and ${b} have no sealed scenario in common`, {
+    throw new TemperError('absent', `${a} and ${b} have no sealed scenario in common`, {
       hint: 'Give both the same suites and seed.',
     });
   const shared = (judged: readonly Judged[]): Judged[] =>

@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { tinyGguf } from '../tiny-model.ts';
@@ -51,8 +51,8 @@ beforeAll(() => {
 test('looking makes no store', () => {
   const elsewhere = ['--set', 'directory=none'];
   expect(temper('runs', ...elsewhere)).toMatchObject({ status: 0 });
-  expect(temper('show', 'x', ...elsewhere)).toMatchObject({ status: 4 });
-  expect(temper('report', ...elsewhere)).toMatchObject({ status: 4 });
+  expect(temper('show', 'x', ...elsewhere)).toMatchObject({ status: 13 });
+  expect(temper('report', ...elsewhere)).toMatchObject({ status: 13 });
   expect(temper('doctor', ...elsewhere)).toMatchObject({ status: 0 });
   expect(existsSync(join(work, 'none'))).toBe(false);
 });
@@ -86,7 +86,7 @@ test('report in every format; --out makes its folder', () => {
   expect(temper('report', '--format', 'markdown').stdout).toMatch(/^# Scorecard\n[\s\S]*\| Jailbreak \|/);
   expect(temper('report', '--format', 'html', '--out', 'new/report.html').status).toBe(0);
   expect(readFileSync(join(work, 'new', 'report.html'), 'utf8')).toContain('<title>temper scorecard</title>');
-  expect(temper('report', 'nothing')).toMatchObject({ status: 4 });
+  expect(temper('report', 'nothing')).toMatchObject({ status: 13 });
 });
 
 test('compare base with the run: the figures of the run, nothing measured again', () => {
@@ -94,19 +94,25 @@ test('compare base with the run: the figures of the run, nothing measured again'
   expect(status).toBe(0);
   expect((JSON.parse(stdout) as Record<string, unknown>)['harm']).toEqual(run['harm']);
   expect(stderr.match(/from the store/g)).toHaveLength(2);
-  expect(temper('compare', 'base', 'nothing')).toMatchObject({ status: 4 });
+  expect(temper('compare', 'base', 'nothing')).toMatchObject({ status: 13 });
 });
 
 test('attack, curate, show: from a training pair to its finding and its conversation', () => {
   const { findings } = json<{ findings: { id: string; conversation: string }[] }>('attack');
-  const { examples } = json<{ examples: number }>('curate', '--out', 'pairs.jsonl');
+  const { examples, dataset } = json<{ examples: number; dataset: string }>('curate', '--out', 'pairs.jsonl');
   const pairs = readFileSync(join(work, 'pairs.jsonl'), 'utf8').trim().split('\n');
   expect(pairs).toHaveLength(examples);
   const { id, lineage } = JSON.parse(pairs[0] as string) as { id: string; lineage: { conversation: string } };
   expect(temper('show', id).stdout).toContain(lineage.conversation);
+  expect(temper('show', 'nothing')).toMatchObject({
+    status: 13,
+    stderr: expect.stringMatching(/Findings: .*temper attack/) as string,
+  });
   for (const record of [
     lineage.conversation,
     run['run'] as string,
+    dataset,
+    basename(run['adapter'] as string),
     ...findings.slice(0, 1).map((finding) => finding.id),
   ]) {
     const { status, stdout } = temper('show', record);
