@@ -152,10 +152,14 @@ const COMMANDS = {
 };
 
 process.on('exit', unlock);
+// While the packages are installed; what runs after that says itself how to go on.
+const stopped = () => fail(130, 'stopped', 'The same command continues.');
+process.on('SIGINT', stopped);
 const [name, ...args] = process.argv.slice(2);
 const command = COMMANDS[name];
 if (!command) fail(2, `unknown command '${name}'`, `Use one of: ${Object.keys(COMMANDS).join(', ')}.`);
 await install();
+process.off('SIGINT', stopped);
 const node = findNode(root);
 if (!node.own) console.error(`Node ${process.version.slice(1)} is older than ${WANTED}: using Node ${node.version.slice(1)} from node_modules`);
 process.exitCode = await command(node, args);

@@ -80,6 +80,8 @@ export async function withProgress<T>(
     const now = performance.now();
     if (controller.signal.aborted && now - stoppedAt > SECOND_REQUEST_MS)
       process.exit(EXIT_CODES.interrupted);
+    if (stoppedAt === 0)
+      emit({ type: 'note', level: 'info', message: 'stopping; Ctrl-C again ends at once' });
     stoppedAt ||= now;
     controller.abort(new TemperError('interrupted', 'stopped', { hint }));
   };

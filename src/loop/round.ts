@@ -14,7 +14,6 @@ import {
   type ResponseWriter,
 } from '../curation/curate.ts';
 import type { GuardedText } from '../curation/firewall.ts';
-import { rng } from '../core/rng.ts';
 import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import { findingOf } from '../findings/findings.ts';
 import type { Judge } from '../judges/judge.ts';
@@ -25,10 +24,11 @@ import type { Target } from '../models/target.ts';
 import type { Store } from '../store/store.ts';
 import { MetricsLog } from '../training/metrics.ts';
 import { trainOnnx } from '../training/onnx.ts';
-import { type DpoRecipe, type LoraOptions, type SftRecipe, trainingId } from '../training/recipe.ts';
+import { type LoraOptions, type SftRecipe, trainingId } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
 import { countsText } from './counts.ts';
 import { measure, type MeasureOptions } from './measure.ts';
+import { pairsFor, type RoundDpo } from './pairs.ts';
 import { type Phase, phaseTeller, type TellPhase } from './phases.ts';
 import { chooseCandidate, type FrontierPoint, frontierPoint } from './select.ts';
 import { requireWeights } from './remote-targets.ts';
@@ -55,11 +55,6 @@ export interface RoundDependencies {
   readonly writer: ResponseWriter;
   readonly emit?: Emit;
   readonly signal?: AbortSignal;
-}
-
-/** DPO, on so many pairs of each purpose at most. */
-export interface RoundDpo extends DpoRecipe {
-  readonly pairs: Readonly<Record<PreferenceExample['purpose'], number>>;
 }
 
 export interface RoundOptions {
@@ -163,7 +158,7 @@ class Round {
     const { curation, imported } = this.#options;
     const { maxTokens } = curation;
     const judged = await this.#measure(
-      'dev scenarios',
+      'break',
       scenarios.train,
       await targets.base({ maxTokens }),
       maxTokens,
@@ -266,13 +261,23 @@ class Round {
     };
     return this.#stage('select', ['choose'], async () => {
       const { maxTokens } = selection;
-      const before = await this.#measure('base', holdout, await targets.base({ maxTokens }), maxTokens);
+      const before = await this.#measure(
+        'choose: base',
+        holdout,
+        await targets.base({ maxTokens }),
+        maxTokens,
+      );
       const frontier: FrontierPoint[] = [];
       for (const checkpoint of checkpoints) {
         const named = { id: checkpoint.id, adapter: this.#load(checkpoint) };
         for (const strength of selection.strengths) {
           const target = await targets.adapted(named, strength, { maxTokens });
-          const after = await this.#measure(`${checkpoint.name} x ${strength}`, holdout, target, maxTokens);
+          const after = await this.#measure(
+            `choose: ${checkpoint.name} x ${strength}`,
+            holdout,
+            target,
+            maxTokens,
+          );
           const card = buildScorecard({ about: this.#options.about, before, after });
           frontier.push(
             frontierPoint({ adapter: checkpoint.id, checkpoint: checkpoint.name, strength }, card, limits),
@@ -298,25 +303,15 @@ class Round {
   /** The sealed scenarios with the target as it is. */
   async before(sealed: readonly Scenario[]): Promise<Judged[]> {
     this.phase('verify');
-    return this.#measure('before', sealed, await this.#dependencies.targets.base());
+    return this.#measure('verify: before', sealed, await this.#dependencies.targets.base());
   }
 
   /** The sealed scenarios with an adapter. */
   async after(sealed: readonly Scenario[], directory: string, id: string): Promise<Judged[]> {
     const targets = this.#weights;
     const adapter = loadAdapter(directory, targets.model.config);
-    return this.#measure('after', sealed, await targets.adapted({ id, adapter }, 1));
+    return this.#measure('verify: after', sealed, await targets.adapted({ id, adapter }, 1));
   }
-}
-
-/** The pairs of DPO: those in which both answers mean something, so many of each purpose; findings before other harm. */
-function pairsFor({ seed, pairs }: RoundDpo, examples: readonly PreferenceExample[]): PreferenceExample[] {
-  const usable = rng('pairs', seed)
-    .shuffle(examples.filter((example) => example.rejected[0]?.content.trim() !== ''))
-    .sort((a, b) => Number(b.lineage.source === 'finding') - Number(a.lineage.source === 'finding'));
-  return (['harm', 'benign', 'general'] as const).flatMap((purpose) =>
-    usable.filter((example) => example.purpose === purpose).slice(0, pairs[purpose]),
-  );
 }
 
 /** The first half of a round alone: break, and curate what broke. */

@@ -10,6 +10,7 @@ import { buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
 import { isEmbedded, noWeights } from './remote-targets.ts';
+import { evenlyByAttack } from './scenarios.ts';
 import { curateRound, runRound, type RoundResult } from './round.ts';
 import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
 
@@ -48,7 +49,7 @@ export async function runLoop(
 
 /** Measured with the default configuration. */
 const timeNote = (defaultModel: boolean): string =>
-  `${defaultModel ? 'About 15 min in all on two cores' : 'The default model takes about 15 min on two cores, others in proportion to their size'}. Ctrl-C is safe: the same command goes on.`;
+  `${defaultModel ? 'About 15 min in all on two cores.' : '15 min for the default model on two cores, more for larger ones.'} Ctrl-C is safe: run it again.`;
 
 async function openRun(store: Store, id: string, config: Config): Promise<RunRecord> {
   const known = await store.run(id);
@@ -127,8 +128,12 @@ export interface CampaignResult {
 
 /** The adversarial dev scenarios against the target; what broke is stored as findings. */
 export async function campaign(config: Config, tools: RunOptions = {}): Promise<CampaignResult> {
-  await using workplace = await Workplace.open(config, tools);
-  const adversarial = workplace.scenarios.dev.filter((scenario) => scenario.kind === 'adversarial');
+  const { suites } = config;
+  // All of them: the limit of a suite begins with the plain requests, and would leave the attacks out if it is small.
+  const dev = { ...suites.dev, adversarial: null };
+  await using workplace = await Workplace.open({ ...config, suites: { ...suites, dev } }, tools);
+  const all = workplace.scenarios.dev.filter((scenario) => scenario.kind === 'adversarial');
+  const adversarial = evenlyByAttack(all, suites.dev.adversarial);
   const judged = await workplace.measure('attack', adversarial, await workplace.targets.base());
   const { harmSeverity } = config.curation;
   const findings = judged.map((one) => findingOf(one, harmSeverity)).filter((finding) => finding !== null);
