@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { countsText } from '../loop/counts.ts';
 import { curateDev } from '../loop/run.ts';
 import { withCommon, withProgress } from './context.ts';
 import { checkOutput, JsonlWriter, printJson, refuseSameFile, refuseSharedStdout, say } from './output.ts';
@@ -20,14 +19,13 @@ export function curateCommand(): Command {
       checkOutput(options.out);
       const config = targetConfig(options);
       for (const { path } of config.curation.imports) refuseSameFile(path, options.out);
-      const dataset = await withProgress((tools) => curateDev(config, tools));
-      const { id, examples, counts, removed } = dataset;
+      const { id, examples, counts, removed } = await withProgress((tools) => curateDev(config, tools));
       {
         using out = new JsonlWriter(options.out);
         for (const example of examples) out.write(example);
       }
       if (options.out === '-') return;
       if (options.json) printJson({ dataset: id, examples: examples.length, counts, removed });
-      else say(`dataset ${id} in ${options.out}: ${countsText(dataset)}\n`);
+      else say(`dataset ${id}: ${examples.length} examples in ${options.out}\n`);
     });
 }

@@ -1,4 +1,7 @@
-/** Two arms on the same sealed scenarios: runs, adapters, models. What the store has of them is not measured again. */
+/**
+ * Two arms on the same sealed scenarios: runs, adapters, models. What this version measured of a run or model is taken from
+ * the store; an adapter given by its folder has a name of its own there.
+ */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Config } from '../config/config.ts';
