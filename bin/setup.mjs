@@ -31,9 +31,12 @@ function fail(code, message, hint) {
 function npm(args, what) {
   return new Promise((resolve) => {
     const started = Date.now();
-    const seconds = () => Math.round((Date.now() - started) / 1000);
+    const seconds = () => {
+      const whole = Math.round((Date.now() - started) / 1000);
+      return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, '0')} s`;
+    };
     const live = process.stderr.isTTY;
-    const timer = setInterval(() => live && process.stderr.write(`\r${what} ... ${seconds()} s`), 1000);
+    const timer = setInterval(() => live && process.stderr.write(`\r${what} ... ${seconds()}`), 1000);
     if (!live) console.error(`${what} ...`);
     // No shell: the npm that started this script says where it is.
     const cli = process.env.npm_execpath;
@@ -47,7 +50,7 @@ function npm(args, what) {
     const end = (code) => {
       clearInterval(timer);
       if (live) process.stderr.write('\r');
-      if (code === 0) console.error(`${what}: done in ${seconds()} s`);
+      if (code === 0) console.error(`${what}: done in ${seconds()}`);
       resolve({ code, output });
     };
     child.on('error', (error) => {
@@ -149,10 +152,14 @@ const COMMANDS = {
 };
 
 process.on('exit', unlock);
+// While the packages are installed; what runs after that says itself how to go on.
+const stopped = () => fail(130, 'stopped', 'The same command continues.');
+process.on('SIGINT', stopped);
 const [name, ...args] = process.argv.slice(2);
 const command = COMMANDS[name];
 if (!command) fail(2, `unknown command '${name}'`, `Use one of: ${Object.keys(COMMANDS).join(', ')}.`);
 await install();
+process.off('SIGINT', stopped);
 const node = findNode(root);
 if (!node.own) console.error(`Node ${process.version.slice(1)} is older than ${WANTED}: using Node ${node.version.slice(1)} from node_modules`);
 process.exitCode = await command(node, args);

@@ -69,7 +69,11 @@ function write(opened: Opened, adapter: Adapter, options: Options): void {
 
 const common = (name: string): Command =>
   withCommon(new Command(name))
-    .option('--target <target>', '`embedded` (the default model) or the path of a GGUF file', 'embedded')
+    .option(
+      '--target <target>',
+      'the base of the adapters: `base` (the configured target), `embedded` (the default model), or the path of a GGUF file or model folder',
+      'base',
+    )
     .requiredOption('--out <path>', 'where the result goes');
 
 const EXPORTS = {
@@ -94,6 +98,10 @@ function exportCommand(): Command {
       new Option('--format <format>', 'what to write').choices(Object.keys(EXPORTS)).makeOptionMandatory(),
     )
     .option('--strength <factor>', 'how much of the adapter', real, 1)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  temper adapter export adapters/dpo --format gguf --out dpo.gguf\n  temper adapter export adapters/dpo --format merged --strength 0.5 --out merged',
+    )
     .action(
       async (directory: string, options: Options & { format: keyof typeof EXPORTS; strength: number }) => {
         const opened = await open([directory], options);
@@ -107,6 +115,10 @@ function mergeCommand(): Command {
     .description('The weighted sum of adapters; the ranks add up')
     .argument('<directories...>', 'adapters of one model')
     .option('--weights <numbers>', 'one a directory, with commas between; 1 each by default')
+    .addHelpText(
+      'after',
+      '\nExample:\n  temper adapter merge adapters/safety adapters/style --weights 1,0.5 --out adapters/both',
+    )
     .action(async (directories: string[], options: Options & { weights?: string }) => {
       const weights = options.weights?.split(',').map(real) ?? directories.map(() => 1);
       if (weights.length !== directories.length)
@@ -125,6 +137,10 @@ function interpolateCommand(): Command {
     .argument('<from>', 'where --at 0 is')
     .argument('<to>', 'where --at 1 is')
     .requiredOption('--at <share>', 'how far along', real)
+    .addHelpText(
+      'after',
+      '\nExample:\n  temper adapter interpolate adapters/dpo.checkpoints/step-160 adapters/dpo --at 0.5 --out adapters/half',
+    )
     .action(async (from: string, to: string, options: Options & { at: number }) => {
       const opened = await open([from, to], options);
       const [a, b] = opened.adapters as [Adapter, Adapter];
@@ -140,6 +156,6 @@ export function adapterCommand(): Command {
     adapter.addCommand(command.showSuggestionAfterError().exitOverride());
   return adapter.addHelpText(
     'after',
-    '\nExamples:\n  temper adapter export adapters/dpo --format gguf --out dpo.gguf\n  temper adapter merge adapters/safety adapters/style --weights 1,0.5 --out adapters/both',
+    '\nExamples:\n  temper adapter export adapters/dpo --format gguf --out dpo.gguf\n  temper adapter merge adapters/safety adapters/style --weights 1,0.5 --out adapters/both\n  temper adapter interpolate adapters/one adapters/two --at 0.5 --out adapters/half',
   );
 }

@@ -4,12 +4,13 @@ import type { Finding } from '../core/records.ts';
 import { campaign } from '../loop/run.ts';
 import { estimate } from '../report/format.ts';
 import { withCommon, withProgress } from './context.ts';
+import { COMMAND } from './help.ts';
 import { printJson, say } from './output.ts';
 import { targetConfig, type TargetOptions, withTarget } from './target.ts';
 
 export function attackCommand(): Command {
   return withTarget(withCommon(new Command('attack')))
-    .description('Run the adversarial dev scenarios, attacks included, and list what broke')
+    .description('Run adversarial dev scenarios, as many of each attack, and list what broke')
     .addHelpText(
       'after',
       '\nExamples:\n  temper attack\n  temper attack --target model.gguf --set suites.dev.adversarial=60 --json\n  temper attack --target ollama:llama3.2',
@@ -33,6 +34,6 @@ export function attackCommand(): Command {
         say(
           `  ${finding.id}  severity ${finding.severity}  ${printableInLine(finding.category)}${finding.attack ? `, ${finding.attack}` : ''}\n`,
         );
-      say('Read one with: temper show ID\n');
+      say(`Read one with: ${COMMAND} show ID\n`);
     });
 }

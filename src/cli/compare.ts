@@ -15,7 +15,7 @@ export function compareCommand(): Command {
     .argument('<b>', 'the same')
     .addHelpText(
       'after',
-      '\nExamples:\n  temper compare base "$(temper show --latest-adapter)"\n  temper compare adapters/one adapters/two --json\n  temper compare RUN_A RUN_B',
+      '\nExamples:\n  temper compare base RUN\n  temper compare adapters/one adapters/two --json\n  temper compare RUN_A RUN_B',
     )
     .action(async (a: string, b: string, options: CommonOptions) => {
       const config = configOf(options);

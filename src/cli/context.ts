@@ -33,11 +33,11 @@ export const configOf = (options: CommonOptions, decoding?: Partial<TargetConfig
 export const adapterDirectory = (config: Config, adapter: string): string =>
   resolve(config.directory, 'adapters', basename(adapter));
 
-/** The store of a configuration, to read from: looking makes none. Errors: `data` if there is none. */
+/** The store of a configuration, to read from: looking makes none. Errors: `absent` if there is none. */
 export function existingStore(config: Config): Store {
   const path = storePath(config);
   if (existsSync(path)) return openSqlite(path);
-  throw new TemperError('data', `there is no store at ${path}`, {
+  throw new TemperError('absent', `there is no store at ${path}`, {
     hint: 'Run `temper run` first, or name another folder with --set directory=...',
   });
 }
@@ -80,6 +80,8 @@ export async function withProgress<T>(
     const now = performance.now();
     if (controller.signal.aborted && now - stoppedAt > SECOND_REQUEST_MS)
       process.exit(EXIT_CODES.interrupted);
+    if (stoppedAt === 0)
+      emit({ type: 'note', level: 'info', message: 'stopping; Ctrl-C again ends at once' });
     stoppedAt ||= now;
     controller.abort(new TemperError('interrupted', 'stopped', { hint }));
   };

@@ -26,11 +26,6 @@ export function curateCommand(): Command {
       }
       if (options.out === '-') return;
       if (options.json) printJson({ dataset: id, examples: examples.length, counts, removed });
-      else
-        say(
-          `dataset ${id}: ${examples.length} examples in ${options.out} (${Object.entries(counts)
-            .map(([k, v]) => `${v} ${k}`)
-            .join(', ')}); ${removed.length} removed\n`,
-        );
+      else say(`dataset ${id}: ${examples.length} examples in ${options.out}\n`);
     });
 }

@@ -1,5 +1,6 @@
 /** A record of the store as text to read. Everything that a model or a file said goes through `printable`. */
 import { printable } from '../core/limits.ts';
+import { countsText } from '../loop/counts.ts';
 import type {
   Conversation,
   Finding,
@@ -8,6 +9,7 @@ import type {
   Scenario,
   Verdict,
 } from '../core/records.ts';
+import { wrapped } from '../report/format.ts';
 import type { RunRecord } from '../store/store.ts';
 
 /** What `Store.find` gives, one kind of record at a time. */
@@ -16,10 +18,23 @@ interface Found {
   readonly finding?: Finding;
   readonly example?: PreferenceExample;
   readonly dataset?: string;
+  /** Of a dataset. */
+  readonly examples?: readonly PreferenceExample[];
+  readonly details?: {
+    readonly counts?: Readonly<Record<string, number>>;
+    readonly removed?: readonly unknown[];
+  };
+  readonly verdict?: Verdict;
+  readonly target?: string;
+  readonly adapter?: { readonly id: string; readonly directory: string; readonly runs: readonly string[] };
+  /** Ids of those of a scenario or target. */
+  readonly conversations?: readonly string[];
   readonly scenario?: Scenario;
   readonly conversation?: Conversation;
   readonly verdicts?: readonly Verdict[];
 }
+
+const MOST_LISTED = 10;
 
 const field = (name: string, value: unknown): string[] =>
   value === undefined || value === null ? [] : [`${name.padEnd(13)} ${printable(String(value))}`];
@@ -47,7 +62,7 @@ function conversation({ scenario, conversation: spoken, verdicts = [] }: Found):
     ...said(`target (${turn.finish}, ${turn.tokens} tokens)`, turn.error ?? turn.response),
     ...verdicts
       .filter((verdict) => verdict.turn === turn.index)
-      .map((verdict) => `  -> ${score(verdict)}  [${verdict.judge}]`),
+      .map((verdict) => `  -> ${score(verdict)}  [${verdict.judge}, ${verdict.id}]`),
   ]);
   return [
     ...field('conversation', spoken.id),
@@ -59,6 +74,48 @@ function conversation({ scenario, conversation: spoken, verdicts = [] }: Found):
     ...field('attack', spoken.attack),
     ...field('target', spoken.target),
     ...turns,
+  ];
+}
+
+/** The ids of a list, the first ones; each can be shown. */
+const listed = (name: string, ids: readonly string[]): string[] => {
+  const left = ids.length - MOST_LISTED;
+  const more = left > 0 ? [`  ... and ${left} more: --json`] : [];
+  return [
+    '',
+    `${name} (${ids.length}):`,
+    ...ids.slice(0, MOST_LISTED).map((id) => `  ${printable(id)}`),
+    ...more,
+  ];
+};
+
+function dataset({ dataset: id, examples = [], details = {} }: Found): string[] {
+  const { counts = {}, removed = [] } = details;
+  return [
+    ...field('dataset', id),
+    ...wrapped(countsText({ examples, counts, removed }), 85).flatMap((line, i) =>
+      field(i === 0 ? 'content' : '', line),
+    ),
+    ...listed(
+      'examples',
+      examples.map((each) => each.id),
+    ),
+  ];
+}
+
+function testCase({ scenario, conversations = [] }: Found): string[] {
+  if (!scenario) return [];
+  const { id, key, kind, category, suite, split, persona, attack, objective, context } = scenario;
+  return [
+    ...field('scenario', id),
+    ...field('key', key),
+    ...field('kind', `${kind}, ${category}`),
+    ...field('suite', `${suite}, ${split} split`),
+    ...field('persona', persona),
+    ...field('attack', attack),
+    ...said('objective', objective),
+    ...(context === undefined ? [] : said('document', context)),
+    ...listed('conversations', conversations),
   ];
 }
 
@@ -74,6 +131,7 @@ function example({ example: pair, dataset }: Found): string[] {
     ...field('dataset', dataset),
     ...field('source', lineage.source),
     ...field('finding', lineage.finding),
+    ...field('scenario', lineage.scenario),
     ...field('conversation', lineage.conversation),
     ...field('verdict', lineage.verdict),
     ...field('file', lineage.file && `${lineage.file}, row ${lineage.row}`),
@@ -87,7 +145,7 @@ function example({ example: pair, dataset }: Found): string[] {
 
 export function describe(record: Record<string, unknown>): string {
   const found = record as Found;
-  const { run, finding } = found;
+  const { run, finding, verdict } = found;
   const lines = [
     ...(run
       ? [
@@ -112,8 +170,27 @@ export function describe(record: Record<string, unknown>): string {
           ...field('verdict', finding.verdict),
         ]
       : []),
+    ...(verdict
+      ? [
+          ...field('verdict', verdict.id),
+          ...field('score', `${score(verdict)}, turn ${verdict.turn + 1}`),
+          ...field('judge', verdict.judge),
+        ]
+      : []),
     ...conversation(found),
     ...example(found),
+    ...(found.examples ? dataset(found) : []),
+    ...(found.conversation ? [] : testCase(found)),
+    ...(found.adapter
+      ? [
+          ...field('adapter', found.adapter.id),
+          ...field('directory', found.adapter.directory),
+          ...listed('runs that chose it', found.adapter.runs),
+        ]
+      : []),
+    ...(found.target === undefined
+      ? []
+      : [...field('target', found.target), ...listed('conversations', found.conversations ?? [])]),
   ];
   return lines.join('\n');
 }

@@ -9,10 +9,9 @@ import { bounded, inOrder, integer, withCommon, withProgress } from './context.t
 import { JsonlInput } from './input.ts';
 import { checkOutput, JsonlWriter, printJson, refuseSameFile, refuseSharedStdout } from './output.ts';
 import { conversationIn, idOf } from './records.ts';
-import { TARGET_HELP, targetConfig, type TargetOptions, withAddress } from './target.ts';
+import { targetConfig, type TargetOptions, withTarget } from './target.ts';
 
 interface GenerateOptions extends TargetOptions {
-  readonly target: string;
   readonly out?: string;
   readonly keep?: boolean;
   readonly maxTokens?: number;
@@ -36,11 +35,9 @@ function configured(options: GenerateOptions): Config {
 }
 
 export function generateCommand(): Command {
-  return withAddress(withCommon(new Command('generate')))
+  return withTarget(withCommon(new Command('generate')))
     .description('Answer prompts: one answer for each record, in order')
     .argument('<in.jsonl>', 'records {id, prompt | messages}; - for stdin')
-    .requiredOption('--target <target>', TARGET_HELP)
-    .option('--adapter <directory>', 'a PEFT LoRA adapter')
     .option('--out <out.jsonl>', 'where to write (default: stdout)')
     .option('--keep', 'copy the fields of the input record, so that `temper judge` can read the output')
     .option(
@@ -62,7 +59,7 @@ export function generateCommand(): Command {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  temper generate prompts.jsonl --target embedded --out answers.jsonl\n  temper generate prompts.jsonl --target embedded --adapter "$(temper show --latest-adapter)"\n  temper generate prompts.jsonl --target openai-compatible:NAME --base-url http://localhost:8000/v1',
+      '\nExamples:\n  temper generate prompts.jsonl --out answers.jsonl\n  temper generate prompts.jsonl --adapter "$(temper show --latest-adapter)"\n  temper generate prompts.jsonl --target openai-compatible:NAME --base-url http://localhost:8000/v1',
     )
     .action(async (input: string, options: GenerateOptions) => {
       refuseSharedStdout(options.json, options.out);

@@ -11,6 +11,7 @@ import { curateCommand } from './curate.ts';
 import { doctorCommand } from './doctor.ts';
 import { evalCommand } from './eval.ts';
 import { generateCommand } from './generate.ts';
+import { COMMAND, typed, withHelp } from './help.ts';
 import { initCommand } from './init.ts';
 import { judgeCommand } from './judge.ts';
 import { modelsCommand } from './models.ts';
@@ -44,21 +45,15 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 };
 
 function program(): Command {
-  const root = new Command('temper')
+  const root = new Command(COMMAND)
     .description('Hardens a language model without making it brittle: break, fix, verify.')
     .version(version)
     .showSuggestionAfterError()
     .showHelpAfterError('(--help lists what there is)')
     .addHelpText('after', '\nExit codes: docs/exit-codes.md');
   for (const make of COMMANDS) root.addCommand(make().showSuggestionAfterError().exitOverride());
-  withOutput(root);
+  withHelp(root, print, complain);
   return root.exitOverride();
-}
-
-/** Help and complaints of commander go the way of all output. */
-function withOutput(command: Command): void {
-  command.configureOutput({ writeOut: print, writeErr: complain });
-  for (const each of command.commands) withOutput(each);
 }
 
 function report(error: unknown): number {
@@ -72,7 +67,7 @@ function report(error: unknown): number {
     );
     return EXIT_CODES.internal;
   }
-  complain(`error: ${printable(known.message)}\n${known.hint ? `  ${printable(known.hint)}\n` : ''}`);
+  complain(`error: ${printable(known.message)}\n${known.hint ? `  ${printable(typed(known.hint))}\n` : ''}`);
   return known.exitCode;
 }
 

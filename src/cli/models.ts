@@ -19,6 +19,7 @@ export function modelsCommand(): Command {
     .showSuggestionAfterError();
   const list = withCommon(new Command('list'))
     .description('What the catalogue has, and what is in the cache')
+    .addHelpText('after', '\nExample:\n  temper models list --json')
     .action(async (options: CommonOptions) => {
       const { cache } = configOf(options).models;
       const rows = await Promise.all(
@@ -40,6 +41,7 @@ export function modelsCommand(): Command {
     });
   const fetch = withCommon(new Command('fetch'))
     .description('Bring a model into the cache')
+    .addHelpText('after', `\nExample:\n  temper models fetch ${DEFAULT_MODEL.id}`)
     .argument('[id]', 'which', DEFAULT_MODEL.id)
     .action(async (id: string, options: CommonOptions) => {
       const { models: settings } = configOf(options);
@@ -49,6 +51,7 @@ export function modelsCommand(): Command {
     });
   const verify = withCommon(new Command('verify'))
     .description('Check a cached model against its SHA-256')
+    .addHelpText('after', `\nExample:\n  temper models verify ${DEFAULT_MODEL.id}`)
     .argument('[id]', 'which', DEFAULT_MODEL.id)
     .action(async (id: string, options: CommonOptions) => {
       const { cache } = configOf(options).models;
@@ -62,5 +65,8 @@ export function modelsCommand(): Command {
     });
   for (const command of [list, fetch, verify])
     models.addCommand(command.showSuggestionAfterError().exitOverride());
-  return models.addHelpText('after', '\nExamples:\n  temper models list\n  temper models verify');
+  return models.addHelpText(
+    'after',
+    '\nExamples:\n  temper models list\n  temper models fetch\n  temper models verify',
+  );
 }

@@ -2,15 +2,23 @@
 import { styleText } from 'node:util';
 import type { Emit, ProgressEvent, TemperEvent } from '../core/events.ts';
 import { printable, printableInLine } from '../core/limits.ts';
+import { wrapped } from '../report/format.ts';
 
 const PLAIN_EVERY_MS = 10_000;
 const LIVE_EVERY_MS = 100;
 const BAR = 24;
+const WIDTH = 98;
 
-const duration = (seconds: number): string =>
-  seconds < 90
-    ? `${Math.round(seconds)} s`
-    : `${Math.floor(seconds / 60)} min ${String(Math.round(seconds % 60)).padStart(2, '0')} s`;
+const two = (n: number): string => String(n).padStart(2, '0');
+
+/** `47 s`, `7 min 05 s`, `1 h 07 min`. */
+export function duration(seconds: number): string {
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${two(whole % 60)} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
+}
 
 const pace = (rate: number, unit: string): string =>
   unit === 'bytes' ? `${(rate / 1e6).toFixed(1)} MB/s` : `${rate.toFixed(rate < 10 ? 2 : 0)}/s`;
@@ -73,11 +81,17 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Emi
   const emit = (event: TemperEvent): void => {
     if (event.type === 'progress') progress(event);
     else if (event.type === 'note')
-      line(`  ${event.level === 'warning' ? 'warning: ' : ''}${printable(event.message)}`);
+      line(
+        wrapped(`${event.level === 'warning' ? 'warning: ' : ''}${printable(event.message)}`, WIDTH, '')
+          .map((text) => `  ${text}`)
+          .join('\n'),
+      );
     else if (event.type === 'stage' && (event.status === 'start' || event.status === 'skipped')) {
+      const { phase } = event;
+      const name = phase ? `[${phase.number}/${phase.of}] ${event.stage}` : event.stage;
       const detail = event.detail ? ` (${event.detail})` : '';
       const text = printableInLine(
-        event.status === 'skipped' ? `${event.stage}: done before${detail}` : `${event.stage}${detail}`,
+        event.status === 'skipped' ? `${name}: done before${detail}` : `${name}${detail}`,
       );
       line(colour ? styleText('bold', text, { validateStream: false }) : text);
     }

@@ -5,17 +5,10 @@ import { finishedResult, finishedRun } from '../loop/run.ts';
 import { renderHtml } from '../report/html.ts';
 import { renderMarkdown } from '../report/markdown.ts';
 import { renderTerminal } from '../report/terminal.ts';
-import {
-  adapterDirectory,
-  type CommonOptions,
-  configOf,
-  existingStore,
-  withCommon,
-  withProgress,
-} from './context.ts';
+import { type CommonOptions, configOf, existingStore, withCommon, withProgress } from './context.ts';
 import { checkOutput, print } from './output.ts';
 import { colourWanted } from './progress.ts';
-import { frontierMarks } from './run.ts';
+import { frontierMarks, resultJson } from './run.ts';
 
 type Format = 'terminal' | 'markdown' | 'json' | 'html';
 
@@ -31,11 +24,7 @@ const FORMATS: Readonly<
   terminal: async (config, id, colour) =>
     renderTerminal((await finishedResult(config, id)).scorecard, { colour }),
   markdown: async (config, id) => renderMarkdown((await finishedResult(config, id)).scorecard),
-  json: async (config, id) => {
-    const { run, scorecard, frontier, chosen } = await finishedResult(config, id);
-    const adapter = adapterDirectory(config, run.adapter ?? '');
-    return `${JSON.stringify({ ...scorecard, run: run.id, adapter, frontier, chosen })}\n`;
-  },
+  json: async (config, id) => `${JSON.stringify(resultJson(config, await finishedResult(config, id)))}\n`,
   html: async (config, id) => {
     const outcome = await withProgress((tools) => finishedRun(config, id, tools));
     return renderHtml({ ...outcome, frontier: frontierMarks(outcome) });

@@ -1,13 +1,24 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
+import type { Config } from '../config/config.ts';
 import { EXIT_CODES } from '../core/errors.ts';
 import { writeWhole } from '../core/files.ts';
-import { type RunOutcome, runLoop } from '../loop/run.ts';
+import { type RunOutcome, type RunResult, runLoop } from '../loop/run.ts';
 import { renderHtml } from '../report/html.ts';
 import { renderTerminal } from '../report/terminal.ts';
+import { COMMAND } from './help.ts';
 import { print, printJson, say } from './output.ts';
-import { colourWanted } from './progress.ts';
+import { colourWanted, duration } from './progress.ts';
 import { adapterDirectory, type CommonOptions, configOf, withCommon, withProgress } from './context.ts';
+
+/** What `--json` prints of a finished run; where there was nothing to fix, `adapter` and `chosen` are null. */
+export const resultJson = (config: Config, { run, scorecard, frontier, chosen }: RunResult) => ({
+  ...scorecard,
+  run: run.id,
+  adapter: run.adapter === undefined ? null : adapterDirectory(config, run.adapter),
+  frontier,
+  chosen: chosen ?? null,
+});
 
 /** Points of the frontier as the report draws them. */
 export const frontierMarks = ({ frontier, chosen }: Pick<RunOutcome, 'frontier' | 'chosen'>) =>
@@ -16,7 +27,7 @@ export const frontierMarks = ({ frontier, chosen }: Pick<RunOutcome, 'frontier' 
     harm: point.harm,
     overRefusal: point.overRefusal,
     admissible: point.admissible,
-    chosen: point.adapter === chosen.adapter && point.strength === chosen.strength,
+    chosen: point.adapter === chosen?.adapter && point.strength === chosen.strength,
   }));
 
 export function runCommand(): Command {
@@ -29,20 +40,26 @@ export function runCommand(): Command {
     )
     .action(async (options: CommonOptions & { gate?: boolean }) => {
       const config = configOf(options);
+      const started = performance.now();
       const outcome = await withProgress((tools) => runLoop(config, tools));
-      const { run, scorecard, frontier, chosen } = outcome;
+      const { run, scorecard } = outcome;
       const html = join(config.directory, 'reports', `${run.id}.html`);
       writeWhole(html, renderHtml({ ...outcome, frontier: frontierMarks(outcome) }));
-      const adapter = adapterDirectory(config, run.adapter ?? '');
       const codes = { pass: 0, fail: EXIT_CODES.gate, inconclusive: EXIT_CODES.inconclusive };
       if (options.gate && scorecard.gate) process.exitCode = codes[scorecard.gate.outcome];
       if (options.json) {
-        printJson({ ...scorecard, run: run.id, adapter, frontier, chosen });
-      } else {
-        print(`\n${renderTerminal(scorecard, { colour: colourWanted(process.stdout) })}\n`);
-        say(`report   ${html}  (open it in a browser: the conversations behind every number)\n`);
-        say(`adapter  ${adapter}  (PEFT format)\n`);
-        say('next     read the conversations; then `temper init` to set your own model, suites and limits\n');
+        printJson(resultJson(config, outcome));
+        return;
       }
+      print(`\n${renderTerminal(scorecard, { colour: colourWanted(process.stdout) })}\n`);
+      say(`report   ${html}  (open it in a browser: the conversations behind every number)\n`);
+      if (run.adapter !== undefined)
+        say(`adapter  ${adapterDirectory(config, run.adapter)}  (PEFT format)\n`);
+      say(
+        `time     ${duration((performance.now() - started) / 1000)}${outcome.known ? ' (finished before)' : ''}\n`,
+      );
+      say(
+        `next     read the conversations; then \`${COMMAND} init\` to set your own model, suites and limits\n`,
+      );
     });
 }

@@ -9,8 +9,8 @@ import { connectionSchema } from '../models/settings.ts';
 import { parseSpec } from '../models/spec.ts';
 import { type CommonOptions, configOf } from './context.ts';
 
-export const TARGET_HELP =
-  '`embedded` (the default model), the path of a GGUF file or model folder, base:adapter, provider:model[@address] (docs/models.md), or a name under `targets`';
+const TARGET_HELP =
+  '`base` (the configured one, and the default), `embedded` (the default model), the path of a GGUF file or model folder, base:adapter, provider:model[@address] (docs/models.md), or a name under `targets`';
 
 /** What a name means under a configuration. Errors: `model` if it names nothing. */
 export function targetOf(config: Config, name: string, address?: string): TargetConfig {
@@ -40,7 +40,7 @@ export interface TargetOptions extends CommonOptions {
 }
 
 /** --base-url and --api-key-env, as settings of the target that is meant. */
-export const withAddress = (command: Command): Command =>
+const withAddress = (command: Command): Command =>
   command
     .option('--base-url <url>', 'address of the server, with the version: http://localhost:8000/v1')
     .option('--api-key-env <name>', 'environment variable that holds the key');

@@ -1,8 +1,7 @@
 import { renameSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { z } from 'zod';
-import { applyOverride, loadConfig } from '../config/config.ts';
+import { type Config, configSchema, loadConfig } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import { ensureReplaceable } from '../core/folder.ts';
 import { importPreferences, passedOverNote } from '../curation/import.ts';
@@ -12,8 +11,9 @@ import { locateModel } from '../loop/targets.ts';
 import { CheckpointFolder } from '../training/checkpoints.ts';
 import { MetricsLog } from '../training/metrics.ts';
 import { trainOnnx } from '../training/onnx.ts';
-import { dpoSchema, loraSchema, type Recipe, sftSchema, trainingId } from '../training/recipe.ts';
+import { dpoSchema, type LoraOptions, type Recipe, sftSchema, trainingId } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
+import { wrapped } from '../report/format.ts';
 import { withProgress } from './context.ts';
 import { printJson, say } from './output.ts';
 import { weightsOf } from './target.ts';
@@ -28,26 +28,54 @@ interface TrainOptions {
   readonly json?: boolean;
 }
 
-const RECIPES = { sft: sftSchema, dpo: dpoSchema };
+const DEFAULTS = configSchema.parse({}).training;
 
-/** The recipe with `--set key=value` applied; `lora.` keys shape a fresh adapter. */
-function settings({ recipe, set }: TrainOptions) {
-  const raw: Record<string, unknown> = {};
-  for (const override of set) applyOverride(raw, override);
-  const schema = z.object({ recipe: RECIPES[recipe], lora: loraSchema });
-  const { lora = {}, ...rest } = raw;
-  if ((rest['kind'] ?? recipe) !== recipe)
-    throw new TemperError('usage', `--set kind=${String(rest['kind'])} contradicts --recipe ${recipe}`, {
-      hint: 'Leave the kind to --recipe.',
+/** What `--set` names without a path: keys of the recipe; `lora.` keys shape a fresh adapter. */
+const RECIPE_KEYS = {
+  sft: new Set(Object.keys(sftSchema.shape)),
+  dpo: new Set(Object.keys(dpoSchema.shape)),
+};
+
+/** `--set` as paths of the configuration. Errors: `usage` for a key that belongs neither to it nor to the recipe. */
+function paths({ recipe, set }: Pick<TrainOptions, 'recipe' | 'set'>): string[] {
+  return set.map((override) => {
+    const key = /^[^.=]*/.exec(override)![0];
+    if (key === 'kind')
+      throw new TemperError('usage', `--set kind contradicts --recipe ${recipe}`, {
+        hint: 'Leave the kind to --recipe.',
+      });
+    if (key === 'lora') return `training.${override}`;
+    if (RECIPE_KEYS[recipe].has(key)) return `training.${recipe}.${override}`;
+    if (key === '' || !override.includes('=') || Object.hasOwn(configSchema.shape, key)) return override;
+    throw new TemperError('usage', `--set ${key}: the recipe ${recipe} has no such key`, {
+      hint: `Its keys: ${[...RECIPE_KEYS[recipe]].filter((name) => name !== 'kind').join(', ')}; or a path of the configuration, such as lora.rank or training.${recipe}.epochs.`,
     });
-  const parsed = schema.safeParse({ recipe: { ...rest, kind: recipe }, lora });
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(
-    (issue) => `  ${issue.path.filter((part) => part !== 'recipe').join('.')}: ${issue.message}`,
-  );
-  throw new TemperError('config', `--set: ${problems.length} problem(s):\n${problems.join('\n')}`, {
-    hint: 'Keys of recipes: docs/formats.md',
   });
+}
+
+/** The recipe as the configuration and `--set` have it: the same as a run's. */
+function recipeOf(name: TrainOptions['recipe'], { sft, dpo }: Config['training']): Recipe {
+  if (name === 'sft') return sft;
+  // How many pairs a run takes of its own dataset is no matter of the recipe.
+  const { pairs: _pairs, ...recipe } = dpo ?? DEFAULTS.dpo!;
+  return recipe;
+}
+
+/** What matters most of a recipe, as `--set` takes it. */
+function recipeText(recipe: Recipe, lora: LoraOptions | null): string {
+  const { kind, learningRate, epochs, batch, maxLength, maxCompletionLength } = recipe;
+  const shown = {
+    learningRate,
+    epochs,
+    batch,
+    maxLength,
+    maxCompletionLength,
+    ...(recipe.kind === 'dpo' ? { loss: recipe.loss, beta: recipe.beta, nll: recipe.nll } : {}),
+    ...(lora ? { 'lora.rank': lora.rank, 'lora.alpha': lora.alpha } : {}),
+  };
+  return `${kind}: ${Object.entries(shown)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ')}`;
 }
 
 /** The examples of a file, and what of it is passed over. Errors: `data`, also if nothing is left. */
@@ -56,11 +84,19 @@ async function dataset(path: string, { kind, seed }: Recipe) {
   const imported = await importPreferences(source, seed, { pairs: kind === 'dpo' });
   const { examples: data, records, passedOver } = imported;
   const note = passedOverNote(imported);
-  if (data.length > 0) return { data, passedOver, note: note && `${path}: ${note}` };
+  // Examples that serve SFT alone are no fault of a file: `temper curate` writes them.
+  const expected = Object.keys(passedOver).every((reason) => reason.endsWith('it serves SFT alone'));
+  const level = expected ? ('info' as const) : ('warning' as const);
+  if (data.length > 0)
+    return { data, passedOver, note: note === null ? null : { level, message: `${path}: ${note}` } };
   throw new TemperError('data', `${path}: ${records === 0 ? 'it has no records' : note}`, {
     hint: `Give examples that ${kind === 'dpo' ? 'have two different answers' : 'have an answer to learn'}.`,
   });
 }
+
+const HELP = `
+Recipe, unless the configuration or --set says otherwise (a run's is the same):
+${(['sft', 'dpo'] as const).map((name) => `${wrapped(recipeText(recipeOf(name, DEFAULTS), null), 96, '     ').join('\n  ')}`).join('\n')}`;
 
 export function trainCommand(): Command {
   return new Command('train')
@@ -69,32 +105,34 @@ export function trainCommand(): Command {
     .addOption(new Option('--recipe <recipe>', 'how to train').choices(['sft', 'dpo']).makeOptionMandatory())
     .option(
       '--target <target>',
-      '`embedded` (the default model), the path of a GGUF file or model folder, or base:adapter to start from that adapter',
-      'embedded',
+      '`base` (the configured target), `embedded` (the default model), the path of a GGUF file or model folder, or base:adapter to start from that adapter',
+      'base',
     )
     .requiredOption('--out <directory>', 'where the adapter goes')
     .option('--adapter <directory>', 'adapter to start from (and, for DPO, the reference)')
     .option(
       '-c, --config <file>',
-      'configuration, for where models are kept (default: temper.yaml if present)',
+      'configuration: the recipe starts from its `training` (default: temper.yaml where there is one)',
     )
     .option(
       '--set <key=value>',
-      'a key of the recipe, or lora.rank, lora.alpha, lora.rslora, lora.targets, lora.frozen; repeatable',
+      'a key of the recipe (docs/formats.md), lora.rank, lora.alpha, lora.rslora, lora.targets, lora.frozen, or a path of the configuration; repeatable',
       (value: string, all: string[]) => [...all, value],
       [],
     )
     .option('--json', 'print the result as JSON')
+    .addHelpText('after', HELP)
     .addHelpText(
       'after',
-      '\nExample:\n  temper train pairs.jsonl --recipe sft --out adapters/sft --set learningRate=2e-4\n  temper train pairs.jsonl --recipe dpo --adapter adapters/sft --out adapters/dpo',
+      '\nExamples:\n  temper train pairs.jsonl --recipe sft --out adapters/sft --set learningRate=2e-4\n  temper train pairs.jsonl --recipe dpo --adapter adapters/sft --out adapters/dpo',
     )
     .action(async (input: string, options: TrainOptions) => {
-      const { recipe, lora } = settings(options);
+      const config = loadConfig(options.config, paths(options));
+      const recipe = recipeOf(options.recipe, config.training);
+      const { lora } = config.training;
       const out = resolve(options.out);
       ensureReplaceable(out, ADAPTER_FILES);
       const { data, passedOver, note } = await dataset(input, recipe);
-      const config = loadConfig(options.config);
       const base = weightsOf(config, options.target, 'training');
       if (options.adapter !== undefined && base.adapter !== undefined)
         throw new TemperError(
@@ -106,7 +144,9 @@ export function trainCommand(): Command {
         );
       const from = options.adapter ?? base.adapter;
       const result = await withProgress(async ({ emit, signal }) => {
-        if (note !== null) emit({ type: 'note', level: 'warning', message: note });
+        if (note !== null) emit({ type: 'note', ...note });
+        const text = recipeText(recipe, from === undefined ? lora : null);
+        emit({ type: 'note', level: 'info', message: text });
         const file = await locateModel(base, config.models, emit);
         const model = loadModel(file.path);
         const start =
@@ -139,7 +179,15 @@ export function trainCommand(): Command {
       });
       const { steps, tokens, finalLoss, dropped } = result;
       if (options.json)
-        printJson({ adapter: out, steps, tokens, loss: finalLoss, dropped: dropped.length, passedOver });
+        printJson({
+          adapter: out,
+          steps,
+          tokens,
+          loss: finalLoss,
+          dropped: dropped.length,
+          passedOver,
+          recipe,
+        });
       else
         say(
           `adapter ${options.out}: ${steps} steps, ${tokens} tokens, last loss ${finalLoss.toFixed(4)}${dropped.length > 0 ? `, ${dropped.length} examples too long` : ''}\n`,

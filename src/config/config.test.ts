@@ -75,6 +75,22 @@ describe('YAML', () => {
       /target\.system[^]*nothing[^]*seed/,
     );
   });
+  test('a problem of --set is not said of the file', () => {
+    const path = join(mkdtempSync(join(tmpdir(), 'temper-config-')), 'good.yaml');
+    writeFileSync(path, 'target: { maxTokens: 8 }\n');
+    const load = (...set: string[]) => loadConfig(path, set);
+    expect(() => load('target.apiKey=sk-live', 'seeed=1')).toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(
+          /^--set: 2 problems\n( {2}--set (target\.apiKey|seeed): .*\n?){2}$/,
+        ) as string,
+      }) as Error,
+    );
+    writeFileSync(path, 'target: { maxTokens: 0 }\n');
+    expect(() => load('seed=x')).toThrow(
+      /good\.yaml: 2 problems\n {2}--set seed: .*\n {2}target\.maxTokens: /,
+    );
+  });
   test('a value of --set that is broken YAML is no value, and is not repeated', () => {
     for (const value of ['"You are sk-live', '*x'])
       expect(() => loadConfig(undefined, [`target.system=${value}`])).toThrow(

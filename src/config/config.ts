@@ -237,18 +237,31 @@ export function loadConfig(
   if (typeof target === 'object' && target !== null) raw['target'] = { ...decoding, ...target };
   const result = configSchema.safeParse(raw);
   if (result.success) return result.data;
-  const problems = result.error.issues.map(
-    (issue) => `  ${issue.path.join('.') || '(top level)'}: ${issue.message}`,
+  const problems = result.error.issues.flatMap(problemsOf);
+  // No value is repeated: it may be a key.
+  const isSet = (path: string): boolean =>
+    overrides.some((each) => overlap(path, each.slice(0, each.indexOf('='))));
+  const lines = problems.map(
+    ({ path, message }) => `  ${isSet(path) ? '--set ' : ''}${path || '(top level)'}: ${message}`,
   );
-  const where = file ?? 'the --set options';
+  const where = problems.every(({ path }) => isSet(path)) ? '--set' : (file ?? 'the configuration');
   throw new TemperError(
     'config',
-    `${where} has ${problems.length} problem${problems.length > 1 ? 's' : ''}:\n${problems.join('\n')}`,
+    `${where}: ${problems.length} problem${problems.length > 1 ? 's' : ''}\n${lines.join('\n')}`,
     {
       hint: '`temper init` writes a temper.yaml with every key and its default.',
     },
   );
 }
+
+/** One for each key that is not known; else the issue itself. */
+function problemsOf(issue: z.core.$ZodIssue): { path: string; message: string }[] {
+  if (issue.code !== 'unrecognized_keys') return [{ path: issue.path.join('.'), message: issue.message }];
+  return issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: 'no such key' }));
+}
+
+/** Whether one path is the other or lies below it. */
+const overlap = (a: string, b: string): boolean => `${a}.`.startsWith(`${b}.`) || `${b}.`.startsWith(`${a}.`);
 
 function readYaml(file: string): Record<string, unknown> {
   let text: string;

@@ -29,6 +29,8 @@ export const EXIT_CODES = {
   inconclusive: 11,
   /** A budget is spent; what is finished is kept. */
   budget: 12,
+  /** What was named is not in the store, or cannot be used by this version: no store, run, record or common scenario. */
+  absent: 13,
   /** Interrupted by the user; the same command continues. */
   interrupted: 130,
 } as const;

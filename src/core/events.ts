@@ -15,6 +15,8 @@ export interface StageEvent {
   readonly type: 'stage';
   readonly stage: string;
   readonly status: 'start' | 'done' | 'skipped';
+  /** Which of the phases of the whole it begins, from 1; absent for a part of a phase. */
+  readonly phase?: { readonly number: number; readonly of: number };
   readonly detail?: string;
 }
 

@@ -1,4 +1,7 @@
-/** Two arms on the same sealed scenarios: runs, adapters, models. What the store has of them is not measured again. */
+/**
+ * Two arms on the same sealed scenarios: runs, adapters, models. What this version measured of a run or model is taken from
+ * the store; an adapter given by its folder has a name of its own there.
+ */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Config } from '../config/config.ts';
@@ -39,7 +42,7 @@ async function armOf(config: Config, name: string): Promise<Arm> {
     }
   }
   throw new TemperError(
-    'data',
+    'absent',
     `'${name}' is no adapter folder, no model and no finished run of this store`,
     {
       hint: 'Use `base`, `embedded`, a path, provider:model, a name under `targets`, or an id that `temper runs` lists as finished.',
@@ -66,7 +69,7 @@ async function measureArm(
 }
 
 /**
- * The two as the arms of one scorecard, paired, over the scenarios that both have; without a gate. Errors: `data` if
+ * The two as the arms of one scorecard, paired, over the scenarios that both have; without a gate. Errors: `absent` if
  * an arm is unknown or they share no scenario.
  */
 export async function compareArms(
@@ -83,7 +86,7 @@ export async function compareArms(
   const theirs = ids(after);
   const common = new Set([...ids(before)].filter((id) => theirs.has(id)));
   if (common.size === 0)
-    throw new TemperError('data', `${a} and ${b} have no sealed scenario in common`, {
+    throw new TemperError('absent', `${a} and ${b} have no sealed scenario in common`, {
       hint: 'Give both the same suites and seed.',
     });
   const shared = (judged: readonly Judged[]): Judged[] =>

@@ -14,7 +14,6 @@ import {
   type ResponseWriter,
 } from '../curation/curate.ts';
 import type { GuardedText } from '../curation/firewall.ts';
-import { rng } from '../core/rng.ts';
 import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import { findingOf } from '../findings/findings.ts';
 import type { Judge } from '../judges/judge.ts';
@@ -25,9 +24,12 @@ import type { Target } from '../models/target.ts';
 import type { Store } from '../store/store.ts';
 import { MetricsLog } from '../training/metrics.ts';
 import { trainOnnx } from '../training/onnx.ts';
-import { type DpoRecipe, type LoraOptions, type SftRecipe, trainingId } from '../training/recipe.ts';
+import { type LoraOptions, type SftRecipe, trainingId } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
+import { countsText } from './counts.ts';
 import { measure, type MeasureOptions } from './measure.ts';
+import { pairsFor, type RoundDpo } from './pairs.ts';
+import { type Phase, phaseTeller, type TellPhase } from './phases.ts';
 import { chooseCandidate, type FrontierPoint, frontierPoint } from './select.ts';
 import { requireWeights } from './remote-targets.ts';
 import { type EmbeddedTargets, mannerOf, type NamedAdapter, type Targets } from './targets.ts';
@@ -55,11 +57,6 @@ export interface RoundDependencies {
   readonly signal?: AbortSignal;
 }
 
-/** DPO, on so many pairs of each purpose at most. */
-export interface RoundDpo extends DpoRecipe {
-  readonly pairs: Readonly<Record<PreferenceExample['purpose'], number>>;
-}
-
 export interface RoundOptions {
   readonly run: string;
   readonly directory: string;
@@ -83,10 +80,20 @@ export interface RoundOptions {
 export interface RoundResult {
   readonly scorecard: Scorecard;
   readonly frontier: readonly FrontierPoint[];
-  readonly chosen: FrontierPoint;
-  readonly adapter: string;
+  /** Absent, as are the adapter and `after`, where nothing broke: there was nothing to fix. */
+  readonly chosen?: FrontierPoint;
+  readonly adapter?: string;
   readonly before: readonly Judged[];
-  readonly after: readonly Judged[];
+  readonly after?: readonly Judged[];
+}
+
+const NOTHING_TO_FIX =
+  'Nothing to fix: no dev scenario broke the target, so no adapter was trained. Below: the target as it is.';
+
+/** The result of the stage `curate`. Absent `findings`: from a store of before they were counted, and so there are some. */
+interface Curated {
+  readonly dataset: string;
+  readonly findings?: number;
 }
 
 /** An adapter on disk. */
@@ -100,29 +107,30 @@ class Round {
   readonly #dependencies: RoundDependencies;
   readonly #options: RoundOptions;
   readonly #emit: Emit;
+  readonly phase: TellPhase;
 
-  constructor(dependencies: RoundDependencies, options: RoundOptions) {
+  constructor(dependencies: RoundDependencies, options: RoundOptions, phases: readonly Phase[]) {
     this.#dependencies = dependencies;
     this.#options = options;
     this.#emit = dependencies.emit ?? silent;
+    this.phase = phaseTeller(phases, this.#emit);
   }
 
   get #weights(): EmbeddedTargets {
     return requireWeights(this.#dependencies.targets, 'training');
   }
 
-  /** The stored result of a stage, or what `work` gives, stored. */
-  async #stage<T>(name: string, work: () => Promise<T>): Promise<T> {
+  /** The stored result of a stage, or what `work` gives, stored. `phases`: what it is told as; `work` tells all but the first. */
+  async #stage<T>(name: string, phases: readonly Phase[], work: () => Promise<T>): Promise<T> {
     const { store } = this.#dependencies;
     const known = (await store.stage(this.#options.run, name)) as T | null;
     if (known !== null) {
-      this.#emit({ type: 'stage', stage: name, status: 'skipped', detail: 'from the store' });
+      for (const phase of phases) this.phase(phase, 'skipped');
       return known;
     }
-    this.#emit({ type: 'stage', stage: name, status: 'start' });
+    this.phase(phases[0] as Phase);
     const result = await work();
     await store.finishStage(this.#options.run, name, result);
-    this.#emit({ type: 'stage', stage: name, status: 'done' });
     return result;
   }
 
@@ -145,7 +153,7 @@ class Round {
   }
 
   /** Runs the dev scenarios and curates the dataset from what broke. */
-  async curate(scenarios: RoundScenarios): Promise<CuratedDataset> {
+  async curate(scenarios: RoundScenarios): Promise<{ dataset: CuratedDataset; findings: number }> {
     const { store, targets, writer } = this.#dependencies;
     const { curation, imported } = this.#options;
     const { maxTokens } = curation;
@@ -159,20 +167,21 @@ class Round {
       .map((one) => findingOf(one, curation.harmSeverity))
       .filter((finding) => finding !== null);
     await store.saveFindings(findings);
+    this.phase('curate');
     const { unrun, guarded } = scenarios;
     const dataset = curate({ judged, findings, unrun, imported, guarded, writer }, curation);
     const { counts, removed, examples } = dataset;
     await store.saveDataset(dataset.id, examples, { counts, removed });
-    const sources = Object.entries(counts)
-      .map(([source, count]) => `${count} ${source}`)
-      .join(', ');
-    const message = `${findings.length} findings; ${examples.length} examples (${sources}); ${removed.length} removed`;
+    const message = `${findings.length} findings; ${countsText(dataset)}`;
     this.#emit({ type: 'note', level: 'info', message });
-    return dataset;
+    return { dataset, findings: findings.length };
   }
 
-  breakAndCurate(scenarios: RoundScenarios): Promise<{ dataset: string }> {
-    return this.#stage('curate', async () => ({ dataset: (await this.curate(scenarios)).id }));
+  breakAndCurate(scenarios: RoundScenarios): Promise<Curated> {
+    return this.#stage('curate', ['break', 'curate'], async () => {
+      const { dataset, findings } = await this.curate(scenarios);
+      return { dataset: dataset.id, findings };
+    });
   }
 
   /** Trains one recipe; every checkpoint is an adapter on disk, the last one the result. */
@@ -181,11 +190,16 @@ class Round {
     const targets = this.#weights;
     const id = trainingId({ recipe, data: dataset, model: targets.file.id, start: start.id });
     const state = new FileTrainingState(join(this.#options.directory, 'training', `${id}.safetensors`));
-    const result = await this.#stage(`train-${recipe.kind}`, async () => {
+    const result = await this.#stage(`train-${recipe.kind}`, [`train ${recipe.kind}`], async () => {
       await targets.close(); // training needs the memory
       const { examples } = (await store.dataset(dataset))!;
       const used = recipe.kind === 'dpo' ? pairsFor(recipe, examples) : examples;
       const checkpoints: Checkpoint[] = [];
+      if (recipe.kind === 'dpo' && used.length === 0) {
+        const message = 'no example has two answers that mean something: SFT alone';
+        this.#emit({ type: 'note', level: 'info', message });
+        return checkpoints;
+      }
       const plannedAt = (step: number): Checkpoint => ({
         id: `${id}-${step}`,
         directory: join(this.#options.directory, 'adapters', `${id}-${step}`),
@@ -245,10 +259,10 @@ class Round {
       maxHelpfulnessLoss: gate.helpfulnessMargin ?? 0.1,
       harmSeverity: gate.harmSeverity === 1 ? (1 as const) : (3 as const),
     };
-    return this.#stage('select', async () => {
+    return this.#stage('select', ['choose'], async () => {
       const { maxTokens } = selection;
       const before = await this.#measure(
-        'select: base',
+        'choose: base',
         holdout,
         await targets.base({ maxTokens }),
         maxTokens,
@@ -259,7 +273,7 @@ class Round {
         for (const strength of selection.strengths) {
           const target = await targets.adapted(named, strength, { maxTokens });
           const after = await this.#measure(
-            `select: ${checkpoint.name} x ${strength}`,
+            `choose: ${checkpoint.name} x ${strength}`,
             holdout,
             target,
             maxTokens,
@@ -286,37 +300,29 @@ class Round {
     return directory;
   }
 
-  /** The sealed scenarios, before and after. */
-  async verify(
-    sealed: readonly Scenario[],
-    directory: string,
-    id: string,
-  ): Promise<{ before: Judged[]; after: Judged[] }> {
+  /** The sealed scenarios with the target as it is. */
+  async before(sealed: readonly Scenario[]): Promise<Judged[]> {
+    this.phase('verify');
+    return this.#measure('verify: before', sealed, await this.#dependencies.targets.base());
+  }
+
+  /** The sealed scenarios with an adapter. */
+  async after(sealed: readonly Scenario[], directory: string, id: string): Promise<Judged[]> {
     const targets = this.#weights;
-    const before = await this.#measure('verify: before', sealed, await targets.base());
     const adapter = loadAdapter(directory, targets.model.config);
-    const after = await this.#measure('verify: after', sealed, await targets.adapted({ id, adapter }, 1));
-    return { before, after };
+    return this.#measure('verify: after', sealed, await targets.adapted({ id, adapter }, 1));
   }
 }
 
-/** The pairs of DPO: those in which both answers mean something, so many of each purpose; findings before other harm. */
-function pairsFor({ seed, pairs }: RoundDpo, examples: readonly PreferenceExample[]): PreferenceExample[] {
-  const usable = rng('pairs', seed)
-    .shuffle(examples.filter((example) => example.rejected[0]?.content.trim() !== ''))
-    .sort((a, b) => Number(b.lineage.source === 'finding') - Number(a.lineage.source === 'finding'));
-  return (['harm', 'benign', 'general'] as const).flatMap((purpose) =>
-    usable.filter((example) => example.purpose === purpose).slice(0, pairs[purpose]),
-  );
-}
-
 /** The first half of a round alone: break, and curate what broke. */
-export function curateRound(
+export async function curateRound(
   scenarios: RoundScenarios,
   dependencies: RoundDependencies,
   options: RoundOptions,
 ): Promise<CuratedDataset> {
-  return new Round(dependencies, options).curate(scenarios);
+  const round = new Round(dependencies, options, ['break', 'curate']);
+  round.phase('break');
+  return (await round.curate(scenarios)).dataset;
 }
 
 /** Runs a round to its scorecard, or finds it finished in the store. */
@@ -325,18 +331,23 @@ export async function runRound(
   dependencies: RoundDependencies,
   options: RoundOptions,
 ): Promise<RoundResult> {
-  const round = new Round(dependencies, options);
+  const dpo = options.training.dpo ? (['train dpo'] as const) : [];
+  const phases = ['break', 'curate', 'train sft', ...dpo, 'choose', 'verify'] as const;
+  const round = new Round(dependencies, options, phases);
   // Before the work, so that an adapter that cannot be trained costs none of it.
   const start = round.start();
-  const { dataset } = await round.breakAndCurate(scenarios);
+  const { sealed, holdout } = scenarios;
+  const { dataset, findings } = await round.breakAndCurate(scenarios);
+  if (findings === 0) {
+    const before = await round.before(sealed);
+    const about = { ...options.about, notes: [NOTHING_TO_FIX] };
+    return { scorecard: buildScorecard({ about, before }), frontier: [], before };
+  }
   const checkpoints = await round.train(dataset, start);
-  const { frontier, chosen } = await round.select(checkpoints, scenarios.holdout);
+  const { frontier, chosen } = await round.select(checkpoints, holdout);
   const adapter = round.release(checkpoints, chosen);
-  const { before, after } = await round.verify(
-    scenarios.sealed,
-    adapter,
-    `${chosen.adapter}-x${chosen.strength}`,
-  );
+  const before = await round.before(sealed);
+  const after = await round.after(sealed, adapter, `${chosen.adapter}-x${chosen.strength}`);
   const about = { ...options.about, adapter: `${chosen.checkpoint}, strength ${chosen.strength}` };
   const scorecard = buildScorecard({ about, before, after, gate: options.gate });
   return { scorecard, frontier, chosen, adapter, before, after };

@@ -10,24 +10,19 @@ import { buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
 import { isEmbedded, noWeights } from './remote-targets.ts';
+import { evenlyByAttack } from './scenarios.ts';
 import { curateRound, runRound, type RoundResult } from './round.ts';
-import type { FrontierPoint } from './select.ts';
 import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
 
 export { storePath } from './workplace.ts';
 
-export interface RunOutcome {
+export interface RunOutcome extends RoundResult {
   readonly run: RunRecord;
-  readonly scorecard: Scorecard;
-  readonly frontier: readonly FrontierPoint[];
-  readonly chosen: FrontierPoint;
-  readonly before: readonly Judged[];
-  readonly after: readonly Judged[];
   /** Whether the run had finished before and came from the store. */
   readonly known: boolean;
 }
 
-/** Runs a round under this configuration, or continues it, or finds it finished. Errors: `data` if it is not the run `expected`. */
+/** Runs a round under this configuration, or continues it, or finds it finished. Errors: `absent` if it is not the run `expected`. */
 export async function runLoop(
   config: Config,
   tools: RunOptions = {},
@@ -39,16 +34,22 @@ export async function runLoop(
   const { id, options, dependencies } = await workplace.round();
   if (expected !== undefined && id !== expected)
     throw new TemperError(
-      'data',
+      'absent',
       `the conversations of run ${expected} belong to another program, judge, model or suite`,
       {
         hint: 'Its scorecard is kept: use --format terminal, markdown or json.',
       },
     );
   const run = await openRun(workplace.store, id, config);
+  if (run.status !== 'finished')
+    workplace.emit({ type: 'note', level: 'info', message: timeNote(config.target.path === undefined) });
   const result = await runRound(workplace.scenarios, dependencies, options(run.created));
   return { ...result, ...(await closeRun(workplace.store, run, result)) };
 }
+
+/** Measured with the default configuration. */
+const timeNote = (defaultModel: boolean): string =>
+  `${defaultModel ? 'About 15 min in all on two cores.' : '15 min for the default model on two cores, more for larger ones.'} Ctrl-C is safe: run it again.`;
 
 async function openRun(store: Store, id: string, config: Config): Promise<RunRecord> {
   const known = await store.run(id);
@@ -68,7 +69,7 @@ async function closeRun(
     ...run,
     status: 'finished',
     scorecard,
-    adapter,
+    ...(adapter === undefined ? {} : { adapter }),
     finished: new Date().toISOString(),
   };
   await store.saveRun(finished);
@@ -78,24 +79,24 @@ async function closeRun(
 /** What a finished run left in the store. */
 export type RunResult = Pick<RunOutcome, 'run' | 'scorecard' | 'frontier' | 'chosen'>;
 
-/** The result of a finished run (default: the last), from the store alone. Errors: `data` if there is none. */
+/** The result of a finished run (default: the last), from the store alone. Errors: `absent` if there is none. */
 export async function finishedResult(config: Config, id: string | undefined): Promise<RunResult> {
   await using store = openSqlite(storePath(config));
   const run = await (id === undefined ? store.latestFinishedRun() : store.run(id));
-  const selection =
-    run && ((await store.stage(run.id, 'select')) as Pick<RunResult, 'frontier' | 'chosen'> | null);
-  if (run?.status === 'finished' && selection)
-    return { run, scorecard: run.scorecard as Scorecard, ...selection };
+  if (run?.status === 'finished') {
+    const selection = (await store.stage(run.id, 'select')) as Pick<RunResult, 'frontier' | 'chosen'> | null;
+    return { run, scorecard: run.scorecard as Scorecard, ...(selection ?? { frontier: [] }) };
+  }
   const wanted =
     id === undefined
       ? 'no run has finished in this store'
       : `the run ${id} is not in this store, or has not finished`;
-  throw new TemperError('data', wanted, {
+  throw new TemperError('absent', wanted, {
     hint: '`temper runs` lists the runs; `temper run` makes or continues one.',
   });
 }
 
-/** A finished run with its conversations. Errors: `data` if there is none, or if this program would make another run. */
+/** A finished run with its conversations. Errors: `absent` if there is none, or if this program would make another run. */
 export async function finishedRun(
   config: Config,
   id: string | undefined,
@@ -127,8 +128,12 @@ export interface CampaignResult {
 
 /** The adversarial dev scenarios against the target; what broke is stored as findings. */
 export async function campaign(config: Config, tools: RunOptions = {}): Promise<CampaignResult> {
-  await using workplace = await Workplace.open(config, tools);
-  const adversarial = workplace.scenarios.dev.filter((scenario) => scenario.kind === 'adversarial');
+  const { suites } = config;
+  // All of them: the limit of a suite begins with the plain requests, and would leave the attacks out if it is small.
+  const dev = { ...suites.dev, adversarial: null };
+  await using workplace = await Workplace.open({ ...config, suites: { ...suites, dev } }, tools);
+  const all = workplace.scenarios.dev.filter((scenario) => scenario.kind === 'adversarial');
+  const adversarial = evenlyByAttack(all, suites.dev.adversarial);
   const judged = await workplace.measure('attack', adversarial, await workplace.targets.base());
   const { harmSeverity } = config.curation;
   const findings = judged.map((one) => findingOf(one, harmSeverity)).filter((finding) => finding !== null);

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { configSchema } from '../config/config.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { loadSuites, suiteTexts } from '../scenarios/suite.ts';
-import { loadSplits, roundScenarios } from './scenarios.ts';
+import { evenlyByAttack, loadSplits, roundScenarios } from './scenarios.ts';
 
 describe('what training may not see', () => {
   test.each([{}, { sealed: { adversarial: 1, benign: 0, grounded: 0, general: 0 } }])(
@@ -41,4 +41,16 @@ test('a persona or an attack that nobody knows is found when the suites are load
   expect(() => loadSplits(config)).toThrow(
     /arm 'plain': unknown persona 'nobody'\n.*arm 'attack': unknown attack 'spell'/,
   );
+});
+
+test('a small limit of attacks takes as many of each attack', () => {
+  const config = configSchema.parse({ suites: { dev: { adversarial: null } } });
+  const { dev } = roundScenarios(config, loadSplits(config));
+  const all = dev.filter(({ kind }) => kind === 'adversarial');
+  const attacks = new Set(all.map(({ attack }) => attack));
+  const few = evenlyByAttack(all, attacks.size + 1);
+  expect(few).toHaveLength(attacks.size + 1);
+  expect(new Set(few.map(({ attack }) => attack))).toEqual(attacks);
+  expect(evenlyByAttack(all, null)).toEqual(all);
+  expect(evenlyByAttack(all, 0)).toEqual([]);
 });

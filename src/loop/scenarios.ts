@@ -113,3 +113,14 @@ export function roundScenarios(config: Config, suites: SplitSuites): RoundScenar
     guarded: [...suites.sealed.flatMap(suiteTexts), ...holdout.flatMap(textsOf)],
   };
 }
+
+/** At most `limit` scenarios, taken in turns from each attack and from those without one; null: all. */
+export function evenlyByAttack(scenarios: readonly Scenario[], limit: number | null): Scenario[] {
+  if (limit === null || limit >= scenarios.length) return [...scenarios];
+  const queues = [...Map.groupBy(scenarios, ({ attack = '' }) => attack).values()];
+  const longest = Math.max(0, ...queues.map((queue) => queue.length));
+  const turns = Array.from({ length: longest }, (_, turn) =>
+    queues.flatMap((queue) => queue.slice(turn, turn + 1)),
+  );
+  return turns.flat().slice(0, limit);
+}

@@ -19,7 +19,7 @@ test('a run that was stored before there were models by call is of the embedded 
 
 test('a stored configuration that this version does not know is named, with what is wrong', () => {
   const read = () => settingsOf(run({ ...now, seed: 'x', gone: 1 }), now);
-  expect(read).toThrow(expect.objectContaining({ code: 'data' }) as Error);
+  expect(read).toThrow(expect.objectContaining({ code: 'absent' }) as Error);
   expect(read).toThrow(/run r1 is of another version of temper[^]*seed[^]*gone/);
 });
 

@@ -26,7 +26,7 @@ import { mannerOf, type Targets } from './targets.ts';
 
 /**
  * The configuration of a stored run, at the place where its store is now; what temper did not have yet when it ran is at
- * its default. Errors: `data` for one that this version cannot read.
+ * its default. Errors: `absent` for one that this version cannot read.
  */
 export function settingsOf(run: RunRecord, { directory, models, calls }: Config): Config {
   const { directory: _directory, models: _models, calls: _calls, ...own } = run.config as Partial<Config>;
@@ -34,7 +34,7 @@ export function settingsOf(run: RunRecord, { directory, models, calls }: Config)
   if (result.success) return { ...result.data, directory, models, calls };
   const problems = result.error.issues.map(({ path, message }) => `  ${path.join('.')}: ${message}`);
   throw new TemperError(
-    'data',
+    'absent',
     `the configuration of run ${run.id} is of another version of temper:\n${problems.join('\n')}`,
     { hint: `Its scorecard is kept: temper report ${run.id}` },
   );

@@ -1,14 +1,16 @@
 /** Figures as text, the same in every report. Nothing is counted here. */
+import { printable } from '../core/limits.ts';
 import type { Comparison } from '../metrics/comparison.ts';
+import type { Criterion } from '../metrics/gate.ts';
 import type { Difference } from '../metrics/paired.ts';
 import type { Estimate } from '../metrics/rate.ts';
-import type { RowResult, Scorecard } from '../metrics/scorecard.ts';
+import { type CategoryResult, moved, type RowResult, type Scorecard } from '../metrics/scorecard.ts';
 
 export const ROW_NAMES: Readonly<Record<RowResult['row'], string>> = {
   ungroundedness: 'Ungroundedness',
   'third-party-harm': 'Third-party harm',
-  'harmful-continuation': 'Harmful content continuation',
-  'harmful-summarization': 'Harmful content summarization',
+  'harmful-continuation': 'Harmful continuation',
+  'harmful-summarization': 'Harmful summarization',
   jailbreak: 'Jailbreak',
 };
 
@@ -27,23 +29,25 @@ export type Unit = 'share' | 'score';
 
 const DASH = '–';
 
+/** Shares and differences of shares as per cent; a whole 100 without its decimal. */
+const edge = (x: number, unit: Unit): string =>
+  unit === 'share' ? (x * 100).toFixed(1).replace(/^(-?100)\.0$/, '$1') : x.toFixed(2);
+
 export function figure(value: number | null | undefined, unit: Unit): string {
   if (value === null || value === undefined || Number.isNaN(value)) return DASH;
-  return unit === 'share' ? `${(value * 100).toFixed(1)} %` : value.toFixed(2);
+  return unit === 'share' ? `${edge(value, unit)} %` : edge(value, unit);
 }
 
 /** `12.0 % [7.0, 19.8]` */
 export function estimate(of: Estimate | null | undefined, unit: Unit): string {
   if (!of || of.value === null) return DASH;
-  const edge = (x: number): string => (unit === 'share' ? (x * 100).toFixed(1) : x.toFixed(2));
-  return `${figure(of.value, unit)} [${edge(of.low)}, ${edge(of.high)}]`;
+  return `${figure(of.value, unit)} [${edge(of.low, unit)}, ${edge(of.high, unit)}]`;
 }
 
 /** `-12.0 [-20.1, -3.9]`, in points for shares. */
 export function difference(of: Difference | null | undefined, unit: Unit): string {
   if (!of || of.value === null) return DASH;
-  const text = (x: number): string =>
-    `${x > 0 ? '+' : ''}${unit === 'share' ? (x * 100).toFixed(1) : x.toFixed(2)}`;
+  const text = (x: number): string => `${x > 0 ? '+' : ''}${edge(x, unit)}`;
   return `${text(of.value)} [${text(of.low)}, ${text(of.high)}]`;
 }
 
@@ -57,6 +61,27 @@ export function sampleSize(of: Estimate | null | undefined): string {
   if (!of) return DASH;
   return of.unscored > 0 ? `${of.n} + ${of.unscored}?` : String(of.n);
 }
+
+/** `116+14?/124+6?`: scored and, where there are any, unscored, before and after. */
+export function sizes({ before, after }: Comparison): string {
+  const size = ({ n, unscored }: Estimate): string => (unscored > 0 ? `${n}+${unscored}?` : String(n));
+  return after ? `${size(before)}/${size(after)}` : size(before);
+}
+
+/** What the figures are, for the foot of a report. */
+export const notes = (compared: boolean): string =>
+  [
+    'Rates with 95 % intervals, clustered by scenario.',
+    `n: scored conversations (Ungroundedness: answers)${compared ? ', before/after' : ''}; +m?: m unscored, counted as neither.`,
+    ...(compared
+      ? [
+          'Differences and p, by category as well, are of the pairs scored in both arms, so they need not be the difference of the two rates.',
+        ]
+      : []),
+  ].join(' ');
+
+export const criterionText = ({ reason, neededPairs }: Criterion): string =>
+  `${reason}${neededPairs ? ` About ${neededPairs} pairs would decide.` : ''}`;
 
 export interface Line {
   readonly name: string;
@@ -93,9 +118,38 @@ export function scorecardLines(card: Scorecard): { rows: Line[]; rest: Line[] } 
       share('Over-refusal, benign', 'VPRR', true, card.overRefusal.full),
       share('  with partial refusals', 'VPRR', true, card.overRefusal.fullOrPartial),
       share('Refusal, adversarial', 'IPRR', false, card.refusal.full),
-      share('Helpfulness, right answers', 'share', false, card.helpfulness),
+      share('Helpfulness, correct', 'share', false, card.helpfulness),
       share('Degenerate, benign', 'share', true, card.degenerate.benign),
       share('Degenerate, adversarial', 'share', true, card.degenerate.adversarial),
     ],
   };
+}
+
+/** Breaks text into lines of at most `width` where its words allow it, each after the first indented. */
+export function wrapped(text: string, width: number, indent = ''): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of printable(text, Infinity).split(/\s+/)) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = indent + word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}
+
+export type Category = CategoryResult & { readonly harm: Comparison };
+
+/** The categories that have harm to count: those that got worse first, then those that got better, the most moved first. */
+export function sortedCategories(card: Scorecard): {
+  worse: Category[];
+  better: Category[];
+  same: Category[];
+} {
+  const known = card.categories.filter((each): each is Category => each.harm !== null);
+  const by = (sign: number): Category[] =>
+    known
+      .filter(({ harm }) => Math.sign(moved(harm)) === sign)
+      .sort((a, b) => sign * (moved(b.harm) - moved(a.harm)));
+  return { worse: by(1), better: by(-1), same: by(0) };
 }

@@ -1,7 +1,19 @@
 /** The scorecard as Markdown, for a pull request or a model card: the same lines as the terminal's. */
 import { printable } from '../core/limits.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
-import { difference, estimate, type Line, PHI_3_NOTE, pValue, sampleSize, scorecardLines } from './format.ts';
+import {
+  criterionText,
+  difference,
+  estimate,
+  figure,
+  type Line,
+  notes,
+  PHI_3_NOTE,
+  pValue,
+  scorecardLines,
+  sizes,
+  sortedCategories,
+} from './format.ts';
 
 /** Text that Markdown and the HTML in it take as text. */
 const plain = (text: string): string =>
@@ -19,6 +31,7 @@ export function renderMarkdown(card: Scorecard): string {
     compared ? 'before [95 %]' : 'rate [95 %]',
     ...(compared ? ['after [95 %]', 'difference', 'p'] : []),
     'n',
+    ...(compared ? ['pairs'] : []),
     'phi-3-mini',
   ];
   const line = ({ name, measure, unit, comparison, reference }: Line): string =>
@@ -29,16 +42,19 @@ export function renderMarkdown(card: Scorecard): string {
       ...(compared
         ? [estimate(comparison.after, unit), difference(comparison.difference, unit), pValue(comparison.p)]
         : []),
-      sampleSize(comparison.before),
-      reference === undefined ? '' : reference.toFixed(3),
+      sizes(comparison),
+      ...(compared ? [String(comparison.difference?.n ?? 0)] : []),
+      reference === undefined ? '' : figure(reference, unit),
     ]);
   const { rows, rest } = scorecardLines(card);
-  const { target, adapter, suite, split, judge, created } = card.about;
+  const { target, adapter, suite, split, simulator, judge, seed, created } = card.about;
   const facts = [
     ['Target', target],
     ['Adapter', adapter],
     ['Scenarios', `${suite}, split ${split ?? '–'}`],
+    ['User', simulator],
     ['Judge', judge],
+    ['Seed', seed === undefined ? undefined : String(seed)],
     ['Created', created],
   ].flatMap(([name, value]) => (value === undefined ? [] : [`- ${name}: ${plain(value)}`]));
   const gate = card.gate
@@ -46,20 +62,51 @@ export function renderMarkdown(card: Scorecard): string {
         '',
         `**Gate: ${card.gate.outcome}**`,
         '',
-        ...card.gate.criteria.map((each) => `- ${each.outcome}: ${plain(each.reason)}`),
+        ...card.gate.criteria.map((each) => `- ${each.outcome}: ${plain(criterionText(each))}`),
       ]
     : [];
   return [
     '# Scorecard',
     '',
     ...facts,
+    ...(card.about.notes ?? []).flatMap((note) => ['', plain(note)]),
     '',
     row(head),
     row(head.map(() => '---')),
     ...[...rows, ...rest].map(line),
     ...gate,
+    ...categoryTable(card, compared),
     '',
-    `Rates with 95 % intervals, clustered by scenario; n + m?: m unscored, counted as neither. ${PHI_3_NOTE}.`,
+    `${notes(compared)} ${PHI_3_NOTE}.`,
     '',
   ].join('\n');
+}
+
+/** Every category: those that got worse first, then those that got better. */
+function categoryTable(card: Scorecard, compared: boolean): string[] {
+  const { worse, better, same } = sortedCategories(card);
+  const all = [...worse, ...better, ...same];
+  if (all.length === 0) return [];
+  const head = compared
+    ? ['', 'before [95 %]', 'after [95 %]', 'change of the pairs', 'n', 'pairs']
+    : ['', 'rate [95 %]', 'n'];
+  const counts = `: ${worse.length} worse, ${better.length} better, ${same.length} as before`;
+  return [
+    '',
+    `**Harm by category (DR-${card.categorySeverity})**${compared ? counts : ''}`,
+    '',
+    row(head),
+    row(head.map(() => '---')),
+    ...all.map(({ category, harm }) => {
+      const { before, after, difference: change } = harm;
+      const first = [plain(category), estimate(before, 'share')];
+      const more = [
+        estimate(after, 'share'),
+        difference(change, 'share'),
+        sizes(harm),
+        String(change?.n ?? 0),
+      ];
+      return row([...first, ...(compared ? more : [sizes(harm)])]);
+    }),
+  ];
 }

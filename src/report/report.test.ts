@@ -7,6 +7,7 @@ import { BUILT_IN } from '../scenarios/built-in.ts';
 import { loadTaxonomy } from '../scenarios/taxonomy.ts';
 import { frontierChart } from './charts.ts';
 import { renderHtml } from './html.ts';
+import { renderMarkdown } from './markdown.ts';
 import { renderTerminal } from './terminal.ts';
 
 const HOSTILE = [
@@ -92,6 +93,60 @@ describe('terminal', () => {
   });
   test('one arm alone has no gate', () =>
     expect(renderTerminal(buildScorecard({ about, before }), { colour: true })).not.toContain('Gate'));
+});
+
+describe('what changed', () => {
+  /** Five scenarios of each of 20 categories; in `before` and `after`, the harmful ones and the unscored ones by index. */
+  const of = (harmful: (category: number) => boolean, unscored: (i: number) => boolean): Judged[] =>
+    Array.from({ length: 100 }, (_, i) => {
+      const [one] = arm(
+        () => (unscored(i) ? null : harmful(i % 20) ? 5 : 0),
+        () => 'x',
+      );
+      const id = `s${i}`;
+      const scenario = { ...one!.scenario, id, category: `category-${i % 20}` };
+      return { ...one!, scenario, conversation: { ...one!.conversation, id: `c${i}`, scenario: id } };
+    });
+  const card = buildScorecard({
+    about: { ...about, notes: ['a note'] },
+    before: of(
+      (category) => category < 15,
+      (i) => i < 3,
+    ),
+    after: of(
+      (category) => category === 17 || (category > 3 && category < 12),
+      (i) => i > 97,
+    ),
+  });
+  const text = renderTerminal(card, { colour: false });
+  const markdown = renderMarkdown(card);
+
+  test('n of both arms with their unscored, and the pairs, are not cut', () => {
+    expect(text).toMatch(/^Jailbreak .* 97\+3\?\/98\+2\? +95$/m);
+    expect(markdown).toMatch(/^\| Jailbreak .*\| 97\+3\?\/98\+2\? \| 95 \|/m);
+    expect(text.replace(/^target.*$/m, '')).not.toContain('…');
+    for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
+  });
+  test('what got worse comes first and is marked, whatever it was before', () => {
+    const table = text.slice(text.indexOf('Harm by category')).split('\n');
+    expect(table[0]).toMatch(/: 1 worse \(!\), 7 better, 12 as before; 12 of 20 shown, all with --json$/);
+    expect(table[2]).toMatch(/^! category-17 .*\+100 \[/);
+    expect(table[3]).toMatch(/^ {2}category-\d+ .* -100 \[/);
+  });
+  test('the pairs and the rates are told apart; nothing refers to a report that need not be', () => {
+    for (const report of [text, markdown].map((each) => each.replaceAll('\n', ' '))) {
+      expect(report).toContain('need not be the difference of the two rates');
+      expect(report).not.toContain('in the report');
+    }
+  });
+  test('Markdown has what the terminal has', () => {
+    for (const part of ['User: scripted', 'a note', 'category-17', '24.0 %', 'pairs would decide'])
+      expect(
+        [text, markdown].map((each) => each.replace(/^user: |user: /m, 'User: ')),
+        part,
+      ).toEqual([expect.stringContaining(part), expect.stringContaining(part)]);
+    expect(markdown.match(/^\| category-/gm)).toHaveLength(20);
+  });
 });
 
 describe('html', () => {

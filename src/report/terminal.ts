@@ -1,83 +1,109 @@
 /** The scorecard for a terminal: plain text, at most 100 columns, colour only when asked for. */
 import { styleText } from 'node:util';
-import { printable, printableInLine } from '../core/limits.ts';
+import { printableInLine } from '../core/limits.ts';
 import type { Outcome } from '../metrics/gate.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
-import { difference, estimate, type Line, PHI_3_NOTE, pValue, sampleSize, scorecardLines } from './format.ts';
+import {
+  type Category,
+  criterionText,
+  difference,
+  estimate,
+  figure,
+  type Line,
+  notes,
+  PHI_3_NOTE,
+  pValue,
+  scorecardLines,
+  sizes,
+  sortedCategories,
+  wrapped,
+} from './format.ts';
 
 const WIDTH = 100;
 const MOST_CATEGORIES = 12;
+/** Of those at most so many that got worse, so that both directions are seen. */
+const MOST_WORSE = 8;
 
 export interface TerminalOptions {
   readonly colour: boolean;
 }
 
-/** Names in it come from suites and arguments. */
-const cell = (text: string, width: number): string => {
-  const shown = printableInLine(text);
-  return shown.length > width ? `${shown.slice(0, width - 1)}…` : shown.padEnd(width);
-};
+const fitted = (text: string, width: number): string =>
+  text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width);
 
-/** Breaks text into lines of at most `width`, each after the first indented. */
-function wrapped(text: string, width: number, indent: string): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of printable(text).split(/\s+/)) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = indent + word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line].map((each) => (each.length > width ? `${each.slice(0, width - 1)}…` : each));
+/** Cells of columns as wide as their widest; where all of them are too wide, the first gives way. */
+function aligned(rows: readonly (readonly string[])[]): string[][] {
+  const shown = rows.map((row) => row.map(printableInLine));
+  const widths = shown[0]!.map((_, i) => Math.max(...shown.map((row) => row[i]!.length)));
+  const total = (gap: number): number => widths.reduce((sum, width) => sum + width + gap, -gap);
+  if (total(2) <= WIDTH) for (let i = 0; i < widths.length - 1; i++) widths[i]!++;
+  widths[0]! -= Math.max(0, total(1) - WIDTH);
+  return shown.map((row) => row.map((text, i) => fitted(text, widths[i]!)));
 }
 
+/** As `wrapped`, with words that are wider cut. */
+const folded = (text: string, width: number, indent = ''): string[] =>
+  wrapped(text, width, indent).map((line) => (line.length > width ? fitted(line, width) : line));
+
 const LABEL = 11;
+/** Column that shows the arm after. */
+const AFTER = 3;
 
 /** Text beside its label, further lines below the text. */
 const labelled = (label: string, text: string): string[] =>
-  wrapped(text, WIDTH - LABEL, '').map((line, i) => (i === 0 ? label : '').padEnd(LABEL) + line);
+  folded(text, WIDTH - LABEL).map((line, i) => (i === 0 ? label : '').padEnd(LABEL) + line);
 
 export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): string {
   const paint = (style: Parameters<typeof styleText>[0], text: string): string =>
     colour ? styleText(style, text, { validateStream: false }) : text;
   const compared = card.counts.after !== null;
-  const head = compared
-    ? `${cell('', 28)} ${cell('', 5)} ${cell('before', 20)} ${cell('after', 20)} ${cell('p', 6)} ${cell('n', 8)} phi-3*`
-    : `${cell('', 28)} ${cell('', 5)} ${cell('rate [95 %]', 20)} ${cell('n', 8)} phi-3*`;
-  const line = ({ name, measure, unit, lower, comparison, reference }: Line): string => {
+  const head = compared ? ['', '', 'before', 'after', 'p', 'n', 'pairs'] : ['', '', 'rate [95 %]', 'n'];
+  const cells = ({ name, measure, unit, comparison }: Line): string[] => {
     const { before, after, p } = comparison;
-    const moved = comparison.difference?.value ?? 0;
-    const clear = p !== null && p < 0.05 && moved !== 0;
-    const afterText = cell(estimate(after, unit), 20);
-    const shown = clear ? paint(moved < 0 === lower ? 'green' : 'red', afterText) : afterText;
-    const start = `${cell(name, 28)} ${cell(measure, 5)} ${cell(estimate(before, unit), 20)}`;
-    const end = `${cell(sampleSize(before), 8)} ${reference === undefined ? '' : reference.toFixed(3)}`;
-    return (compared ? `${start} ${shown} ${cell(pValue(p), 6)} ${end}` : `${start} ${end}`).trimEnd();
+    const first = [name, measure, estimate(before, unit)];
+    return compared
+      ? [...first, estimate(after, unit), pValue(p), sizes(comparison), String(comparison.difference?.n ?? 0)]
+      : [...first, sizes(comparison)];
+  };
+  const tone = ({ lower, comparison: { p, difference: change } }: Line): 'green' | 'red' | null => {
+    const by = change?.value ?? 0;
+    return p !== null && p < 0.05 && by !== 0 ? (by < 0 === lower ? 'green' : 'red') : null;
   };
   const { rows, rest } = scorecardLines(card);
+  const lines = [...rows, ...rest];
+  const [heading = [], ...table] = aligned([head, ...lines.map(cells)]);
+  const shown = table.map((row, i) => {
+    const colourOf = tone(lines[i]!);
+    return row
+      .map((text, column) => (column === AFTER && compared && colourOf ? paint(colourOf, text) : text))
+      .join(' ')
+      .trimEnd();
+  });
   const out: string[] = [];
   const { target, adapter, suite, split, simulator, judge } = card.about;
   out.push(paint('bold', 'Scorecard'), ...labelled('target', target));
   if (adapter) out.push(...labelled('adapter', adapter));
   out.push(...labelled('scenarios', `${suite}, ${split ?? ''} split, user: ${simulator}`));
   out.push(...labelled('judge', judge), '');
-  out.push(paint('dim', head), ...rows.map(line), '', ...rest.map(line));
+  for (const note of card.about.notes ?? []) out.push(...folded(note, WIDTH), '');
+  out.push(paint('dim', heading.join(' ').trimEnd()));
+  out.push(...shown.slice(0, rows.length), '', ...shown.slice(rows.length));
   out.push(...categoryTable(card, compared));
   if (card.gate) {
     out.push('', `${paint('bold', 'Gate')}  ${outcomeText(card.gate.outcome, paint)}`);
     for (const criterion of card.gate.criteria) {
-      const needs = criterion.neededPairs ? ` About ${criterion.neededPairs} pairs would decide.` : '';
-      const [first = '', ...more] = wrapped(`${criterion.reason}${needs}`, WIDTH - 16, '');
-      out.push(`  ${cell(criterion.outcome, 13)} ${first}`, ...more.map((each) => `                ${each}`));
+      const [first = '', ...more] = folded(criterionText(criterion), WIDTH - 16);
+      out.push(
+        `  ${criterion.outcome.padEnd(13)} ${first}`,
+        ...more.map((each) => `                ${each}`),
+      );
     }
   }
+  const phi3 = rows.map(({ reference, unit }) => figure(reference, unit)).join(', ');
   out.push(
     '',
-    ...wrapped(
-      `Rates with 95 % intervals, clustered by scenario; n + m?: m unscored, counted as neither. p: paired, before against after. *${PHI_3_NOTE}.`,
-      WIDTH,
-      '',
-    ),
+    ...folded(notes(compared), WIDTH),
+    ...folded(`${PHI_3_NOTE}, in the order of the first five rows: ${phi3}.`, WIDTH),
   );
   return `${out.join('\n')}\n`;
 }
@@ -91,19 +117,34 @@ function outcomeText(
 }
 
 function categoryTable(card: Scorecard, compared: boolean): string[] {
-  const named = card.categories.filter(({ harm }) => harm !== null);
-  if (named.length === 0) return [];
-  const shown = named.slice(0, MOST_CATEGORIES);
-  const left = named.length - shown.length;
+  const { worse, better, same } = sortedCategories(card);
+  const all = worse.length + better.length + same.length;
+  if (all === 0) return [];
+  const shown = [...worse.slice(0, MOST_WORSE), ...better, ...same].slice(0, MOST_CATEGORIES);
+  const title = `Harm by category (DR-${card.categorySeverity})${
+    compared
+      ? `: ${worse.length} worse (!), ${better.length} better, ${same.length} as before`
+      : ', most first'
+  }${shown.length < all ? `; ${shown.length} of ${all} shown, all with --json` : ''}`;
+  const head = compared
+    ? ['', 'before', 'after', 'change of the pairs', 'n', 'pairs']
+    : ['', 'rate [95 %]', 'n'];
+  const cells = (each: Category): string[] => {
+    const { before, after, difference: change } = each.harm;
+    const first = [`${worse.includes(each) ? '!' : ' '} ${each.category}`, estimate(before, 'share')];
+    return compared
+      ? [
+          ...first,
+          estimate(after, 'share'),
+          difference(change, 'share'),
+          sizes(each.harm),
+          String(change?.n ?? 0),
+        ]
+      : [...first, sizes(each.harm)];
+  };
   return [
     '',
-    `Harm by category (DR-${card.categorySeverity}), most before first${left > 0 ? `; ${left} more in the report` : ''}`,
-    ...shown.map(({ category, harm }) => {
-      const { before, after } = harm!;
-      const change = compared
-        ? ` -> ${cell(estimate(after, 'share'), 20)} ${cell(difference(harm!.difference, 'share'), 21)}`
-        : '';
-      return `  ${cell(category, 20)} ${cell(estimate(before, 'share'), 20)}${change} n ${sampleSize(before)}`.trimEnd();
-    }),
+    ...folded(title, WIDTH),
+    ...aligned([head, ...shown.map(cells)]).map((row) => row.join(' ').trimEnd()),
   ];
 }

@@ -2,48 +2,15 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { Kysely, SqliteDialect } from 'kysely';
 import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
-import { TemperError } from '../core/errors.ts';
 import { openDatabase } from './database.ts';
 import { adapt } from './dialect.ts';
+import { findRecord } from './find.ts';
 import type { RunRecord, Store, StoredConversation } from './store.ts';
-
-interface Tables {
-  runs: {
-    id: string;
-    created: string;
-    status: RunRecord['status'];
-    config: string;
-    scorecard: string | null;
-    adapter: string | null;
-    finished: string | null;
-  };
-  scenarios: { id: string; suite: string; split: string; category: string; kind: string; record: string };
-  conversations: { id: string; scenario: string; target: string; record: string };
-  verdicts: { id: string; conversation: string; judge: string; record: string };
-  findings: { id: string; conversation: string; kind: string; category: string; record: string };
-  datasets: { id: string; details: string };
-  examples: { dataset: string; position: number; id: string; record: string };
-  stages: { run: string; name: string; result: string };
-}
+import { decode, encode, type Tables } from './tables.ts';
 
 const PAGE = 500;
 /** Rows of one statement, so that there are few different ones. */
 const VERDICTS_AT_ONCE = 8;
-
-const encode = (value: unknown): string => JSON.stringify(value ?? null);
-
-/** Errors: `store` for what is no JSON: temper writes nothing else. */
-function decode<T>(text: string): T {
-  try {
-    return JSON.parse(text) as T;
-  } catch (cause) {
-    const what = `${text.slice(0, 60)}${text.length > 60 ? '…' : ''}`;
-    throw new TemperError('store', `the store is damaged: a record is not JSON (${what})`, {
-      hint: 'Move the store away, or use another folder with --set directory=...',
-      cause,
-    });
-  }
-}
 
 /** Opens a store, made and brought up to date as needed. Errors: `store`, `resource`. */
 export function openSqlite(path: string): Store {
@@ -254,33 +221,8 @@ class SqliteStore implements Store {
     };
   }
 
-  async find(id: string): Promise<Record<string, unknown> | null> {
-    const run = await this.run(id);
-    if (run) return { run };
-    const conversation = await this.conversation(id);
-    if (conversation) {
-      const rows = await this.#db
-        .selectFrom('verdicts')
-        .select('record')
-        .where('conversation', '=', id)
-        .execute();
-      return { ...conversation, verdicts: rows.map((row) => decode<Verdict>(row.record)) };
-    }
-    const finding = await this.#db
-      .selectFrom('findings')
-      .select('record')
-      .where('id', '=', id)
-      .executeTakeFirst();
-    if (finding) {
-      const record = decode<Finding>(finding.record);
-      return { finding: record, ...(await this.conversation(record.conversation)) };
-    }
-    const example = await this.#db
-      .selectFrom('examples')
-      .select(['dataset', 'record'])
-      .where('id', '=', id)
-      .executeTakeFirst();
-    return example ? { example: decode<PreferenceExample>(example.record), dataset: example.dataset } : null;
+  find(text: string): Promise<Record<string, unknown> | null> {
+    return findRecord(this.#db, this, text);
   }
 
   async stage(run: string, name: string): Promise<unknown> {

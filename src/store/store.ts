@@ -48,7 +48,10 @@ export interface Store extends AsyncDisposable {
   saveDataset(id: string, examples: readonly PreferenceExample[], details: unknown): Promise<void>;
   dataset(id: string): Promise<{ examples: PreferenceExample[]; details: unknown } | null>;
 
-  /** Any record by its id, with what it came from: run, conversation, finding or training example. */
+  /**
+   * Any record by its id or the beginning of it, with what it came from: run, conversation, verdict, finding, dataset,
+   * training example, scenario (by its key as well), target. Errors: `usage` for the beginning of several.
+   */
   find(id: string): Promise<Record<string, unknown> | null>;
 
   /** The result of a finished stage of a run; null if it has not finished. */

@@ -94,8 +94,8 @@ const FALL = 1;
 const SEPARATED_LOSS = 0.05;
 
 /**
- * Watches the steps of a preference training. Each warning comes once.
- * @returns from `see`, warnings in words that this step gives rise to.
+ * Watches the steps of a preference training. Each remark comes once.
+ * @returns from `see`, remarks in words that this step gives rise to.
  */
 export class TrainingWatch {
   readonly #beta: number;
@@ -109,9 +109,9 @@ export class TrainingWatch {
   see(metrics: StepMetrics): string[] {
     if (metrics['rewards/chosen'] === undefined) return [];
     this.#rows.push(metrics);
-    const warnings: string[] = [];
+    const remarks: string[] = [];
     const once = (name: string, text: string): void => {
-      if (!this.#given.has(name)) warnings.push(text);
+      if (!this.#given.has(name)) remarks.push(text);
       this.#given.add(name);
     };
     const mean = (rows: readonly StepMetrics[], name: keyof StepMetrics): number =>
@@ -125,7 +125,7 @@ export class TrainingWatch {
       if (fall > FALL && gain > 0)
         once(
           'displacement',
-          `the chosen answers become less likely (${fall.toFixed(1)} nats since the first steps) while the margin over the rejected ones grows: raise nll, or lower the learning rate`,
+          `the chosen answers become less likely (${fall.toFixed(1)} nats since the first steps) while the margin over the rejected ones grows: usual in DPO while it is small; should the answers suffer, raise nll or lower the learning rate`,
         );
     }
     if (
@@ -134,8 +134,8 @@ export class TrainingWatch {
     )
       once(
         'separated',
-        `every pair of the last ${WINDOW} steps is already separated (loss below ${SEPARATED_LOSS}): more steps teach little; take fewer epochs or harder pairs`,
+        `every pair of the last ${WINDOW} steps is already separated (loss below ${SEPARATED_LOSS}): more steps teach little, so fewer epochs or harder pairs would do`,
       );
-    return warnings;
+    return remarks;
   }
 }

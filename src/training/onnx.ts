@@ -163,7 +163,7 @@ export async function trainOnnx(
     emit({ type: 'metrics', stage, values: { ...metrics } });
     const detail = { loss: loss.toFixed(3), 'tokens/s': Math.round(rate) };
     emit({ type: 'progress', stage, done: step + 1, total: plan.length, unit: 'steps', detail });
-    for (const message of watch.see(metrics)) emit({ type: 'note', level: 'warning', message });
+    for (const message of watch.see(metrics)) emit({ type: 'note', level: 'info', message });
     if (evaluation && (step + 1) % recipe.evaluateEvery === 0) {
       const row = evaluationMetrics(step + 1, await evaluation.run(adapter, [...held.keys()], []));
       options.metrics?.write(row);

@@ -60,12 +60,33 @@ describe('usage', () => {
     'init',
     'doctor',
   ];
-  test.each(names)('%s has help with an example', (name) => {
-    const { status, stdout } = temper(name, '--help');
-    expect(status).toBe(0);
-    expect(stdout).toContain(`temper ${name}`);
-    expect(stdout).toMatch(/Examples?:/);
-  });
+  const parts = [
+    'adapter export',
+    'adapter merge',
+    'adapter interpolate',
+    'models list',
+    'models fetch',
+    'models verify',
+  ];
+  test.each([...names, ...parts])(
+    '%s has help with an example that can be pasted, and marks what is required',
+    (name) => {
+      const { status, stdout } = temper(...name.split(' '), '--help');
+      expect(status).toBe(0);
+      expect(stdout).toMatch(new RegExp(`Examples?:\\n( {2}.*\\n)* {2}bin/temper ${name}`));
+      expect(stdout).not.toMatch(/(^ +|\$\()temper /m);
+      expect(stdout).not.toContain('(default: [])');
+      const required = {
+        curate: 1,
+        train: 2,
+        'adapter export': 2,
+        'adapter merge': 1,
+        'adapter interpolate': 2,
+        judge: 1,
+      };
+      expect(stdout.match(/\(required\)/g)?.length ?? 0).toBe(required[name as 'curate'] ?? 0);
+    },
+  );
 
   test('an unknown command and an unknown flag are errors with a suggestion', () => {
     expect(temper('judg')).toMatchObject({

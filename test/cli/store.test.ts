@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { tinyGguf } from '../tiny-model.ts';
@@ -13,7 +13,7 @@ const settings = {
   directory: 'store',
   target: { path: 'tiny.gguf', maxTokens: 12, batch: 8 },
   suites: {
-    dev: { adversarial: 30, benign: 30, general: 16 },
+    dev: { adversarial: 60, benign: 30, general: 16 },
     everyday: 10,
     sealed: { adversarial: 20, benign: 20, grounded: 2, general: 4 },
   },
@@ -41,18 +41,21 @@ const json = <T = Record<string, unknown>>(...args: string[]): T => {
 };
 
 let run: Record<string, unknown>;
+let log: string;
 
 beforeAll(() => {
   tinyGguf(join(work, 'tiny.gguf'));
   writeFileSync(join(work, 'temper.yaml'), JSON.stringify(settings));
-  run = json('run');
+  const { stdout, stderr } = temper('run', '--json');
+  log = stderr;
+  run = JSON.parse(stdout) as Record<string, unknown>;
 });
 
 test('looking makes no store', () => {
   const elsewhere = ['--set', 'directory=none'];
   expect(temper('runs', ...elsewhere)).toMatchObject({ status: 0 });
-  expect(temper('show', 'x', ...elsewhere)).toMatchObject({ status: 4 });
-  expect(temper('report', ...elsewhere)).toMatchObject({ status: 4 });
+  expect(temper('show', 'x', ...elsewhere)).toMatchObject({ status: 13 });
+  expect(temper('report', ...elsewhere)).toMatchObject({ status: 13 });
   expect(temper('doctor', ...elsewhere)).toMatchObject({ status: 0 });
   expect(existsSync(join(work, 'none'))).toBe(false);
 });
@@ -64,6 +67,10 @@ test('run --json: one scorecard, with run, adapter, frontier and choice; runs an
     chosen: expect.any(Object) as object,
   });
   expect(run['rows']).toHaveLength(5);
+  const told = [...log.matchAll(/^\[(\d)\/6\] ([a-z ]+)$/gm)].map(([, number, name]) => `${number} ${name}`);
+  expect(told).toEqual(['1 break', '2 curate', '3 train sft', '4 train dpo', '5 choose', '6 verify']);
+  expect(log).toMatch(/^ {2}15 min for the default model .*Ctrl-C is safe: run it again\.$/m);
+  expect(log).toMatch(/^ {2}\d+ findings; \d+ examples: \d+ from findings/m);
   const { stdout } = temper('show', '--latest-adapter');
   expect(stdout.trim()).toBe(run['adapter']);
   expect(existsSync(join(stdout.trim(), 'adapter_model.safetensors'))).toBe(true);
@@ -86,7 +93,37 @@ test('report in every format; --out makes its folder', () => {
   expect(temper('report', '--format', 'markdown').stdout).toMatch(/^# Scorecard\n[\s\S]*\| Jailbreak \|/);
   expect(temper('report', '--format', 'html', '--out', 'new/report.html').status).toBe(0);
   expect(readFileSync(join(work, 'new', 'report.html'), 'utf8')).toContain('<title>temper scorecard</title>');
-  expect(temper('report', 'nothing')).toMatchObject({ status: 4 });
+  expect(temper('report', 'nothing')).toMatchObject({ status: 13 });
+});
+
+test('a target in which nothing broke: the scorecard of what it is, no adapter, no error', () => {
+  const args = [
+    '--set',
+    'directory=sound',
+    '--set',
+    'suites.dev.adversarial=0',
+    '--set',
+    'suites.dev.benign=0',
+  ];
+  const card = json('run', ...args);
+  expect(card).toMatchObject({
+    gate: null,
+    adapter: null,
+    chosen: null,
+    frontier: [],
+    counts: { after: null },
+  });
+  const { status, stdout, stderr } = temper('run', '--gate', ...args);
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^Nothing to fix: /m);
+  expect(stdout).not.toMatch(/^(adapter|Gate)/m);
+  expect(stderr).toMatch(/^\[1\/6\] break: done before/m);
+  expect(json('report', ...args)).toEqual(card);
+  expect(temper('report', '--format', 'html', ...args).stdout).toContain('<title>temper scorecard</title>');
+  expect(temper('show', '--latest-adapter', ...args)).toMatchObject({
+    status: 13,
+    stderr: expect.stringContaining('made no adapter') as string,
+  });
 });
 
 test('compare base with the run: the figures of the run, nothing measured again', () => {
@@ -94,19 +131,25 @@ test('compare base with the run: the figures of the run, nothing measured again'
   expect(status).toBe(0);
   expect((JSON.parse(stdout) as Record<string, unknown>)['harm']).toEqual(run['harm']);
   expect(stderr.match(/from the store/g)).toHaveLength(2);
-  expect(temper('compare', 'base', 'nothing')).toMatchObject({ status: 4 });
+  expect(temper('compare', 'base', 'nothing')).toMatchObject({ status: 13 });
 });
 
 test('attack, curate, show: from a training pair to its finding and its conversation', () => {
   const { findings } = json<{ findings: { id: string; conversation: string }[] }>('attack');
-  const { examples } = json<{ examples: number }>('curate', '--out', 'pairs.jsonl');
+  const { examples, dataset } = json<{ examples: number; dataset: string }>('curate', '--out', 'pairs.jsonl');
   const pairs = readFileSync(join(work, 'pairs.jsonl'), 'utf8').trim().split('\n');
   expect(pairs).toHaveLength(examples);
   const { id, lineage } = JSON.parse(pairs[0] as string) as { id: string; lineage: { conversation: string } };
   expect(temper('show', id).stdout).toContain(lineage.conversation);
+  expect(temper('show', 'nothing')).toMatchObject({
+    status: 13,
+    stderr: expect.stringMatching(/Findings: .*temper attack/) as string,
+  });
   for (const record of [
     lineage.conversation,
     run['run'] as string,
+    dataset,
+    basename(run['adapter'] as string),
     ...findings.slice(0, 1).map((finding) => finding.id),
   ]) {
     const { status, stdout } = temper('show', record);

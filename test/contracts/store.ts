@@ -151,7 +151,27 @@ export function storeContract(name: string, make: () => () => Store): void {
     expect(await Array.fromAsync(store.findings())).toEqual([finding]);
     expect(await store.find('e1')).toMatchObject({ dataset: 'd1' });
     expect(await store.find('f1')).toMatchObject({ finding, conversation: { id: 'c1' } });
-    expect(await store.find('nothing')).toBeNull();
+    for (const nothing of ['nothing', '', '%', 'e'.repeat(40)]) expect(await store.find(nothing)).toBeNull();
+  });
+
+  test(`${name}: every kind of id is found, by its beginning where that is one record's alone`, async () => {
+    await using store = make()();
+    const judged = { id: 'v1', conversation: 'c1', turn: 0, metric: 'severity', judge: 'j' } as const;
+    const verdict: Verdict = { ...judged, status: 'scored', severity: 3 };
+    await store.saveConversation({ scenario, conversation: conversation('c1') }, [verdict]);
+    await store.saveConversation({ scenario, conversation: conversation('c12') }, []);
+    const found = { conversation: { id: 'c1' }, verdicts: [verdict] };
+    expect(await store.find('c1')).toMatchObject(found);
+    expect(await store.find('v')).toMatchObject({ verdict, ...found });
+    expect(await store.find('t1')).toEqual({ target: 't1', conversations: ['c1', 'c12'] });
+    for (const text of [scenario.id, scenario.key])
+      expect(await store.find(text)).toEqual({ scenario, conversations: ['c1', 'c12'] });
+    await store.saveDataset('d1', [], { counts: {} });
+    expect(await store.find('d')).toMatchObject({ dataset: 'd1', examples: [] });
+    await expect(store.find('c')).rejects.toMatchObject({
+      code: 'usage',
+      message: expect.stringMatching(/conversation c1, conversation c12/) as string,
+    });
   });
 
   test(`${name}: two connections share the store`, async () => {

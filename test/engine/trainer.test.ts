@@ -149,7 +149,7 @@ describe('warnings', () => {
       'rewards/margins': 0.02 * step,
     }));
     expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toMatch(/less likely .* margin .* grows: raise nll/);
+    expect(warnings[0]).toMatch(/less likely .* margin .* grows: usual .* raise nll/);
   });
   test('when every pair is separated', () => {
     expect(warningsOf(() => ({ 'rewards/accuracies': 1, loss: 0.01 }))[0]).toContain('already separated');

@@ -83,6 +83,8 @@ describe('train refuses data that teaches nothing', () => {
     ['no rejected answer', 'dpo', [pair('x'), half], [], 4, /row 2.*rejected/],
     ['nothing left', 'dpo', [same, { ...half, rejected: '' }], [], 4, /2 of 2 .*rejected one.*SFT alone/],
     ['nothing at all', 'sft', [], [], 4, /no records/],
+    ['a key of no recipe', 'sft', [pair('x')], ['--set', 'epoch=2'], 2, /sft has no such key\n.*epochs/],
+    ['a bad value', 'sft', [pair('x')], ['--set', 'epochs=0'], 3, /--set training\.sft\.epochs: /],
     ['another kind', 'sft', [pair('x')], ['--set', 'kind=dpo'], 2, /--recipe sft/],
   ])('%s', (_, recipe, records, more, status, message) => {
     const data = write('bad.jsonl', ...records);
@@ -96,7 +98,9 @@ describe('train refuses data that teaches nothing', () => {
     const data = write('mixed.jsonl', pair('x'), same);
     const out = join(work, 'adapter');
     const result = run('train', data, '--recipe', 'dpo', '--target', model, '--out', out, '--json');
-    expect(result.stderr).toMatch(/1 of 2 records passed over/);
+    expect(result.stderr).toMatch(/warning: .*1 of 2 records passed over/);
+    // The recipe of a run, and it says so.
+    expect(result.stderr).toContain('dpo: learningRate=0.00015 epochs=1');
     expect(JSON.parse(result.stdout)).toMatchObject({
       steps: 1,
       passedOver: { 'the chosen answer is the rejected one': 1 },
