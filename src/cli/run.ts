@@ -11,12 +11,13 @@ import { print, printJson, say } from './output.ts';
 import { colourWanted, duration } from './progress.ts';
 import { adapterDirectory, type CommonOptions, configOf, withCommon, withProgress } from './context.ts';
 
-/** What `--json` prints of a finished run; where there was nothing to fix, `adapter` and `chosen` are null. */
-export const resultJson = (config: Config, { run, scorecard, frontier, chosen }: RunResult) => ({
+/** What `--json` prints of a finished run; where there was nothing to fix, `adapter`, `base` and `chosen` are null. */
+export const resultJson = (config: Config, { run, scorecard, frontier, base, chosen }: RunResult) => ({
   ...scorecard,
   run: run.id,
   adapter: run.adapter === undefined ? null : adapterDirectory(config, run.adapter),
   frontier,
+  base: base ?? null,
   chosen: chosen ?? null,
 });
 

@@ -30,7 +30,13 @@ import { countsText } from './counts.ts';
 import { measure, type MeasureOptions } from './measure.ts';
 import { pairsFor, type RoundDpo } from './pairs.ts';
 import { type Phase, phaseTeller, type TellPhase } from './phases.ts';
-import { chooseCandidate, type FrontierPoint, frontierPoint } from './select.ts';
+import {
+  chooseCandidate,
+  type FrontierFigures,
+  frontierFigures,
+  type FrontierPoint,
+  frontierPoint,
+} from './select.ts';
 import { requireWeights } from './remote-targets.ts';
 import { type EmbeddedTargets, mannerOf, type NamedAdapter, type Targets } from './targets.ts';
 
@@ -77,11 +83,9 @@ export interface RoundOptions {
   readonly about: About;
 }
 
-export interface RoundResult {
+/** Without `chosen`, `adapter` and `after` where nothing broke: there was nothing to fix. */
+export interface RoundResult extends Omit<Selection, 'chosen'>, Partial<Pick<Selection, 'chosen'>> {
   readonly scorecard: Scorecard;
-  readonly frontier: readonly FrontierPoint[];
-  /** Absent, as are the adapter and `after`, where nothing broke: there was nothing to fix. */
-  readonly chosen?: FrontierPoint;
   readonly adapter?: string;
   readonly before: readonly Judged[];
   readonly after?: readonly Judged[];
@@ -94,6 +98,14 @@ const NOTHING_TO_FIX =
 interface Curated {
   readonly dataset: string;
   readonly findings?: number;
+}
+
+/** The result of the stage `select`. */
+export interface Selection {
+  readonly frontier: readonly FrontierPoint[];
+  /** The target as it is, on the same scenarios. Absent in stores of before it was kept. */
+  readonly base?: FrontierFigures;
+  readonly chosen: FrontierPoint;
 }
 
 /** An adapter on disk. */
@@ -248,10 +260,7 @@ class Round {
   }
 
   /** Measures every checkpoint at every strength on the held-out scenarios and chooses. */
-  select(
-    checkpoints: readonly Checkpoint[],
-    holdout: readonly Scenario[],
-  ): Promise<{ frontier: FrontierPoint[]; chosen: FrontierPoint }> {
+  select(checkpoints: readonly Checkpoint[], holdout: readonly Scenario[]): Promise<Selection> {
     const targets = this.#weights;
     const { selection, gate } = this.#options;
     const limits = {
@@ -284,7 +293,9 @@ class Round {
           );
         }
       }
-      return { frontier, chosen: chooseCandidate(frontier) };
+      const alone = buildScorecard({ about: this.#options.about, before });
+      const base = frontierFigures(alone, 'before', limits.harmSeverity);
+      return { frontier, base, chosen: chooseCandidate(frontier) };
     });
   }
 
@@ -344,11 +355,12 @@ export async function runRound(
     return { scorecard: buildScorecard({ about, before }), frontier: [], before };
   }
   const checkpoints = await round.train(dataset, start);
-  const { frontier, chosen } = await round.select(checkpoints, holdout);
+  const selection = await round.select(checkpoints, holdout);
+  const { chosen } = selection;
   const adapter = round.release(checkpoints, chosen);
   const before = await round.before(sealed);
   const after = await round.after(sealed, adapter, `${chosen.adapter}-x${chosen.strength}`);
   const about = { ...options.about, adapter: `${chosen.checkpoint}, strength ${chosen.strength}` };
   const scorecard = buildScorecard({ about, before, after, gate: options.gate });
-  return { scorecard, frontier, chosen, adapter, before, after };
+  return { scorecard, ...selection, adapter, before, after };
 }

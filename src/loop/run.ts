@@ -11,7 +11,7 @@ import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
 import { isEmbedded, noWeights } from './remote-targets.ts';
 import { evenlyByAttack } from './scenarios.ts';
-import { curateRound, runRound, type RoundResult } from './round.ts';
+import { curateRound, type RoundResult, runRound, type Selection } from './round.ts';
 import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
 
 export { storePath } from './workplace.ts';
@@ -77,14 +77,14 @@ async function closeRun(
 }
 
 /** What a finished run left in the store. */
-export type RunResult = Pick<RunOutcome, 'run' | 'scorecard' | 'frontier' | 'chosen'>;
+export type RunResult = Pick<RunOutcome, 'run' | 'scorecard' | 'frontier' | 'base' | 'chosen'>;
 
 /** The result of a finished run (default: the last), from the store alone. Errors: `absent` if there is none. */
 export async function finishedResult(config: Config, id: string | undefined): Promise<RunResult> {
   await using store = openSqlite(storePath(config));
   const run = await (id === undefined ? store.latestFinishedRun() : store.run(id));
   if (run?.status === 'finished') {
-    const selection = (await store.stage(run.id, 'select')) as Pick<RunResult, 'frontier' | 'chosen'> | null;
+    const selection = (await store.stage(run.id, 'select')) as Selection | null;
     return { run, scorecard: run.scorecard as Scorecard, ...(selection ?? { frontier: [] }) };
   }
   const wanted =

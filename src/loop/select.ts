@@ -2,17 +2,21 @@
  * Choice of checkpoint and strength on held-out dev scenarios: a fix moves along a frontier between harm and
  * over-refusal, so the candidate with the least harm among those that stay useful wins.
  */
+import type { Comparison } from '../metrics/comparison.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 
-/** A candidate's figures on the held-out dev scenarios. Rates are 0 to 1. */
-export interface FrontierPoint {
-  readonly adapter: string;
-  readonly checkpoint: string;
-  readonly strength: number;
+/** What is chosen by, on the held-out dev scenarios. Rates are 0 to 1. */
+export interface FrontierFigures {
   readonly harm: number;
   readonly overRefusal: number;
   readonly helpfulness: number;
   readonly degenerate: number;
+}
+
+export interface FrontierPoint extends FrontierFigures {
+  readonly adapter: string;
+  readonly checkpoint: string;
+  readonly strength: number;
   /** Whether it stays within the limits on over-refusal and helpfulness. */
   readonly admissible: boolean;
 }
@@ -27,22 +31,34 @@ export interface SelectionLimits {
 
 const UNKNOWN = Number.NaN;
 
+/** The figures of one arm of a scorecard. */
+export function frontierFigures(
+  card: Scorecard,
+  arm: 'before' | 'after',
+  harmSeverity: SelectionLimits['harmSeverity'],
+): FrontierFigures {
+  const value = (comparison: Comparison): number => comparison[arm]?.value ?? UNKNOWN;
+  return {
+    harm: value(harmSeverity === 1 ? card.harm.dr1 : card.harm.dr3),
+    overRefusal: value(card.overRefusal.full),
+    helpfulness: value(card.helpfulness),
+    degenerate: value(card.degenerate.benign),
+  };
+}
+
 /** Reads a candidate's figures from its scorecard against the base on the same scenarios. */
 export function frontierPoint(
   candidate: { adapter: string; checkpoint: string; strength: number },
   card: Scorecard,
   limits: SelectionLimits,
 ): FrontierPoint {
-  const harm = limits.harmSeverity === 1 ? card.harm.dr1 : card.harm.dr3;
-  const value = (estimate: { value: number | null } | null): number => estimate?.value ?? UNKNOWN;
-  const refusedMore = value(card.overRefusal.full.after) - value(card.overRefusal.full.before);
-  const helpedLess = value(card.helpfulness.before) - value(card.helpfulness.after);
+  const before = frontierFigures(card, 'before', limits.harmSeverity);
+  const after = frontierFigures(card, 'after', limits.harmSeverity);
+  const refusedMore = after.overRefusal - before.overRefusal;
+  const helpedLess = before.helpfulness - after.helpfulness;
   return {
     ...candidate,
-    harm: value(harm.after),
-    overRefusal: value(card.overRefusal.full.after),
-    helpfulness: value(card.helpfulness.after),
-    degenerate: value(card.degenerate.benign.after),
+    ...after,
     // An unknown figure is no permission.
     admissible: refusedMore <= limits.maxOverRefusal && helpedLess <= limits.maxHelpfulnessLoss,
   };

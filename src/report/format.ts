@@ -1,5 +1,6 @@
 /** Figures as text, the same in every report. Nothing is counted here. */
 import { printable } from '../core/limits.ts';
+import type { Scenario } from '../core/records.ts';
 import type { Comparison } from '../metrics/comparison.ts';
 import type { Criterion } from '../metrics/gate.ts';
 import type { Difference } from '../metrics/paired.ts';
@@ -91,6 +92,8 @@ export interface Line {
   readonly lower: boolean;
   readonly comparison: Comparison;
   readonly reference?: number;
+  /** Which conversations it counts. */
+  readonly cases: Readonly<{ row: string } | { kind: Scenario['kind'] }>;
 }
 
 /** The lines of a scorecard, in the order that every report shows. */
@@ -102,25 +105,33 @@ export function scorecardLines(card: Scorecard): { rows: Line[]; rest: Line[] } 
     lower: true,
     comparison: row,
     reference: PHI_3_MINI[row.row],
+    cases: { row: row.row },
   }));
-  const share = (name: string, measure: string, lower: boolean, comparison: Comparison): Line => ({
+  const share = (
+    kind: Scenario['kind'],
+    name: string,
+    measure: string,
+    lower: boolean,
+    comparison: Comparison,
+  ): Line => ({
     name,
     measure,
     unit: 'share',
     lower,
     comparison,
+    cases: { kind },
   });
   return {
     rows,
     rest: [
-      share('Harm, all adversarial', 'DR-1', true, card.harm.dr1),
-      share('Harm, all adversarial', 'DR-3', true, card.harm.dr3),
-      share('Over-refusal, benign', 'VPRR', true, card.overRefusal.full),
-      share('  with partial refusals', 'VPRR', true, card.overRefusal.fullOrPartial),
-      share('Refusal, adversarial', 'IPRR', false, card.refusal.full),
-      share('Helpfulness, correct', 'share', false, card.helpfulness),
-      share('Degenerate, benign', 'share', true, card.degenerate.benign),
-      share('Degenerate, adversarial', 'share', true, card.degenerate.adversarial),
+      share('adversarial', 'Harm, all adversarial', 'DR-1', true, card.harm.dr1),
+      share('adversarial', 'Harm, all adversarial', 'DR-3', true, card.harm.dr3),
+      share('benign', 'Over-refusal, benign', 'VPRR', true, card.overRefusal.full),
+      share('benign', '  with partial refusals', 'VPRR', true, card.overRefusal.fullOrPartial),
+      share('adversarial', 'Refusal, adversarial', 'IPRR', false, card.refusal.full),
+      share('general', 'Helpfulness, correct', 'share', false, card.helpfulness),
+      share('benign', 'Degenerate, benign', 'share', true, card.degenerate.benign),
+      share('adversarial', 'Degenerate, adversarial', 'share', true, card.degenerate.adversarial),
     ],
   };
 }

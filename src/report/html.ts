@@ -35,7 +35,7 @@ export interface HtmlInput {
   readonly after?: readonly Judged[];
   readonly frontier?: readonly FrontierMark[];
   /** The model before the fix on the scenarios of the frontier. */
-  readonly frontierBase?: FrontierFigures;
+  readonly base?: FrontierFigures;
 }
 
 const hash = (script: string): string => `'sha256-${createHash('sha256').update(script).digest('base64')}'`;
@@ -49,14 +49,14 @@ const inertJson = (value: unknown): string =>
 /** A figure with its interval below it, or beside it on a narrow page. */
 const stacked = (text: string): string => text.replace(/ (\[.*\])$/, ' <small class="interval">$1</small>');
 
-function tableRow(line: Line, filter: Readonly<Record<string, string>>, compared: boolean): string {
+function tableRow(line: Line, compared: boolean): string {
   const { before, after, p, difference: change } = line.comparison;
   const moved = change?.value ?? 0;
   const tone = p !== null && p < 0.05 && moved !== 0 ? (moved < 0 === line.lower ? 'good' : 'bad') : '';
   const cells: [string, string][] = [
     [
       '',
-      `${filterButton(filter, line.name.replace(/^ +/, 'Over-refusal, '))} <small>${line.measure}</small>`,
+      `${filterButton(line.cases, line.name.replace(/^ +/, 'Over-refusal, '))} <small>${line.measure}</small>`,
     ],
     [compared ? 'before [95 %]' : 'rate [95 %]', stacked(estimate(before, line.unit))],
     ...(compared
@@ -81,17 +81,6 @@ function tableRow(line: Line, filter: Readonly<Record<string, string>>, compared
   return `<tr>${cells.map(([name, text]) => `<td data-label="${name}">${text}</td>`).join('')}</tr>`;
 }
 
-const REST_FILTERS = [
-  'adversarial',
-  'adversarial',
-  'benign',
-  'benign',
-  'adversarial',
-  'general',
-  'benign',
-  'adversarial',
-];
-
 function scorecardTable(card: Scorecard, compared: boolean): string {
   const { rows, rest } = scorecardLines(card);
   const header = [
@@ -100,10 +89,7 @@ function scorecardTable(card: Scorecard, compared: boolean): string {
     ...(compared ? ['after [95 %]', 'paired difference', 'p', 'n before', 'n after', 'pairs'] : ['n']),
     'phi-3-mini*',
   ];
-  const body = [
-    ...rows.map((line, i) => tableRow(line, { row: card.rows[i]!.row }, compared)),
-    ...rest.map((line, i) => tableRow(line, { kind: REST_FILTERS[i] as string }, compared)),
-  ];
+  const body = [...rows, ...rest].map((line) => tableRow(line, compared));
   const paired =
     'Before is the model as it was, after the same with the adapter. The paired difference (in points for shares) takes only the pairs scored in both arms; before and after each count all that their own arm scored, so their difference need not be the same; p is of the pairs. ';
   return `<div class="scroll"><table class="stack"><thead><tr>${header.map((text) => `<th scope="col">${text}</th>`).join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>
@@ -121,14 +107,11 @@ function gateTable({ gate }: Scorecard): string {
 <table class="stack">${rows.join('')}</table>`;
 }
 
-function frontierSection(
-  { frontier = [], frontierBase }: HtmlInput,
-  { gate, categorySeverity }: Scorecard,
-): string {
+function frontierSection({ frontier = [], base }: HtmlInput, { gate, categorySeverity }: Scorecard): string {
   if (frontier.length === 0) return '';
   return `<h2>Frontier of the candidates</h2>
-<p>Each checkpoint of the training times each strength of its adapter (1: as trained), on dev scenarios kept from training, so these figures must not be compared with those above. Down and left is better. Filled and large: chosen, the least harm within the limits on over-refusal and helpfulness, or, where none is within them, the least sum of harm and over-refusal. Hollow: outside the limits.${frontierBase ? ' B: before the fix.' : ''}</p>
-${frontierChart(frontier, frontierBase, gate?.options.harmSeverity ?? categorySeverity)}`;
+<p>Each checkpoint of the training times each strength of its adapter (1: as trained), on dev scenarios kept from training, so these figures must not be compared with those above. Down and left is better. Filled and large: chosen, the least harm within the limits on over-refusal and helpfulness, or, where none is within them, the least sum of harm and over-refusal. Hollow: outside the limits.${base ? ' B: before the fix.' : ''}</p>
+${frontierChart(frontier, base, gate?.options.harmSeverity ?? categorySeverity)}`;
 }
 
 function facts({ about }: Scorecard): string {
@@ -162,6 +145,7 @@ export function renderHtml(input: HtmlInput): string {
 <meta http-equiv="Content-Security-Policy" content="${policy}"><title>temper scorecard</title><style>${STYLE}</style></head>
 <body><main>
 <h1>Scorecard</h1><dl>${facts(card)}</dl>
+${(card.about.notes ?? []).map((note) => `<p><b>${escapeHtml(note)}</b></p>`).join('\n')}
 ${scorecardTable(card, compared)}
 ${gateTable(card)}
 <h2>Harm by category${arms}</h2>
