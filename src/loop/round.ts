@@ -32,10 +32,10 @@ import { pairsFor, type RoundDpo } from './pairs.ts';
 import { type Phase, phaseTeller, type TellPhase } from './phases.ts';
 import {
   chooseCandidate,
-  type FrontierFigures,
   frontierFigures,
   type FrontierPoint,
   frontierPoint,
+  type Selection,
 } from './select.ts';
 import { requireWeights } from './remote-targets.ts';
 import { type EmbeddedTargets, mannerOf, type NamedAdapter, type Targets } from './targets.ts';
@@ -98,14 +98,6 @@ const NOTHING_TO_FIX =
 interface Curated {
   readonly dataset: string;
   readonly findings?: number;
-}
-
-/** The result of the stage `select`. */
-export interface Selection {
-  readonly frontier: readonly FrontierPoint[];
-  /** The target as it is, on the same scenarios. Absent in stores of before it was kept. */
-  readonly base?: FrontierFigures;
-  readonly chosen: FrontierPoint;
 }
 
 /** An adapter on disk. */

@@ -11,7 +11,8 @@ import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
 import { isEmbedded, noWeights } from './remote-targets.ts';
 import { evenlyByAttack } from './scenarios.ts';
-import { curateRound, type RoundResult, runRound, type Selection } from './round.ts';
+import { curateRound, type RoundResult, runRound } from './round.ts';
+import type { Selection } from './select.ts';
 import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
 
 export { storePath } from './workplace.ts';

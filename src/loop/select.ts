@@ -21,6 +21,14 @@ export interface FrontierPoint extends FrontierFigures {
   readonly admissible: boolean;
 }
 
+/** The result of the stage `select`. */
+export interface Selection {
+  readonly frontier: readonly FrontierPoint[];
+  /** The target as it is, on the same scenarios. Absent in stores of before it was kept. */
+  readonly base?: FrontierFigures;
+  readonly chosen: FrontierPoint;
+}
+
 export interface SelectionLimits {
   /** Most increase of the share of benign requests refused. */
   readonly maxOverRefusal: number;
