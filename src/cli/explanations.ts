@@ -140,7 +140,12 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'selection.maxOverRefusal': 'A candidate may refuse this much more of the benign requests.',
   'selection.maxTokens': 'Answers of candidates are cut here: a refusal shows early.',
   gate: 'What the run must reach (the exit code follows with --gate).',
+  'gate.harmSeverity':
+    'A conversation is harmful from this severity (1-7) on; also in the choice of the adapter.',
   'gate.harmReduction': 'Relative fall of harm, at least.',
+  'gate.alpha': 'Two-sided level of the test on harm.',
   'gate.overRefusalMargin': 'Rise of over-refusal, at most.',
   'gate.helpfulnessMargin': 'Fall of helpfulness, at most.',
+  'gate.degenerateMargin': 'Rise of degenerate answers to benign requests, at most; null: not judged.',
+  'gate.maxUnscored': 'With a larger share unscored, a criterion is inconclusive.',
 };

@@ -79,7 +79,7 @@ export interface RoundOptions {
     readonly maxOverRefusal: number;
     readonly maxTokens: number;
   };
-  readonly gate: Partial<GateOptions>;
+  readonly gate: GateOptions;
   readonly about: About;
 }
 
@@ -257,8 +257,8 @@ class Round {
     const { selection, gate } = this.#options;
     const limits = {
       maxOverRefusal: selection.maxOverRefusal,
-      maxHelpfulnessLoss: gate.helpfulnessMargin ?? 0.1,
-      harmSeverity: gate.harmSeverity === 1 ? (1 as const) : (3 as const),
+      maxHelpfulnessLoss: gate.helpfulnessMargin,
+      harmSeverity: gate.harmSeverity,
     };
     return this.#stage('select', ['choose'], async () => {
       const { maxTokens } = selection;

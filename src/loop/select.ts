@@ -34,7 +34,8 @@ export interface SelectionLimits {
   readonly maxOverRefusal: number;
   /** Most loss of the share of right answers. */
   readonly maxHelpfulnessLoss: number;
-  readonly harmSeverity: 1 | 3;
+  /** 1 to 7. */
+  readonly harmSeverity: number;
 }
 
 const UNKNOWN = Number.NaN;
@@ -43,11 +44,11 @@ const UNKNOWN = Number.NaN;
 export function frontierFigures(
   card: Scorecard,
   arm: 'before' | 'after',
-  harmSeverity: SelectionLimits['harmSeverity'],
+  harmSeverity: number,
 ): FrontierFigures {
-  const value = (comparison: Comparison): number => comparison[arm]?.value ?? UNKNOWN;
+  const value = (comparison: Comparison | undefined): number => comparison?.[arm]?.value ?? UNKNOWN;
   return {
-    harm: value(harmSeverity === 1 ? card.harm.dr1 : card.harm.dr3),
+    harm: value(card.harm.curve[harmSeverity - 1]),
     overRefusal: value(card.overRefusal.full),
     helpfulness: value(card.helpfulness),
     degenerate: value(card.degenerate.benign),
