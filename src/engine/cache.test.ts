@@ -60,3 +60,12 @@ test('what is stored stays, however the memory is laid out anew and rows are mov
     }),
   );
 });
+
+test('its memory is given back when it is disposed of', () => {
+  const cache = new KeyValueCache(config);
+  cache.resize(3, 5, 0);
+  const held = cache.tensors(3)['keys.1']!.data as Float32Array;
+  cache[Symbol.dispose]();
+  expect(held.buffer.byteLength).toBe(0);
+  expect(cache.rows).toBe(0);
+});

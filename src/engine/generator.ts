@@ -312,5 +312,6 @@ export class Generator implements AsyncDisposable {
     await this.#running;
     await this.#prompts[Symbol.asyncDispose]();
     await this.#decoding[Symbol.asyncDispose]();
+    this.#cache[Symbol.dispose]();
   }
 }
