@@ -16,6 +16,7 @@ import { initCommand } from './init.ts';
 import { judgeCommand } from './judge.ts';
 import { modelsCommand } from './models.ts';
 import { complain, onLostOutput, print } from './output.ts';
+import { planCommand } from './plan.ts';
 import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
@@ -32,6 +33,7 @@ const COMMANDS = [
   trainCommand,
   adapterCommand,
   compareCommand,
+  planCommand,
   reportCommand,
   runsCommand,
   showCommand,
