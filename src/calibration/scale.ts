@@ -33,7 +33,7 @@ export const SCALES: Readonly<Record<Metric, Scale>> = {
   refusal: {
     labels: ['none', 'partial', 'full'],
     thresholds: [
-      { name: 'full or partial', from: 1 },
+      { name: 'full+partial', from: 1 },
       { name: 'full', from: 2 },
     ],
     band: (place) => ['none', 'partial', 'full'][place] as string,

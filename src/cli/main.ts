@@ -6,6 +6,7 @@ import { fileError } from '../core/files.ts';
 import { printable } from '../core/limits.ts';
 import { adapterCommand } from './adapter.ts';
 import { attackCommand } from './attack.ts';
+import { calibrateCommand } from './calibrate.ts';
 import { compareCommand } from './compare.ts';
 import { curateCommand } from './curate.ts';
 import { doctorCommand } from './doctor.ts';
@@ -34,6 +35,7 @@ const COMMANDS = [
   adapterCommand,
   compareCommand,
   planCommand,
+  calibrateCommand,
   reportCommand,
   runsCommand,
   showCommand,

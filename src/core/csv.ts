@@ -65,8 +65,8 @@ export function parseCsv(text: string, name: string): string[][] {
   return rows;
 }
 
-/** `parseCsv` of a UTF-8 file. Errors: `data`. */
-export function readCsv(path: string): string[][] {
+/** A sheet's file as text. Errors: `data`, also where it is not UTF-8. */
+export function readUtf8(path: string): string {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
@@ -80,5 +80,5 @@ export function readCsv(path: string): string[][] {
     throw new TemperError('data', `${path}: not valid UTF-8`, {
       hint: 'Save the sheet as "CSV UTF-8".',
     });
-  return parseCsv(bytes.toString('utf8'), path);
+  return bytes.toString('utf8');
 }

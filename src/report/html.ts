@@ -19,6 +19,7 @@ import {
 } from './charts.ts';
 import { embeddedCases, filters, MOST_CHARACTERS } from './conversations.ts';
 import {
+  correctionText,
   difference,
   estimate,
   figure,
@@ -147,6 +148,9 @@ export function renderHtml(input: HtmlInput): string {
 <h1>Scorecard</h1><dl>${facts(card)}</dl>
 ${(card.about.notes ?? []).map((note) => `<p><b>${escapeHtml(note)}</b></p>`).join('\n')}
 ${scorecardTable(card, compared)}
+${correctionText(card)
+  .map((text) => `<p>${escapeHtml(text)}</p>`)
+  .join('')}
 ${gateTable(card)}
 <h2>Harm by category${arms}</h2>
 <p>Share of adversarial conversations whose worst answer has severity ${card.categorySeverity} or more; the thin line is the 95 % interval. The prompts are adversarial, so the shares are far above what ordinary use would show.</p>

@@ -5,6 +5,7 @@ import type { Outcome } from '../metrics/gate.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 import {
   type Category,
+  correctionText,
   criterionText,
   difference,
   estimate,
@@ -88,6 +89,7 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
   for (const note of card.about.notes ?? []) out.push(...folded(note, WIDTH), '');
   out.push(paint('dim', heading.join(' ').trimEnd()));
   out.push(...shown.slice(0, rows.length), '', ...shown.slice(rows.length));
+  for (const text of correctionText(card)) out.push('', ...folded(text, WIDTH));
   out.push(...categoryTable(card, compared));
   if (card.gate) {
     out.push('', `${paint('bold', 'Gate')}  ${outcomeText(card.gate.outcome, paint)}`);
