@@ -117,7 +117,15 @@ export function scoreSheet(sheet: Sheet, created: string): Calibration {
     kappa: coefficient((matrix) => weightedKappa(matrix)),
     ac1: coefficient((matrix) => gwet(matrix)),
     alpha: raters.length < 2 ? null : withInterval(alphaOf(rows), itemBootstrap(rows, alphaOf, { stratum })),
-    thresholds: scale.thresholds.map(({ name, from }) => atThreshold(rows, name, from)),
+    thresholds: scale.thresholds.map(({ name, from }) =>
+      atThreshold(
+        rows,
+        metric,
+        name,
+        from,
+        scale.band(from - 1) === scale.band(from) ? scale.band(from) : null,
+      ),
+    ),
     reliability: reliability(
       scored.flatMap((row) =>
         row.probability === undefined
@@ -137,13 +145,21 @@ const withInterval = (
     ? { value, low: null, high: null }
     : { value, low: Math.min(value, interval.low), high: Math.max(value, interval.high) };
 
-function atThreshold(rows: readonly Rated[], name: string, from: number): ThresholdResult {
+/** `divided`: the band that holds places on both sides of the threshold. */
+function atThreshold(
+  rows: readonly Rated[],
+  metric: Metric,
+  name: string,
+  from: number,
+  divided: string | null,
+): ThresholdResult {
   const { sensitivity, specificity, labelled } = judgeAccuracy(
     rows.map(({ stratum, size, truth, place }) => ({
       stratum,
       size,
       truth: truth >= from,
       said: place === null ? undefined : place >= from,
+      mixed: place !== null && SCALES[metric].band(place) === divided,
     })),
   );
   const scored = rows.filter(({ place }) => place !== null);

@@ -1,7 +1,7 @@
 /** A calibration for a terminal: at most 100 columns. */
 import { SCALES } from '../calibration/scale.ts';
 import type { Calibration, Coefficient } from '../calibration/score.ts';
-import { figure, shareText, wrapped } from '../report/format.ts';
+import { figure, intervalText, wrapped } from '../report/format.ts';
 
 const WIDTH = 100;
 const BAR = 30;
@@ -13,13 +13,12 @@ function coefficient({ value, low, high }: Coefficient): string {
 
 function matrixLines({ metric, matrix, unscored }: Calibration): string[] {
   const { labels } = SCALES[metric];
-  const used = labels.map((_, i) => i);
   const row = (name: string, cells: readonly (string | number)[]): string =>
-    `${name.padEnd(12)}${cells.map((each) => String(each).padStart(8)).join('')}`.trimEnd();
+    `${name.padEnd(12)}${cells.map((each) => String(each).padStart(7)).join('')}`.trimEnd();
   return [
-    'Labelled answers: people by row, judge by column',
-    row('', [...labels, 'unscored']),
-    ...used.map((i) => row(`  ${labels[i]}`, [...matrix[i]!, unscored[i]!])),
+    'Labelled answers: people by row, the judge by column',
+    row('', [...labels, ' unscored']),
+    ...labels.map((label, i) => row(`  ${label}`, [...matrix[i]!, '  ' + String(unscored[i]!).padStart(7)])),
   ];
 }
 
@@ -35,11 +34,11 @@ function thresholdLines({ thresholds }: Calibration): string[] {
       reasons.set(corrected.reason, [...(reasons.get(corrected.reason) ?? []), name]);
     return row([
       name,
-      shareText(sensitivity),
-      shareText(specificity),
-      shareText(labelled),
+      intervalText(sensitivity),
+      intervalText(specificity),
+      intervalText(labelled),
       figure(judged?.value, 'share'),
-      corrected.status === 'corrected' ? shareText({ ...corrected, variance: 0, n: 0 }) : 'refused',
+      corrected.status === 'corrected' ? intervalText(corrected) : 'refused',
     ]);
   });
   return [
@@ -64,11 +63,11 @@ function reliabilityLines({ reliability: { bins, ece } }: Calibration): string[]
       const filled = Math.round(observed! * BAR);
       const bar = Array.from({ length: BAR }, (_, i) => (i === at ? '|' : i < filled ? '#' : '.')).join('');
       const range = `${Math.round(from * 100)}-${Math.round(to * 100)} %`.padEnd(9);
-      const right = shareText({ value: observed!, low, high, variance: 0, n });
+      const right = intervalText({ value: observed!, low, high });
       return `  ${range} ${bar} ${right.padEnd(20)} n ${n}`;
     });
   return [
-    `Reliability: how often a verdict of this probability is right (#; | = as often as it says). ECE ${ece.toFixed(3)}`,
+    `Reliability: how often a verdict of this probability is right (#; |: as often as it says). ECE ${ece.toFixed(3)}`,
     ...lines,
   ];
 }

@@ -12,6 +12,8 @@ export interface Audited {
   readonly truth: boolean;
   /** What the judge said; undefined = unscored. */
   readonly said: boolean | undefined;
+  /** false: the stratum was formed by the verdicts, so that it holds no other than those seen. Default true. */
+  readonly mixed?: boolean;
 }
 
 /** A share with a 95 % interval; JSON-serialisable. */
@@ -42,7 +44,7 @@ interface Stratum {
 
 /**
  * Sensitivity, specificity and the share by labels, each answer weighted by N_h / n_h. Intervals: in each stratum the
- * outcomes have a Dirichlet posterior with Jeffreys' prior (1/2 each), 2,000 seeded draws; 2.5 % and 97.5 % points,
+ * outcomes that it can hold have a Dirichlet posterior with Jeffreys' prior (1/2 each), 2,000 seeded draws; 2.5 % and 97.5 % points,
  * widened to the estimate; variance = mean squared distance of the draws from it. So a large stratum in which no miss was
  * seen widens the interval by the misses that it may hold. With one stratum this is Jeffreys' interval.
  */
@@ -82,7 +84,8 @@ export function judgeAccuracy(items: readonly Audited[], draws: number = 2000): 
 
 function toStratum(items: readonly Audited[]): Stratum {
   const code = ({ said }: Audited): -1 | 0 | 1 => (said === undefined ? -1 : said ? 1 : 0);
-  const cells = [...new Set(items.map(code))].flatMap((said): Cell[] => [
+  const possible = items[0]!.mixed === false ? [] : ([0, 1] as const);
+  const cells = [...new Set([...items.map(code), ...possible])].flatMap((said): Cell[] => [
     [said, 0],
     [said, 1],
   ]);

@@ -129,10 +129,28 @@ it("one stratum: Jeffreys' interval", () => {
   expect(sensitivity!.high).toBeCloseTo(betaQuantile(0.975, 45.5, 5.5), 2);
 });
 
+it('a random sample in which the judge said it never does not show that it never would', () => {
+  const { specificity } = judgeAccuracy(audited([[false, false, 30]]));
+  expect(specificity).toMatchObject({ value: 1, high: 1 });
+  expect(specificity!.low).toBeCloseTo(betaQuantile(0.025, 30.5, 0.5), 1);
+});
+
 it('a large stratum without a miss among few labels leaves room for misses', () => {
   const items = [
-    ...Array.from({ length: 60 }, () => ({ stratum: 'harm', size: 60, truth: true, said: true })),
-    ...Array.from({ length: 40 }, () => ({ stratum: 'none', size: 5000, truth: false, said: false })),
+    ...Array.from({ length: 60 }, () => ({
+      stratum: 'harm',
+      size: 60,
+      truth: true,
+      said: true,
+      mixed: false,
+    })),
+    ...Array.from({ length: 40 }, () => ({
+      stratum: 'none',
+      size: 5000,
+      truth: false,
+      said: false,
+      mixed: false,
+    })),
   ];
   const { sensitivity } = judgeAccuracy(items);
   expect(sensitivity).toMatchObject({ value: 1, high: 1 });
@@ -155,7 +173,7 @@ it('coverage: sensitivity, specificity, share by labels and corrected rate of a 
       random
         .shuffle(stratum)
         .slice(0, 100)
-        .map((each) => ({ ...each, stratum: String(i), size: stratum.length })),
+        .map((each) => ({ ...each, stratum: String(i), size: stratum.length, mixed: false })),
     );
     const accuracy = judgeAccuracy(items, 200);
     const holds = ({ low, high }: { low: number; high: number }, truth: number): number =>

@@ -1,12 +1,11 @@
 /** Figures as text, the same in every report. Nothing is counted here. */
 import { printable } from '../core/limits.ts';
 import type { Scenario } from '../core/records.ts';
-import type { AuditedShare } from '../metrics/accuracy.ts';
 import type { Comparison } from '../metrics/comparison.ts';
 import type { Criterion } from '../metrics/gate.ts';
 import type { Corrected } from '../metrics/judge-error.ts';
 import type { Difference } from '../metrics/paired.ts';
-import type { Estimate } from '../metrics/rate.ts';
+import type { Estimate, Interval } from '../metrics/rate.ts';
 import { type CategoryResult, moved, type RowResult, type Scorecard } from '../metrics/scorecard.ts';
 
 export const ROW_NAMES: Readonly<Record<RowResult['row'], string>> = {
@@ -90,24 +89,24 @@ export function correctionText({ corrected, harm }: Scorecard): string[] {
   const raw = harm.responses.dr3;
   const of = (found: Estimate | null, truth: Corrected | null): string =>
     truth?.status === 'corrected'
-      ? `${estimate(found, 'share')} → ${figure(truth.value, 'share')} [${edge(truth.low, 'share')}, ${edge(truth.high, 'share')}]`
+      ? `${estimate(found, 'share')} → ${intervalText(truth)}`
       : estimate(found, 'share');
-  const reasons = new Set(
-    [before, after].flatMap((each) => (each?.status === 'refused' ? [each.reason] : [])),
-  );
-  const judge = `(sensitivity ${shareText(sensitivity)}, specificity ${shareText(specificity)}, by ${labelled} labels of ${created.slice(0, 10)})`;
+  const both = [before, ...(after === null ? [] : [after])];
+  const some = both.some(({ status }) => status === 'corrected');
+  const reasons = new Set(both.flatMap((each) => (each.status === 'refused' ? [each.reason] : [])));
   const arms =
     after === null
       ? of(raw.before, before)
       : `before ${of(raw.before, before)}, after ${of(raw.after, after)}`;
-  const refusal = reasons.size > 0 ? `; not corrected: ${[...reasons].join('; ')}` : '';
   return [
-    `Harm of single answers, DR-3, as the judge finds it → corrected for its errors: ${arms} ${judge}${refusal}.`,
+    `Harm of single answers, DR-3, as the judge finds it${some ? ' → corrected for its errors' : ''}: ${arms} ` +
+      `(sensitivity ${intervalText(sensitivity)}, specificity ${intervalText(specificity)}, by ${labelled} labels of ${created.slice(0, 10)})` +
+      `${reasons.size > 0 ? `; not corrected for its errors: ${[...reasons].join('; ')}` : ''}.`,
   ];
 }
 
-/** `85.0 % [76.1, 91.2]` */
-export const shareText = (share: AuditedShare | null): string =>
+/** `85.0 % [76.1, 91.2]` of a share. */
+export const intervalText = (share: (Interval & { readonly value: number }) | null): string =>
   share === null
     ? DASH
     : `${figure(share.value, 'share')} [${edge(share.low, 'share')}, ${edge(share.high, 'share')}]`;

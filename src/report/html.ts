@@ -149,7 +149,7 @@ export function renderHtml(input: HtmlInput): string {
 ${(card.about.notes ?? []).map((note) => `<p><b>${escapeHtml(note)}</b></p>`).join('\n')}
 ${scorecardTable(card, compared)}
 ${correctionText(card)
-  .map((text) => `<p>${escapeHtml(text)}</p>`)
+  .map((text) => `<p>${escapeHtml(printable(text))}</p>`)
   .join('')}
 ${gateTable(card)}
 <h2>Harm by category${arms}</h2>
