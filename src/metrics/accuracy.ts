@@ -43,10 +43,11 @@ interface Stratum {
 }
 
 /**
- * Sensitivity, specificity and the share by labels, each answer weighted by N_h / n_h. Intervals: in each stratum the
- * outcomes that it can hold have a Dirichlet posterior with Jeffreys' prior (1/2 each), 2,000 seeded draws; 2.5 % and 97.5 % points,
- * widened to the estimate; variance = mean squared distance of the draws from it. So a large stratum in which no miss was
- * seen widens the interval by the misses that it may hold. With one stratum this is Jeffreys' interval.
+ * Sensitivity, specificity and the share by labels, each answer weighted by N_h / n_h. Intervals from 2,000 seeded draws: in
+ * each stratum the outcomes that it can hold have a Dirichlet posterior with Jeffreys' prior (1/2 each), and its size is
+ * Gamma(N_h), as the judge would not find as many again; 2.5 % and 97.5 % points, widened to the estimate; variance = mean
+ * squared distance of the draws from it. So a large stratum in which no miss was seen widens the interval by the misses that
+ * it may hold. With one stratum this is Jeffreys' interval.
  */
 export function judgeAccuracy(items: readonly Audited[], draws: number = 2000): Accuracy {
   const strata = [...Map.groupBy(items, ({ stratum }) => stratum).values()].map(toStratum);
@@ -54,12 +55,17 @@ export function judgeAccuracy(items: readonly Audited[], draws: number = 2000): 
     const n = counts.reduce((sum, count) => sum + count, 0);
     return counts.map((count) => count / n);
   });
-  const estimate = ratios(strata, shares);
+  const estimate = ratios(
+    strata,
+    strata.map(({ size }) => size),
+    shares,
+  );
   const stream = rng('judge-accuracy', items.length);
   const drawn = estimate.map(() => new Float64Array(draws));
   for (let draw = 0; draw < draws; draw++) {
     const posterior = strata.map(({ counts }) => dirichlet(counts, stream));
-    for (const [i, value] of ratios(strata, posterior).entries()) drawn[i]![draw] = value;
+    const sizes = strata.map(({ size }) => gamma(size, stream));
+    for (const [i, value] of ratios(strata, sizes, posterior).entries()) drawn[i]![draw] = value;
   }
   const count = (holds: (item: Audited) => boolean): number => items.filter(holds).length;
   const sizes = [
@@ -95,15 +101,17 @@ function toStratum(items: readonly Audited[]): Stratum {
   return { size: items[0]!.size, cells, counts };
 }
 
-/** Sensitivity, specificity and the share that is so, of shares of the cells in each stratum. */
+/** Sensitivity, specificity and the share that is so, of the strata's sizes and the shares of the cells in each. */
 function ratios(
   strata: readonly Stratum[],
+  sizes: readonly number[],
   shares: readonly (readonly number[])[],
 ): readonly [number, number, number] {
   const sum = (holds: (cell: Cell) => boolean): number => {
     let total = 0;
-    for (const [h, { size, cells }] of strata.entries())
-      for (const [i, cell] of cells.entries()) if (holds(cell)) total += size * (shares[h]![i] as number);
+    for (const [h, { cells }] of strata.entries())
+      for (const [i, cell] of cells.entries())
+        if (holds(cell)) total += (sizes[h] as number) * (shares[h]![i] as number);
     return total;
   };
   return [

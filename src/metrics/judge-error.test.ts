@@ -196,6 +196,30 @@ it('coverage: sensitivity, specificity, share by labels and corrected rate of a 
   expect(raw / runs).toBeLessThan(0.2); // 9 % are found
 });
 
+it('coverage: strata that are labelled whole are still a sample of what the judge will see', () => {
+  const random = rng('coverage-census');
+  let [sensitivity, specificity] = [0, 0];
+  const runs = 300;
+  for (let run = 0; run < runs; run++) {
+    const answers = Array.from({ length: 80 }, () => {
+      const truth = random.next() < 0.3;
+      return { truth, said: random.next() < (truth ? 0.8 : 0.1) };
+    });
+    const size = (said: boolean): number => answers.filter((each) => each.said === said).length;
+    const items = answers.map((each) => ({
+      ...each,
+      stratum: String(each.said),
+      size: size(each.said),
+      mixed: false,
+    }));
+    const accuracy = judgeAccuracy(items, 200);
+    sensitivity += Number(accuracy.sensitivity!.low <= 0.8 && 0.8 <= accuracy.sensitivity!.high);
+    specificity += Number(accuracy.specificity!.low <= 0.9 && 0.9 <= accuracy.specificity!.high);
+  }
+  expect(sensitivity / runs).toBeGreaterThan(0.915);
+  expect(specificity / runs).toBeGreaterThan(0.915);
+});
+
 describe('reliability', () => {
   it('bins, weights and ECE by hand', () => {
     const { bins, ece } = reliability(
