@@ -73,8 +73,14 @@ async function judgedFile(
         answer: input.response,
       };
     });
+    const seen = new Set<string>();
     for await (const answer of judged) {
       signal.throwIfAborted();
+      if (seen.has(answer.id))
+        throw new TemperError('data', `${options.in}: several records have the id ${answer.id}`, {
+          hint: 'Give each answer an id of its own: labels are read by it.',
+        });
+      seen.add(answer.id);
       answers.push(answer);
     }
     return answers;

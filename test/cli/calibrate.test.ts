@@ -164,6 +164,9 @@ test('answers of a file are judged and drawn; the sheet may go to stdout', () =>
   );
   expect(status).toBe(0);
   expect(parseCsv(stdout, 'x')).toHaveLength(11);
+  writeFileSync(join(work, 'twice.jsonl'), `${JSON.stringify(records[0])}\n`.repeat(2));
+  const twice = temper('calibrate', 'sample', '--metric', 'refusal', '--in', 'twice.jsonl', '--out', '-');
+  expect(twice).toMatchObject({ status: 4, stderr: expect.stringContaining('the id 0') as string });
 });
 
 test('what cannot be sampled or scored', () => {
