@@ -14,6 +14,7 @@ const ORDER = [
   'dialogue',
   'judges',
   'metrics',
+  'calibration',
   'findings',
   'curation',
   'training',

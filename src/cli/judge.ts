@@ -17,7 +17,7 @@ interface JudgeOptions extends CommonOptions {
 }
 
 /** What a record asks to have judged; a text says what is wrong with it. */
-function inputOf(record: unknown): JudgeInput | string {
+export function inputOf(record: unknown): JudgeInput | string {
   const conversation = conversationIn(record);
   if (typeof conversation === 'string') return conversation;
   const { response, context } = record as { response?: unknown; context?: unknown };

@@ -6,6 +6,7 @@ import { fileError } from '../core/files.ts';
 import { printable } from '../core/limits.ts';
 import { adapterCommand } from './adapter.ts';
 import { attackCommand } from './attack.ts';
+import { calibrateCommand } from './calibrate.ts';
 import { compareCommand } from './compare.ts';
 import { curateCommand } from './curate.ts';
 import { doctorCommand } from './doctor.ts';
@@ -16,6 +17,7 @@ import { initCommand } from './init.ts';
 import { judgeCommand } from './judge.ts';
 import { modelsCommand } from './models.ts';
 import { complain, onLostOutput, print } from './output.ts';
+import { planCommand } from './plan.ts';
 import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
@@ -32,6 +34,8 @@ const COMMANDS = [
   trainCommand,
   adapterCommand,
   compareCommand,
+  planCommand,
+  calibrateCommand,
   reportCommand,
   runsCommand,
   showCommand,

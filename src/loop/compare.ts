@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { withCorrection } from '../calibration/correct.ts';
 import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import { adapterHash, loadAdapter } from '../engine/adapter.ts';
@@ -97,5 +98,6 @@ export async function compareArms(
     before: shared(before),
     after: shared(after),
   });
-  return { ...card, gate: null };
+  await using store = openSqlite(storePath(config));
+  return { ...withCorrection(card, await store.calibrations()), gate: null };
 }

@@ -1,4 +1,5 @@
 /** A run: from the configuration to the scorecard, over the store. The only place that knows what a run is made of. */
+import { withCorrection } from '../calibration/correct.ts';
 import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import type { Finding, Scenario } from '../core/records.ts';
@@ -45,7 +46,10 @@ export async function runLoop(
   if (run.status !== 'finished')
     workplace.emit({ type: 'note', level: 'info', message: timeNote(config.target.path === undefined) });
   const result = await runRound(workplace.scenarios, dependencies, options(run.created));
-  return { ...result, ...(await closeRun(workplace.store, run, result)) };
+  const closed = await closeRun(workplace.store, run, result);
+  // Not stored: a later calibration corrects it as well.
+  const scorecard = withCorrection(result.scorecard, await workplace.store.calibrations());
+  return { ...result, scorecard, ...closed };
 }
 
 /** Measured with the default configuration. */
@@ -86,7 +90,8 @@ export async function finishedResult(config: Config, id: string | undefined): Pr
   const run = await (id === undefined ? store.latestFinishedRun() : store.run(id));
   if (run?.status === 'finished') {
     const selection = (await store.stage(run.id, 'select')) as Selection | null;
-    return { run, scorecard: run.scorecard as Scorecard, ...(selection ?? { frontier: [] }) };
+    const scorecard = withCorrection(run.scorecard as Scorecard, await store.calibrations());
+    return { run, scorecard, ...(selection ?? { frontier: [] }) };
   }
   const wanted =
     id === undefined
@@ -115,10 +120,8 @@ export async function evaluate(
 ): Promise<{ scorecard: Scorecard; judged: Judged[] }> {
   await using workplace = await Workplace.open(config, tools);
   const judged = await workplace.measure('eval', workplace.scenarios[split], await workplace.targets.base());
-  return {
-    scorecard: buildScorecard({ about: workplace.about(new Date().toISOString(), split), before: judged }),
-    judged,
-  };
+  const card = buildScorecard({ about: workplace.about(new Date().toISOString(), split), before: judged });
+  return { scorecard: withCorrection(card, await workplace.store.calibrations()), judged };
 }
 
 export interface CampaignResult {

@@ -66,6 +66,46 @@ export function binomialPmf(k: number, n: number, p: number): number {
   return Math.exp(choose + k * Math.log(p) + (n - k) * Math.log1p(-p));
 }
 
+/** Standard normal P(Z <= z). */
+export function normalCdf(z: number): number {
+  const tail = gammaUpper(0.5, (z * z) / 2) / 2;
+  return z > 0 ? 1 - tail : tail;
+}
+
+/** Inverse of `normalCdf`, by bisection. */
+export function normalQuantile(probability: number): number {
+  if (probability < 0.5) return -normalQuantile(1 - probability);
+  return bisect((z) => 1 - probability - gammaUpper(0.5, (z * z) / 2) / 2, 0, 40);
+}
+
+/** P(X >= x) for a chi-square X: the p-value of a statistic. */
+export const chiSquareTail = (x: number, degrees: number): number =>
+  x <= 0 ? 1 : gammaUpper(degrees / 2, x / 2);
+
+/** Regularised upper incomplete gamma Q(a, x), by series or continued fraction (Numerical Recipes 6.2). */
+function gammaUpper(a: number, x: number): number {
+  if (x <= 0) return 1;
+  const front = Math.exp(-x + a * Math.log(x) - logGamma(a));
+  if (x < a + 1) {
+    let [term, sum] = [1 / a, 1 / a];
+    for (let n = 1; n <= 10_000 && Math.abs(term) > Math.abs(sum) * 1e-16; n++) sum += term *= x / (a + n);
+    return 1 - sum * front;
+  }
+  let b = x + 1 - a;
+  let c = 1e300;
+  let d = 1 / b;
+  let h = d;
+  for (let n = 1; n <= 10_000; n++) {
+    const an = -n * (n - a);
+    b += 2;
+    d = 1 / (an * d + b);
+    c = b + an / c;
+    h *= d * c;
+    if (Math.abs(d * c - 1) < 1e-15) break;
+  }
+  return front * h;
+}
+
 /** Inverse of `betaCdf` in x, by bisection to full precision. */
 export function betaQuantile(probability: number, a: number, b: number): number {
   return bisect((x) => betaCdf(x, a, b) - probability, 0, 1);

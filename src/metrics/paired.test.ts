@@ -1,11 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clusterBootstrap } from './bootstrap.ts';
+import { clusterBootstrap, pairedClusterBootstrap } from './bootstrap.ts';
+import { rng } from '../core/rng.ts';
 import { benjaminiHochberg, holm } from './corrections.ts';
 import { binomialPmf } from './distributions.ts';
 import { mcnemar, pairedDifference, pairedTest, signFlip, waldDifference } from './paired.ts';
 import type { Pair } from './paired.ts';
-import { designEffect, mcnemarPairs, sizeForGap, twoProportions } from './power.ts';
+import {
+  asJudged,
+  designEffect,
+  detectableDifference,
+  jointOutcomes,
+  mcnemarPairs,
+  pairedItems,
+  sizeForGap,
+  twoProportions,
+} from './power.ts';
 
 const table = (b: number, c: number, n: number): Pair[] =>
   Array.from({ length: n }, (_, i) => ({
@@ -73,12 +83,81 @@ describe('vectors', () => {
   it('sample sizes', () => {
     expect(twoProportions(0.12, 0.06)).toBeCloseTo(355.94, 2);
     expect(twoProportions(0.24, 0.12)).toBeCloseTo(159.72, 2);
+    expect(twoProportions(0.12, 0.06, 'unpooled')).toBeCloseTo(353.2, 2);
+    expect(twoProportions(0.12, 0.06, 'arcsine')).toBeCloseTo(347.47, 2);
     expect(mcnemarPairs(0.08, 0.02)).toBeCloseTo(215.65, 2);
+    expect(mcnemarPairs(0.08, 0.02, { alpha: 0.05, power: 0.8 })).toBeCloseTo(215.65, 2);
+    const design = (answers: number) =>
+      ({ between: 1 / 9, within: [1 / 6, 1 / 6], answers: [answers, answers] }) as const;
+    expect([1, 10, Infinity].map((k) => Math.ceil(pairedItems(0.03, design(k))))).toEqual([3876, 1260, 969]);
+    expect(detectableDifference(198, design(1))).toBeCloseTo(0.1327, 4);
     expect(mcnemarPairs(0.05, 0.05)).toBe(Number.POSITIVE_INFINITY);
     expect(designEffect(4, 0.5)).toBe(2.5);
     expect(sizeForGap(100, 0.1, 0.05)).toBe(400);
     expect(sizeForGap(100, 0.1, 0)).toBeUndefined();
   });
+});
+
+it('paired cluster bootstrap: the same clusters in both arms', () => {
+  const arms = [
+    { before: [1, 0, 0], after: [0, 0, 0] },
+    { before: [0, 0], after: [0] },
+    { before: [1, 1, 1, 0], after: [1, 0] },
+    { before: [0, 1], after: [0, 1] },
+  ];
+  const result = pairedClusterBootstrap(arms);
+  expect(result.exact).toBe(true);
+  // by hand over all 4^4 resamples
+  let sum = 0;
+  for (let i = 0; i < 256; i++) {
+    const picks = [0, 1, 2, 3].map((place) => arms[(i >> (2 * place)) & 3]!);
+    const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+    sum += mean(picks.flatMap(({ after }) => after)) - mean(picks.flatMap(({ before }) => before));
+  }
+  expect(result.mean).toBeCloseTo(sum / 256, 12);
+  const same = arms.map(({ before }) => ({ before, after: before }));
+  expect(pairedClusterBootstrap(same)).toMatchObject({ low: 0, high: 0 });
+});
+
+it('what a judge sees of two arms: rates by Se and Sp, everything where it never errs', () => {
+  const rates = fc.double({ min: 0.001, max: 0.999, noNaN: true });
+  fc.assert(
+    fc.property(
+      rates,
+      rates,
+      fc.double({ min: -1, max: 1, noNaN: true }),
+      rates,
+      rates,
+      (p, q, phi, se, sp) => {
+        const joint = jointOutcomes(p, q, phi);
+        for (const share of joint) expect(share).toBeGreaterThanOrEqual(-1e-12);
+        expect(joint[0] + joint[1]).toBeCloseTo(p, 12);
+        expect(joint[0] + joint[2]).toBeCloseTo(q, 12);
+        const seen = asJudged(joint, se, sp);
+        expect(seen[0] + seen[1]).toBeCloseTo(p * se + (1 - p) * (1 - sp), 12);
+        expect(seen.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 12);
+        expect(asJudged(joint, 1, 1)).toEqual(joint.map((share) => expect.closeTo(share, 12) as number));
+      },
+    ),
+  );
+});
+
+it('the paired sample size has the power it says', () => {
+  const random = rng('power');
+  const [both, fixed, broken] = asJudged(jointOutcomes(0.24, 0.12, 0.3), 0.9, 0.95);
+  const n = Math.ceil(mcnemarPairs(fixed, broken, { alpha: 0.05, power: 0.8 }));
+  let found = 0;
+  for (let run = 0; run < 2000; run++) {
+    let [b, c] = [0, 0];
+    for (let i = 0; i < n; i++) {
+      const at = random.next() - both;
+      if (at >= 0 && at < fixed) b++;
+      else if (at >= fixed && at < fixed + broken) c++;
+    }
+    if (mcnemar(b, c).midP < 0.05) found++;
+  }
+  expect(found / 2000).toBeGreaterThan(0.77);
+  expect(found / 2000).toBeLessThan(0.84);
 });
 
 const probability = fc.double({ min: 0, max: 1, noNaN: true });

@@ -9,6 +9,7 @@ import {
   defectRate,
   mean,
   rate,
+  shareInterval,
   wilson,
   zeroDefectUpper,
 } from './rate.ts';
@@ -29,17 +30,13 @@ describe('vectors', () => {
     [7, 1000, 0.0033948684, 0.0143783153],
     [30, 30, 0.8864866068, 1],
   ])('Wilson %d/%d', (ones, n, low, high) => {
+    expect(wilson(ones / n, n).low).toBeCloseTo(low, 9);
+    expect(wilson(ones / n, n).high).toBeCloseTo(high, 9);
     const estimate = rate(independent(repeat(ones, n)));
-    expect(estimate).toMatchObject({
-      value: ones / n,
-      n,
-      unscored: 0,
-      total: n,
-      clusters: n,
-      method: 'wilson',
-    });
-    expect(estimate.low).toBeCloseTo(low, 9);
-    expect(estimate.high).toBeCloseTo(high, 9);
+    const exact = Math.min(ones, n - ones) <= 10;
+    const base = { value: ones / n, n, unscored: 0, total: n, clusters: n };
+    expect(estimate).toMatchObject({ ...base, method: exact ? 'exact' : 'wilson' });
+    expect(estimate).toMatchObject(exact ? clopperPearson(ones, n) : wilson(ones / n, n));
   });
 
   it('Clopper-Pearson and zero defects', () => {
@@ -60,8 +57,11 @@ describe('vectors', () => {
     ]);
     expect(clusteredStandardError(samples, false)).toBeCloseTo(0.1364323216, 9);
     expect(clusteredStandardError(samples)).toBeCloseTo(0.1494541203, 9);
-    expect(rate(samples)).toMatchObject({ n: 18, clusters: 6, method: 'wilson-clustered' });
+    expect(rate(samples)).toMatchObject({ n: 18, clusters: 6, method: 'exact-clustered' });
     expect(rate(samples).value).toBeCloseTo(0.2777777778, 9);
+    const alone = samples.map(({ value }, i) => ({ cluster: String(i), value }));
+    expect(clusteredStandardError(alone)).toBeCloseTo(0.1086324846, 9);
+    expect(clusteredStandardError(alone, false)).toBeCloseTo(0.1055717986, 9);
   });
 
   it('DR-x', () => {
@@ -182,6 +182,17 @@ describe('coverage', () => {
 
   it.each(cells)('Clopper-Pearson never below nominal at n = %d, p = %d', (n, p) => {
     expect(coverage(n, p, (k) => clopperPearson(k, n))).toBeGreaterThanOrEqual(0.95);
+  });
+
+  it.each([30, 100, 400])('exact where rare, else Wilson: at least 93.5 %% at every rate, n = %d', (n) => {
+    const intervals = Array.from({ length: n + 1 }, (_, k) => shareInterval(k / n, n));
+    let least = 1;
+    for (let p = 0.001; p <= 0.5; p += 0.001) {
+      const covered = coverage(n, p, (k) => intervals[k]!);
+      least = Math.min(least, covered);
+    }
+    expect(least).toBeGreaterThan(0.935);
+    expect(least).toBeLessThan(0.95); // and it can fail: Wilson's alone falls to 0.85
   });
 
   // 100 conversations of 1 to 5 turns, correlated by a beta-distributed rate each: not below nominal by more than

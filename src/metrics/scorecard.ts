@@ -1,6 +1,7 @@
 /** The scorecard: every number of a run, before and after, each with its error. JSON-serialisable. */
 import { RAI_ROWS } from '../core/records.ts';
 import type { RaiRow } from '../core/records.ts';
+import type { AuditedShare } from './accuracy.ts';
 import { compare, compareTurns, withHolm } from './comparison.ts';
 import type { Comparison } from './comparison.ts';
 import {
@@ -15,6 +16,7 @@ import {
 import type { Judged } from './conversation.ts';
 import { judgeGate, DEFAULT_GATE } from './gate.ts';
 import type { Gate, GateOptions } from './gate.ts';
+import type { Corrected } from './judge-error.ts';
 import { defectRate } from './rate.ts';
 import type { Estimate } from './rate.ts';
 
@@ -98,6 +100,21 @@ export interface Scorecard {
   };
   /** null when there is no `after`. */
   readonly gate: Gate | null;
+  /** Where people's labels say how often the judge errs. */
+  readonly corrected?: CorrectedHarm;
+}
+
+/** `harm.responses.dr3` corrected for the judge's errors (Rogan and Gladen). */
+export interface CorrectedHarm {
+  readonly judge: string;
+  /** Of the calibration: when it was made, and its labelled answers. */
+  readonly created: string;
+  readonly labelled: number;
+  /** For severity 3 or more; null where no label was harmful, or harmless. */
+  readonly sensitivity: AuditedShare | null;
+  readonly specificity: AuditedShare | null;
+  readonly before: Corrected;
+  readonly after: Corrected | null;
 }
 
 export interface ScorecardInput {

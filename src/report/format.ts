@@ -3,8 +3,9 @@ import { printable } from '../core/limits.ts';
 import type { Scenario } from '../core/records.ts';
 import type { Comparison } from '../metrics/comparison.ts';
 import type { Criterion } from '../metrics/gate.ts';
+import type { Corrected } from '../metrics/judge-error.ts';
 import type { Difference } from '../metrics/paired.ts';
-import type { Estimate } from '../metrics/rate.ts';
+import type { Estimate, Interval } from '../metrics/rate.ts';
 import { type CategoryResult, moved, type RowResult, type Scorecard } from '../metrics/scorecard.ts';
 
 export const ROW_NAMES: Readonly<Record<RowResult['row'], string>> = {
@@ -80,6 +81,35 @@ export const notes = (compared: boolean): string =>
         ]
       : []),
   ].join(' ');
+
+/** The harm of single answers corrected for the judge's errors, as a sentence; none without a calibration. */
+export function correctionText({ corrected, harm }: Scorecard): string[] {
+  if (!corrected) return [];
+  const { before, after, sensitivity, specificity, labelled, created } = corrected;
+  const raw = harm.responses.dr3;
+  const of = (found: Estimate | null, truth: Corrected | null): string =>
+    truth?.status === 'corrected'
+      ? `${estimate(found, 'share')} → ${intervalText(truth)}`
+      : estimate(found, 'share');
+  const both = [before, ...(after === null ? [] : [after])];
+  const some = both.some(({ status }) => status === 'corrected');
+  const reasons = new Set(both.flatMap((each) => (each.status === 'refused' ? [each.reason] : [])));
+  const arms =
+    after === null
+      ? of(raw.before, before)
+      : `before ${of(raw.before, before)}, after ${of(raw.after, after)}`;
+  return [
+    `Harm of single answers, DR-3, as the judge finds it${some ? ' → corrected for its errors' : ''}: ${arms} ` +
+      `(sensitivity ${intervalText(sensitivity)}, specificity ${intervalText(specificity)}, by ${labelled} labels of ${created.slice(0, 10)})` +
+      `${reasons.size > 0 ? `; not corrected for its errors: ${[...reasons].join('; ')}` : ''}.`,
+  ];
+}
+
+/** `85.0 % [76.1, 91.2]` of a share. */
+export const intervalText = (share: (Interval & { readonly value: number }) | null): string =>
+  share === null
+    ? DASH
+    : `${figure(share.value, 'share')} [${edge(share.low, 'share')}, ${edge(share.high, 'share')}]`;
 
 export const criterionText = ({ reason, neededPairs }: Criterion): string =>
   `${reason}${neededPairs ? ` About ${neededPairs} pairs would decide.` : ''}`;

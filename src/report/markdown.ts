@@ -2,6 +2,7 @@
 import { printable } from '../core/limits.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 import {
+  correctionText,
   criterionText,
   difference,
   estimate,
@@ -74,6 +75,7 @@ export function renderMarkdown(card: Scorecard): string {
     row(head),
     row(head.map(() => '---')),
     ...[...rows, ...rest].map(line),
+    ...correctionText(card).flatMap((text) => ['', plain(text)]),
     ...gate,
     ...categoryTable(card, compared),
     '',

@@ -95,6 +95,44 @@ describe('terminal', () => {
     expect(renderTerminal(buildScorecard({ about, before }), { colour: true })).not.toContain('Gate'));
 });
 
+test('harm corrected for the judge, or the reason why not, in every form', () => {
+  const share = { value: 0.9, low: 0.8, high: 0.95, variance: 0.001, n: 90 };
+  const corrected = {
+    judge: 'j',
+    created: '2026-02-03T00:00:00Z',
+    labelled: 190,
+    sensitivity: share,
+    specificity: null,
+    before: { status: 'corrected', value: 0.123, low: 0.1, high: 0.2, error: 0.03 },
+    after: { status: 'refused', reason: '<i>weak</i>\u001B' },
+  } as const;
+  const card = { ...scorecard, corrected };
+  const forms = [
+    renderTerminal(card, { colour: false }).replace(/\s+/g, ' '),
+    renderMarkdown(card).replaceAll('\\', ''),
+    renderHtml({ scorecard: card, before, after }),
+  ];
+  for (const form of forms) {
+    expect(form).toContain('→ 12.3 % [10.0, 20.0], after');
+    expect(form).toContain('(sensitivity 90.0 % [80.0, 95.0], specificity –, by 190 labels of 2026-02-03)');
+    expect(form).toMatch(/not corrected for its errors: \S{1,6}i\S{1,6}weak/);
+    expect(form).not.toContain('\u001B');
+  }
+  expect(forms[2]).not.toContain('<i>weak');
+});
+
+test('harm by turn where there are several', () => {
+  const longer = before.map((one, i) => {
+    const [turn] = one.conversation.turns;
+    const turns = i % 2 ? [turn!] : [turn!, { ...turn!, index: 1 }];
+    return { ...one, conversation: { ...one.conversation, turns } };
+  });
+  expect(renderTerminal(scorecard, { colour: false })).not.toContain('Harm by turn');
+  const text = renderTerminal(buildScorecard({ about, before: longer, after }), { colour: false });
+  expect(text).toMatch(/Harm by turn \(DR-3 .*\n.*before.*\n {2}turn 1 .*\n {2}turn 2 /);
+  for (const line of text.split('\n')) expect([...line].length, line).toBeLessThanOrEqual(100);
+});
+
 describe('what changed', () => {
   /** Five scenarios of each of 20 categories; in `before` and `after`, the harmful ones and the unscored ones by index. */
   const of = (harmful: (category: number) => boolean, unscored: (i: number) => boolean): Judged[] =>

@@ -5,6 +5,7 @@ import type { Outcome } from '../metrics/gate.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 import {
   type Category,
+  correctionText,
   criterionText,
   difference,
   estimate,
@@ -13,6 +14,7 @@ import {
   notes,
   PHI_3_NOTE,
   pValue,
+  sampleSize,
   scorecardLines,
   sizes,
   sortedCategories,
@@ -88,7 +90,8 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
   for (const note of card.about.notes ?? []) out.push(...folded(note, WIDTH), '');
   out.push(paint('dim', heading.join(' ').trimEnd()));
   out.push(...shown.slice(0, rows.length), '', ...shown.slice(rows.length));
-  out.push(...categoryTable(card, compared));
+  for (const text of correctionText(card)) out.push('', ...folded(text, WIDTH));
+  out.push(...turnTable(card, compared), ...categoryTable(card, compared));
   if (card.gate) {
     out.push('', `${paint('bold', 'Gate')}  ${outcomeText(card.gate.outcome, paint)}`);
     for (const criterion of card.gate.criteria) {
@@ -114,6 +117,25 @@ function outcomeText(
 ): string {
   const style = { pass: 'green', fail: 'red', inconclusive: 'yellow' } as const;
   return paint(style[outcome], outcome.toUpperCase());
+}
+
+/** Where some conversations have several turns. */
+function turnTable({ harm: { byTurn }, categorySeverity }: Scorecard, compared: boolean): string[] {
+  if (byTurn.length < 2) return [];
+  const head = compared ? ['', 'before', 'after', 'n'] : ['', 'rate [95 %]', 'n'];
+  const rows = byTurn.map(({ turn, before, after }) => {
+    const arms = [before, ...(compared ? [after] : [])];
+    return [
+      `  turn ${turn + 1}`,
+      ...arms.map((each) => estimate(each, 'share')),
+      arms.map(sampleSize).join(' / '),
+    ];
+  });
+  return [
+    '',
+    `Harm by turn (DR-${categorySeverity} of the answers there)`,
+    ...aligned([head, ...rows]).map((row) => row.join(' ').trimEnd()),
+  ];
 }
 
 function categoryTable(card: Scorecard, compared: boolean): string[] {

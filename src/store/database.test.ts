@@ -18,7 +18,7 @@ function database(...statements: string[]): string {
 }
 
 describe('a file that is no store of ours stays as it is', () => {
-  const own = MIGRATIONS.flat();
+  const own = MIGRATIONS[0] ?? [];
   test.each([
     ['tables of another program', /not a temper store/, ['create table runs (x)']],
     ['a version without tables', /not a temper store/, ['pragma user_version = 1']],
@@ -54,13 +54,19 @@ test('stores from before the application id open; new ones have it', () => {
   const made = openDatabase(database());
   expect(made.prepare('pragma application_id').get()).toEqual({ application_id: APPLICATION_ID });
   const tables = made.prepare("select name from sqlite_master where type = 'table'").all();
-  expect(tables.map(({ name }) => name)).toEqual(TABLES);
+  expect(tables.map(({ name }) => name)).toEqual([...TABLES, 'calibrations']);
   made.close();
+});
+
+test('a store of the first schema is brought up to date', async () => {
+  const path = database(...(MIGRATIONS[0] ?? []), 'pragma user_version = 1');
+  await using store = openSqlite(path);
+  expect(await store.calibrations()).toEqual([]);
 });
 
 test('a record that is no JSON: the store is damaged', async () => {
   const path = database(
-    ...MIGRATIONS.flat(),
+    ...(MIGRATIONS[0] ?? []),
     `pragma user_version = 1; insert into runs values ('a', 'now', 'running', '{oops', null, null, null)`,
   );
   await using store = openSqlite(path);

@@ -37,4 +37,8 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     `create table stages (run text not null references runs (id), name text not null, result text not null,
        primary key (run, name))`,
   ],
+  [
+    `create table calibrations (id text primary key, judge text not null, metric text not null, created text not null,
+       record text not null)`,
+  ],
 ];

@@ -1,11 +1,12 @@
 /** The store in one SQLite file: `node:sqlite` in WAL mode, so that readers and a running loop share it. */
 import type { DatabaseSync } from 'node:sqlite';
 import { Kysely, SqliteDialect } from 'kysely';
+import { contentHash } from '../core/ids.ts';
 import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
 import { openDatabase } from './database.ts';
 import { adapt } from './dialect.ts';
 import { findRecord } from './find.ts';
-import type { RunRecord, Store, StoredConversation } from './store.ts';
+import type { CalibrationRecord, RunRecord, Store, StoredConversation } from './store.ts';
 import { decode, encode, type Tables } from './tables.ts';
 
 const PAGE = 500;
@@ -155,6 +156,45 @@ class SqliteStore implements Store {
       if (rows.length < PAGE) return;
       after = rows.at(-1)!.id;
     }
+  }
+
+  async *judged(judge: string): AsyncGenerator<StoredConversation & { verdicts: Verdict[] }> {
+    for (let after = ''; ;) {
+      const rows = await this.#db
+        .selectFrom('verdicts')
+        .select('conversation')
+        .distinct()
+        .where('judge', '=', judge)
+        .where('conversation', '>', after)
+        .orderBy('conversation')
+        .limit(PAGE)
+        .execute();
+      for (const { conversation } of rows) {
+        const stored = (await this.conversation(conversation)) as StoredConversation;
+        yield { ...stored, verdicts: await this.verdicts(conversation, judge) };
+      }
+      if (rows.length < PAGE) return;
+      after = rows.at(-1)!.conversation;
+    }
+  }
+
+  async saveCalibration(record: CalibrationRecord): Promise<void> {
+    const { judge, metric, created } = record;
+    await this.#db
+      .insertInto('calibrations')
+      .values({ id: contentHash(record), judge, metric, created, record: encode(record) })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+
+  async calibrations(): Promise<CalibrationRecord[]> {
+    const rows = await this.#db
+      .selectFrom('calibrations')
+      .select('record')
+      .orderBy('created', 'desc')
+      .orderBy('id')
+      .execute();
+    return rows.map(({ record }) => decode<CalibrationRecord>(record));
   }
 
   async saveFindings(findings: readonly Finding[]): Promise<void> {

@@ -3,7 +3,7 @@
  * writing it once, and a run that was killed finds what it had finished. Not owned here: what a stage does, what is
  * counted, what is printed.
  */
-import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
+import type { Conversation, Finding, Metric, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
 
 export interface RunRecord {
   readonly id: string;
@@ -24,6 +24,14 @@ export interface StoredConversation {
   readonly conversation: Conversation;
 }
 
+/** What people's labels say of a judge on a metric (docs/formats.md); the store reads these fields alone. */
+export interface CalibrationRecord {
+  readonly judge: string;
+  readonly metric: Metric;
+  /** ISO 8601. */
+  readonly created: string;
+}
+
 export interface Store extends AsyncDisposable {
   saveRun(run: RunRecord): Promise<void>;
   run(id: string): Promise<RunRecord | null>;
@@ -39,8 +47,14 @@ export interface Store extends AsyncDisposable {
   conversation(id: string): Promise<StoredConversation | null>;
   /** Verdicts of a conversation by one judge. */
   verdicts(conversation: string, judge: string): Promise<Verdict[]>;
+  /** All conversations with verdicts of a judge, and those, in the order of their ids, read page by page. */
+  judged(judge: string): AsyncIterable<StoredConversation & { readonly verdicts: readonly Verdict[] }>;
   /** All conversations with a target, in the order of their ids, read page by page. */
   conversations(target: string): AsyncIterable<StoredConversation>;
+
+  saveCalibration(record: CalibrationRecord): Promise<void>;
+  /** Newest first. */
+  calibrations(): Promise<CalibrationRecord[]>;
 
   saveFindings(findings: readonly Finding[]): Promise<void>;
   findings(): AsyncIterable<Finding>;

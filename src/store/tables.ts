@@ -19,6 +19,7 @@ export interface Tables {
   datasets: { id: string; details: string };
   examples: { dataset: string; position: number; id: string; record: string };
   stages: { run: string; name: string; result: string };
+  calibrations: { id: string; judge: string; metric: string; created: string; record: string };
 }
 
 export const encode = (value: unknown): string => JSON.stringify(value ?? null);

@@ -53,6 +53,8 @@ describe('usage', () => {
     'train',
     'adapter',
     'compare',
+    'plan',
+    'calibrate',
     'report',
     'runs',
     'show',
@@ -67,6 +69,8 @@ describe('usage', () => {
     'models list',
     'models fetch',
     'models verify',
+    'calibrate sample',
+    'calibrate score',
   ];
   test.each([...names, ...parts])(
     '%s has help with an example that can be pasted, and marks what is required',
@@ -83,6 +87,8 @@ describe('usage', () => {
         'adapter merge': 1,
         'adapter interpolate': 2,
         judge: 1,
+        plan: 1,
+        'calibrate sample': 2,
       };
       expect(stdout.match(/\(required\)/g)?.length ?? 0).toBe(required[name as 'curate'] ?? 0);
     },

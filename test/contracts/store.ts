@@ -89,6 +89,23 @@ export function storeContract(name: string, make: () => () => Store): void {
     expect(await store.find('f1')).toMatchObject({ finding: anew, conversation: again });
   });
 
+  test(`${name}: what a judge judged, with its verdicts; calibrations, newest first`, async () => {
+    await using store = make()();
+    await store.saveConversation({ scenario, conversation: conversation('c2') }, [verdict('v2', 'c2')]);
+    await store.saveConversation({ scenario, conversation: conversation('c1', 't2') }, [
+      verdict('v1', 'c1'),
+      verdict('v3', 'c1', 'k:1'),
+    ]);
+    const judged = await Array.fromAsync(store.judged('j:1'));
+    expect(judged.map((each) => each.verdicts)).toEqual([[verdict('v1', 'c1')], [verdict('v2', 'c2')]]);
+    expect(judged[0]).toMatchObject({ scenario, conversation: { id: 'c1' } });
+    expect(await Array.fromAsync(store.judged('none'))).toEqual([]);
+    const record = (created: string) => ({ judge: 'j:1', metric: 'severity' as const, created, more: [1] });
+    for (const created of ['2026-01-01', '2026-01-03', '2026-01-02', '2026-01-02'])
+      await store.saveCalibration(record(created));
+    expect(await store.calibrations()).toEqual(['2026-01-03', '2026-01-02', '2026-01-01'].map(record));
+  });
+
   test(`${name}: many conversations stream in the order of their ids`, async () => {
     await using store = make()();
     const ids = Array.from({ length: 1203 }, (_, i) => `c${String((i * 7919) % 1203).padStart(5, '0')}`);

@@ -1,0 +1,84 @@
+/** Which judged answers people should label: a random sample within strata, so that rare verdicts are among them. */
+import type { Metric } from '../core/records.ts';
+import { rng } from '../core/rng.ts';
+import { SCALES, UNSCORED } from './scale.ts';
+
+/** A judged answer, without its texts. */
+export interface Candidate {
+  readonly id: string;
+  readonly kind: string;
+  /** On the metric's scale; null = unscored. */
+  readonly place: number | null;
+  readonly probability?: number;
+}
+
+export type Drawn<T extends Candidate> = T & {
+  /** `band/kind` */
+  readonly stratum: string;
+  /** Answers of the stratum. */
+  readonly size: number;
+};
+
+/** Answers that a stratum gets at least, where it has them. */
+const LEAST = 5;
+
+/** One at a time to the first with the highest claim that has some left; at most what there is. */
+function shareOut(
+  n: number,
+  sizes: readonly number[],
+  claim: (size: number, taken: number) => number,
+): number[] {
+  const taken = sizes.map(() => 0);
+  for (
+    let left = Math.min(
+      n,
+      sizes.reduce((sum, size) => sum + size, 0),
+    );
+    left > 0;
+    left--
+  ) {
+    let best = -1;
+    for (const [i, size] of sizes.entries()) {
+      if (taken[i]! >= size) continue;
+      if (best < 0 || claim(size, taken[i]!) > claim(sizes[best]!, taken[best]!)) best = i;
+    }
+    taken[best]!++;
+  }
+  return taken;
+}
+
+/**
+ * n of the candidates: as many of each band of the judge's verdicts (unscored is one), within a band by the size of each kind
+ * but `LEAST` of each at least, drawn at random and shuffled. All of them where there are not more.
+ */
+export function drawSample<T extends Candidate>(
+  candidates: readonly T[],
+  metric: Metric,
+  n: number,
+  seed: number,
+): Drawn<T>[] {
+  const bandOf = ({ place }: Candidate): string => (place === null ? UNSCORED : SCALES[metric].band(place));
+  const stream = rng('calibration-sample', metric, seed);
+  const sorted = [...candidates].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  const bands = [...Map.groupBy(sorted, bandOf)].sort(([a], [b]) => (a < b ? -1 : 1));
+  const quotas = shareOut(
+    n,
+    bands.map(([, band]) => band.length),
+    (_, taken) => -taken,
+  );
+  const drawn = bands.flatMap(([band, members], i) => {
+    const kinds = [...Map.groupBy(members, ({ kind }) => kind)].sort(([a], [b]) => (a < b ? -1 : 1));
+    const parts = shareOut(
+      quotas[i] as number,
+      kinds.map(([, kind]) => kind.length),
+      (size, taken) => (taken < LEAST ? Infinity : size / (taken + 1)),
+    );
+    return kinds.flatMap(([kind, answers], j) =>
+      stream
+        .shuffle(answers)
+        .slice(0, parts[j])
+        .map((answer) => ({ ...answer, stratum: `${band}/${kind}`, size: answers.length })),
+    );
+  });
+  return stream.shuffle(drawn);
+}

@@ -1,0 +1,153 @@
+/**
+ * The sheet that people label. What temper needs again (stratum, weight, the judge's verdict) is in the column `key`, encoded,
+ * so that it is not seen while labelling and no spreadsheet rewrites it.
+ */
+import { z } from 'zod';
+import { csvText, parseCsv } from '../core/csv.ts';
+import { TemperError } from '../core/errors.ts';
+import { MAX_SHOWN_CHARACTERS, printable, printableInLine } from '../core/limits.ts';
+import type { Metric } from '../core/records.ts';
+import type { Candidate, Drawn } from './sample.ts';
+import { SCALES } from './scale.ts';
+
+const keySchema = z.strictObject({
+  version: z.literal('key/1'),
+  id: z.string(),
+  judge: z.string(),
+  metric: z.enum(['severity', 'refusal', 'ungroundedness']),
+  stratum: z.string(),
+  size: z.int().min(1),
+  place: z.int().min(0).nullable(),
+  probability: z.number().min(0).max(1).optional(),
+});
+export type Key = z.infer<typeof keySchema>;
+
+/** What people read of an answer. */
+export interface Texts {
+  /** Turns before, oldest first, as one text. */
+  readonly history: string;
+  /** The source document of grounded requests. */
+  readonly context: string;
+  readonly request: string;
+  readonly answer: string;
+}
+
+const COLUMNS = ['id', 'history', 'context', 'request', 'answer', 'label', 'key'] as const;
+/** A spreadsheet's cell holds 32,767 characters. */
+const CELL = 8 * MAX_SHOWN_CHARACTERS;
+
+/** The sheet as text: one answer a row, `label` empty. Control characters are shown as marks, long texts cut. */
+export function sheetText(
+  judge: string,
+  metric: Metric,
+  rows: readonly (Drawn<Candidate> & Texts)[],
+): string {
+  const lines = rows.map(({ id, stratum, size, place, probability, ...texts }) => {
+    const key: Key = {
+      version: 'key/1',
+      id,
+      judge,
+      metric,
+      stratum,
+      size,
+      place,
+      ...(probability === undefined ? {} : { probability }),
+    };
+    const cells = [texts.history, texts.context, texts.request, texts.answer].map((text) =>
+      printable(text, CELL),
+    );
+    return [printableInLine(id), ...cells, '', Buffer.from(JSON.stringify(key)).toString('base64url')];
+  });
+  return csvText([COLUMNS, ...lines]);
+}
+
+export interface LabelledRow extends Key {
+  /** 1-based; the header is row 1. */
+  readonly row: number;
+  /** Places on the scale, one for each label column; undefined = left empty. */
+  readonly labels: readonly (number | undefined)[];
+}
+
+export interface Sheet {
+  readonly judge: string;
+  readonly metric: Metric;
+  /** Names of the label columns. */
+  readonly raters: readonly string[];
+  readonly rows: readonly LabelledRow[];
+}
+
+/** Problems that an error lists. */
+const MOST_PROBLEMS = 30;
+
+const places = (metric: Metric): string => {
+  const { labels } = SCALES[metric];
+  return metric === 'refusal' ? labels.join(', ') : `0 to ${labels.length - 1}`;
+};
+
+function keyOf(text: string): Key | null {
+  try {
+    return keySchema.parse(JSON.parse(Buffer.from(text.trim(), 'base64url').toString('utf8')));
+  } catch {
+    return null; // whatever is wrong with it, it is not a key
+  }
+}
+
+/**
+ * Reads a labelled sheet. Columns whose names begin with `label` are raters. Errors: `data`, all problems at once with
+ * their rows.
+ */
+export function readSheet(text: string, name: string): Sheet {
+  const [header = [], ...body] = parseCsv(text, name);
+  const names = header.map((title) => title.trim().toLowerCase());
+  const keyColumn = names.indexOf('key');
+  const columns = names.flatMap((title, i) => (title.startsWith('label') ? [i] : []));
+  const problems: string[] = [];
+  if (keyColumn < 0) problems.push('row 1: no column `key`');
+  if (columns.length === 0) problems.push('row 1: no column `label`');
+  if (problems.length > 0) throw refused(name, problems);
+  const rows: LabelledRow[] = [];
+  const seen = new Map<string, number>();
+  for (const [i, cells] of body.entries()) {
+    const row = i + 2;
+    if (cells.every((each) => each.trim() === '')) continue;
+    const key = keyOf(cells[keyColumn] ?? '');
+    if (key === null) {
+      problems.push(`row ${row}: \`key\` is not one that \`temper calibrate sample\` wrote`);
+      continue;
+    }
+    const first = rows[0];
+    if (first && (first.judge !== key.judge || first.metric !== key.metric))
+      problems.push(
+        `row ${row}: of ${key.judge}, ${key.metric}; row ${first.row} is of ${first.judge}, ${first.metric}`,
+      );
+    const before = seen.get(key.id);
+    if (before !== undefined) problems.push(`row ${row}: the same answer as row ${before}`);
+    seen.set(key.id, row);
+    const labels = columns.map((column) => {
+      const label = (cells[column] ?? '').trim().toLowerCase();
+      if (label === '') return undefined;
+      const place = SCALES[key.metric].labels.indexOf(label);
+      if (place >= 0) return place;
+      problems.push(
+        `row ${row}: ${header[column]?.trim()} is '${label.slice(0, 40)}', not ${places(key.metric)}`,
+      );
+      return undefined;
+    });
+    rows.push({ ...key, row, labels });
+  }
+  if (problems.length === 0 && !rows.some(({ labels }) => labels.some((label) => label !== undefined)))
+    problems.push('no row has a label');
+  if (problems.length > 0) throw refused(name, problems);
+  const { judge, metric } = rows[0] as LabelledRow;
+  return { judge, metric, raters: columns.map((column) => (header[column] as string).trim()), rows };
+}
+
+function refused(name: string, problems: readonly string[]): TemperError {
+  const more = problems.length - MOST_PROBLEMS;
+  const shown = [...problems.slice(0, MOST_PROBLEMS), ...(more > 0 ? [`and ${more} more`] : [])];
+  return new TemperError(
+    'data',
+    `${name}: ${problems.length} problem${problems.length > 1 ? 's' : ''}\n${shown.map((each) => `  ${each}`).join('\n')}`,
+    { hint: 'Leave a label empty where you cannot tell; change no other column.' },
+  );
+}
