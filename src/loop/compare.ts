@@ -8,12 +8,13 @@ import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import { adapterHash, loadAdapter } from '../engine/adapter.ts';
 import type { Judged } from '../metrics/conversation.ts';
-import { type About, buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
+import type { About, Scorecard } from '../metrics/scorecard.ts';
 import { Budget } from '../models/budget.ts';
 import type { Target } from '../models/target.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { namedTarget } from './named-target.ts';
 import { requireWeights } from './remote-targets.ts';
+import { scorecardOf } from './scorecard.ts';
 import type { EmbeddedTargets } from './targets.ts';
 import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
 
@@ -92,7 +93,7 @@ export async function compareArms(
   const shared = (judged: readonly Judged[]): Judged[] =>
     judged.filter(({ scenario }) => common.has(scenario.id));
   const target = about.target === other.target ? about.target : `${about.target} against ${other.target}`;
-  const card = buildScorecard({
+  const card = scorecardOf({
     about: { ...about, target, adapter: `${a} against ${b}` },
     before: shared(before),
     after: shared(after),

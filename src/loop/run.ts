@@ -6,12 +6,13 @@ import type { CuratedDataset } from '../curation/curate.ts';
 import { findingOf } from '../findings/findings.ts';
 import { harmful, type Judged } from '../metrics/conversation.ts';
 import { type Estimate, rate } from '../metrics/rate.ts';
-import { buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
+import type { Scorecard } from '../metrics/scorecard.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
 import { isEmbedded, noWeights } from './remote-targets.ts';
 import { evenlyByAttack } from './scenarios.ts';
 import { curateRound, type RoundResult, runRound } from './round.ts';
+import { scorecardOf } from './scorecard.ts';
 import type { Selection } from './select.ts';
 import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
 
@@ -116,7 +117,7 @@ export async function evaluate(
   await using workplace = await Workplace.open(config, tools);
   const judged = await workplace.measure('eval', workplace.scenarios[split], await workplace.targets.base());
   return {
-    scorecard: buildScorecard({ about: workplace.about(new Date().toISOString(), split), before: judged }),
+    scorecard: scorecardOf({ about: workplace.about(new Date().toISOString(), split), before: judged }),
     judged,
   };
 }
