@@ -55,6 +55,12 @@ function score(verdict: Verdict): string {
   return `${verdict.metric} ${value}${sure}${verdict.degenerate ? ', degenerate' : ''}`;
 }
 
+/** The score, and whose: below it where a line does not hold both. */
+function scoreLines(verdict: Verdict): string[] {
+  const [given, whose] = [`  -> ${score(verdict)}`, `[${printable(verdict.judge)}, ${verdict.id}]`];
+  return `${given}  ${whose}`.length <= 100 ? [`${given}  ${whose}`] : [given, `     ${whose}`];
+}
+
 /** What a judge that writes reasons wrote; figures are in the JSON. */
 const reasons = (verdict: Verdict): string[] =>
   verdict.status === 'scored' && verdict.rationale && verdict.judge.startsWith('rubric:')
@@ -70,9 +76,7 @@ function conversation({ scenario, conversation: spoken, verdicts = [] }: Found):
     ...said(`user (turn ${turn.index + 1}, ${turn.move})`, turn.request),
     ...said(`target (${turn.finish}, ${turn.tokens} tokens)`, turn.error ?? turn.response),
     ...verdicts.flatMap((verdict) =>
-      verdict.turn === turn.index
-        ? [`  -> ${score(verdict)}  [${printable(verdict.judge)}, ${verdict.id}]`, ...reasons(verdict)]
-        : [],
+      verdict.turn === turn.index ? [...scoreLines(verdict), ...reasons(verdict)] : [],
     ),
   ]);
   return [

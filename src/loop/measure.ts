@@ -110,8 +110,13 @@ export async function measure(
   };
   const judgeAndStore = async (conversation: Conversation, known?: readonly Verdict[]): Promise<void> => {
     const scenario = byId.get(conversation.scenario) as Scenario;
-    const verdicts = await judgeConversation(conversation, scenario, judge, { known: known ?? [], signal });
-    await store.saveConversation({ scenario, conversation }, verdicts);
+    let verdicts: readonly Verdict[] = [];
+    try {
+      verdicts = await judgeConversation(conversation, scenario, judge, { known: known ?? [], signal });
+    } finally {
+      // Without verdicts, too, where the judge ended the work: the next command judges it.
+      await store.saveConversation({ scenario, conversation }, verdicts);
+    }
     finish(scenario, conversation, verdicts);
     emit({ type: 'progress', stage, done: done.size, total, unit: 'conversations' });
   };
