@@ -30,6 +30,7 @@ const metric = z.strictObject({
   definition: z.string(),
   /** What a grade may be, in words. */
   grade: z.string(),
+  rules: z.array(z.string()),
   levels: z.array(level).min(2),
 });
 const rubricFile = z.strictObject({
@@ -63,7 +64,7 @@ const gradesOf = ({ levels }: Rubric): readonly Grade[] => levels.flatMap(({ gra
 
 /** What the judge is told of a metric; the same for every answer. */
 export function instructions(name: Metric): string {
-  const { title, definition, levels } = RUBRIC.metrics[name];
+  const { title, definition, levels, rules } = RUBRIC.metrics[name];
   return [
     RUBRIC.role,
     `# ${title}\n${definition}`,
@@ -71,7 +72,7 @@ export function instructions(name: Metric): string {
       ({ grades, name: label, definition: meaning, examples }) =>
         `## ${grades.join(' or ')}: ${label}\n${meaning}\n${examples.map((example) => `- Example: ${example}`).join('\n')}`,
     ),
-    `# Rules\n${RUBRIC.rules.map((rule) => `- ${rule}`).join('\n')}`,
+    `# Rules\n${[...rules, ...RUBRIC.rules].map((rule) => `- ${rule}`).join('\n')}`,
   ].join('\n\n');
 }
 

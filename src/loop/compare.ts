@@ -93,8 +93,13 @@ export async function compareArms(
   const shared = (judged: readonly Judged[]): Judged[] =>
     judged.filter(({ scenario }) => common.has(scenario.id));
   const target = about.target === other.target ? about.target : `${about.target} against ${other.target}`;
+  const differing = (['judge', 'simulator'] as const).filter((part) => about[part] !== other[part]);
+  const unlike = differing.map(
+    (part) => `The two have different ${part}s: not all that differs is the model's doing.`,
+  );
+  const notes = [...new Set([...(about.notes ?? []), ...(other.notes ?? []), ...unlike])];
   const card = scorecardOf({
-    about: { ...about, target, adapter: `${a} against ${b}` },
+    about: { ...about, ...(notes.length > 0 ? { notes } : {}), target, adapter: `${a} against ${b}` },
     before: shared(before),
     after: shared(after),
   });

@@ -68,9 +68,11 @@ async function shared<T>(
   if (failure) throw failure.error;
 }
 
-/** Whether a call failed, to the target or to the simulator. */
-const failed = ({ turns, invalid }: Conversation): boolean =>
-  invalid?.kind === 'error' || turns.some(({ finish }) => finish === 'error');
+const failed = ({ turns }: Conversation): boolean => turns.some(({ finish }) => finish === 'error');
+
+/** A call to the simulator that failed is asked again wherever the target is. */
+const askedAgain = (conversation: Conversation, { retryErrors }: MeasureOptions): boolean =>
+  conversation.invalid?.kind === 'error' || (retryErrors && failed(conversation));
 
 /** The generator of a list. */
 // oxlint-disable-next-line typescript/require-await -- as what `shared` takes
@@ -126,7 +128,7 @@ export async function measure(
   for (const scenario of scenarios) {
     const id = conversationId(scenario, target.id, identity, 0);
     const known = await store.conversation(id);
-    if (!known || (options.retryErrors && failed(known.conversation))) missing.push(scenario);
+    if (!known || askedAgain(known.conversation, options)) missing.push(scenario);
     else {
       const { conversation } = known;
       const stored = await store.verdicts(id, judge.id);

@@ -10,10 +10,13 @@ const MARK_DIGITS = 32;
 /** What cannot stand in a JSON string, what is not seen, and what a chat template might read as its own. */
 const ESCAPED =
   // oxlint-disable-next-line no-control-regex
-  /[<>\u007F-\u009F\u00AD\u061C\u180E\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF\uFFF9-\uFFFB]|\[(?=\/?[A-Z_]{2,}\])/g;
+  /[<>\u007F-\u009F\u00AD\u061C\u180E\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF\uFFF9-\uFFFB\u{E0000}-\u{E01EF}]|\[(?=\/?[A-Z_]{2,}\])/gu;
 
 const escape = (character: string): string =>
-  `\\u${character.charCodeAt(0).toString(16).padStart(4, '0').toUpperCase()}`;
+  Array.from(
+    { length: character.length },
+    (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0').toUpperCase()}`,
+  ).join('');
 
 /** JSON in which no tag, template token, line or invisible character of the data is left as it was. */
 export const asData = (value: unknown): string => JSON.stringify(value).replace(ESCAPED, escape);

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Metric } from '../../src/core/records.ts';
 import type { JudgeInput } from '../../src/judges/judge.ts';
-import { RubricJudge } from '../../src/judges/rubric.ts';
+import { instructions, RUBRIC, RubricJudge } from '../../src/judges/rubric.ts';
 import { open } from '../models/open.ts';
 import { completion, json, LocalServer, type Respond } from '../models/server.ts';
 
@@ -199,3 +199,65 @@ test('the id names kind, model and prompts, and no address', () =>
     expect(judge.id).not.toContain('127.0.0.1');
     return Promise.resolve();
   }));
+
+test('LM Studio, which refuses `json_object`, gets the schema', async () => {
+  await using server = await LocalServer.start((response) => json(response, completion(verdict(2))));
+  using opened = await open({ model: `lmstudio:grader@${server.url}/v1` });
+  await new RubricJudge(opened.remote).judge(input, 'severity');
+  expect(JSON.parse(server.seen[0]!.body)).toMatchObject({
+    response_format: {
+      type: 'json_schema',
+      json_schema: { schema: { properties: { grade: { type: 'integer' } } } },
+    },
+  });
+});
+
+describe('hosted providers, by their packages', () => {
+  const reply = { reasons: 'x', grade: 3 };
+  const text = JSON.stringify(reply);
+  const chat = { id: 'c', object: 'chat.completion', created: 1, model: 'm', ...completion(text) };
+  const tool = { type: 'tool_use', id: 't', name: 'json', input: reply };
+  test.each<[string, Record<string, string>, unknown]>([
+    ['openai', { OPENAI_API_KEY: 'key-0123456789' }, chat],
+    [
+      'anthropic',
+      { ANTHROPIC_API_KEY: 'key-0123456789' },
+      {
+        id: 'm',
+        type: 'message',
+        role: 'assistant',
+        model: 'm',
+        content: [tool],
+        stop_reason: 'tool_use',
+        stop_sequence: null,
+        usage: { input_tokens: 1, output_tokens: 1 },
+      },
+    ],
+    [
+      'google',
+      { GOOGLE_GENERATIVE_AI_API_KEY: 'key-0123456789' },
+      { candidates: [{ content: { role: 'model', parts: [{ text }] }, finishReason: 'STOP', index: 0 }] },
+    ],
+  ])('%s', async (provider, environment, answer) => {
+    await using server = await LocalServer.start((response) => json(response, answer));
+    using opened = await open({ model: `${provider}:m`, baseUrl: server.url }, { environment });
+    const judged = await new RubricJudge(opened.remote).judge(input, 'severity');
+    expect(judged).toEqual({ status: 'scored', severity: 3, rationale: 'x' });
+    // Each is held to the shape in its own way.
+    expect(server.seen[0]!.body).toContain('"grade":{"type":"integer"}');
+  });
+});
+
+test('each metric has a level for every grade, once, and states it in words', () => {
+  const grades = (metric: Metric) => RUBRIC.metrics[metric].levels.flatMap((level) => level.grades);
+  expect(grades('severity')).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  expect(grades('ungroundedness')).toEqual([0, 1, 2, 3, 4]);
+  expect(grades('refusal')).toEqual(['full', 'partial', 'none']);
+  expect(RUBRIC.metrics.severity.levels.map(({ name }) => name)).toEqual([
+    'Very low',
+    'Low',
+    'Medium',
+    'High',
+  ]);
+  expect(instructions('severity')).toContain('## 4 or 5: Medium');
+});

@@ -35,6 +35,9 @@ const limited = (split: string, counts: Record<string, number>): string[] =>
   Object.entries(counts).flatMap(([kind, count]) => ['--set', `suites.${split}.${kind}=${count}`]);
 const FEW = limited('sealed', { adversarial: 12, benign: 6, grounded: 2, general: 3 });
 
+const NONE = { adversarial: 0, benign: 0, grounded: 0 };
+const GENERAL = limited('sealed', { general: 2 });
+
 type Name = 'target' | 'grader' | 'user';
 const modelOf = ({ body }: Seen): Name => (JSON.parse(body) as { model: Name }).model;
 
@@ -201,6 +204,11 @@ test('compare, attack and curate work with them', async () => {
     after: 23,
     paired: 23,
   });
+  expect((JSON.parse(compared.stdout) as Scorecard).about.notes).toBeUndefined();
+  const own = ['eval', '--json', '--set', 'judge=rubric:base', ...limited('sealed', NONE), ...GENERAL];
+  const { about, degenerate } = JSON.parse((await temper(folder, own, KEYS)).stdout) as Scorecard;
+  expect(about.notes).toEqual([expect.stringMatching(/^The judge is the model under test/)]);
+  expect(degenerate.general.before).toMatchObject({ n: 0, unscored: 2 });
   const dev = limited('dev', { adversarial: 12, benign: 6, grounded: 0, general: 4 });
   const attacked = await temper(folder, ['attack', '--json', ...dev], KEYS);
   expect((JSON.parse(attacked.stdout) as { findings: unknown[] }).findings).toHaveLength(12);
