@@ -19,6 +19,9 @@ import { locateModel } from './targets.ts';
 
 type Role = 'judge' | 'simulator';
 
+/** Sequences at once of a role on the engine: its answers are longer and fewer than a target's. */
+const ENGINE_BATCH = 8;
+
 /** The model that a role names. What a name leaves out of its decoding is the role's own, not the target's. */
 function modelOf(config: Config, role: Role, name: string): TargetConfig {
   const model = namedTarget(config, name);
@@ -51,7 +54,10 @@ const opener =
     const target = modelOf(config, role, name);
     const own = config.targets && Object.hasOwn(config.targets, name) ? config.targets[name] : undefined;
     const decoding = { maxTokens: own?.maxTokens, temperature: own?.temperature, topP: own?.topP };
-    if (isEmbedded(target)) return { ...(await onEngine(config, target, callers, resources)), ...decoding };
+    if (isEmbedded(target)) {
+      const batch = own?.batch ?? ENGINE_BATCH;
+      return { ...(await onEngine(config, { ...target, batch }, callers, resources)), ...decoding };
+    }
     const remote = resources.use(await callers.open(role, connectionOf(target)));
     return {
       model: remote.model,
