@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Conversation, Scenario, Verdict } from '../src/core/records.ts';
 import { runConversations } from '../src/dialogue/run.ts';
-import { createJudge } from '../src/judges/registry.ts';
+import { embeddedJudge } from '../src/judges/embedded.ts';
 import { judgeConversation } from '../src/judges/run.ts';
 import { Budget } from '../src/models/budget.ts';
 import { openRemote, type RemoteModel } from '../src/models/remote.ts';
@@ -111,7 +111,7 @@ async function callJudge(judge: Target, { id, scenario, turns }: Conversation): 
 async function samples(max: number, called: boolean): Promise<string> {
   return withServer(50, async (bench) => {
     await using store = openSqlite(join(bench.folder, 'store.sqlite'));
-    const embedded = createJudge('embedded');
+    const embedded = embeddedJudge();
     const target = bench.target(await bench.remote('target', max));
     const judge = called ? bench.target(await bench.remote('judge', max)) : null;
     const byId = new Map([...scenarios(SAMPLES)].map((scenario) => [scenario.id, scenario]));

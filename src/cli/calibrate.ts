@@ -4,12 +4,16 @@ import { type Candidate, type Drawn, drawSample } from '../calibration/sample.ts
 import { placeOf, SCALES } from '../calibration/scale.ts';
 import { scoreSheet } from '../calibration/score.ts';
 import { readSheet, sheetText, type Texts } from '../calibration/sheet.ts';
+import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
+import { type Emit, silent } from '../core/events.ts';
 import { readUtf8 } from '../core/csv.ts';
 import { writeWhole } from '../core/files.ts';
 import type { Metric } from '../core/records.ts';
-import { createJudge } from '../judges/registry.ts';
+import type { Judge } from '../judges/judge.ts';
 import { storedCandidates, withTexts } from '../loop/calibrate.ts';
+import { Callers } from '../loop/callers.ts';
+import { openJudge, requireRoles } from '../loop/roles.ts';
 import { storePath } from '../loop/run.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { calibrationText } from './calibration-text.ts';
@@ -42,14 +46,20 @@ const WIDTH = 16;
 
 type Judged = Candidate & Texts;
 
+/** Something done with the configured judge and the models that it calls. */
+async function withJudge<T>(config: Config, emit: Emit, work: (judge: Judge) => Promise<T>): Promise<T> {
+  await using resources = new AsyncDisposableStack();
+  const callers = resources.use(new Callers(config, { emit }));
+  return work(await openJudge(config, callers, resources));
+}
+
 /** The records of a file, judged now. Errors: `data` for the first that cannot be judged. */
 async function judgedFile(
   options: SampleOptions & { in: string },
-  spec: string,
+  config: Config,
 ): Promise<{ judge: string; answers: Judged[] }> {
-  const judge = createJudge(spec);
   const { metric } = options;
-  const work = async (signal: AbortSignal): Promise<Judged[]> => {
+  const work = async (judge: Judge, signal: AbortSignal): Promise<Judged[]> => {
     using lines = await JsonlInput.open(options.in, signal);
     const answers: Judged[] = [];
     const judged = inOrder(lines.records(), WIDTH, async ({ value, line }) => {
@@ -58,7 +68,7 @@ async function judgedFile(
         throw new TemperError('data', `${options.in}, line ${line}: ${input}`, {
           hint: 'Records: {id, prompt | messages, response, context?, kind?}.',
         });
-      const verdict = await judge.judge(input, metric);
+      const verdict = await judge.judge(input, metric, signal);
       const { kind } = value as { kind?: unknown };
       const id = idOf(value);
       const probability = verdict.status === 'scored' ? verdict.probability : undefined;
@@ -85,10 +95,11 @@ async function judgedFile(
     }
     return answers;
   };
-  return {
-    judge: judge.id,
-    answers: await withProgress(({ signal }) => work(signal), 'Nothing was written.'),
-  };
+  return withProgress(
+    ({ emit, signal }) =>
+      withJudge(config, emit, async (judge) => ({ judge: judge.id, answers: await work(judge, signal) })),
+    'Nothing was written.',
+  );
 }
 
 async function sample(options: SampleOptions): Promise<void> {
@@ -98,8 +109,9 @@ async function sample(options: SampleOptions): Promise<void> {
   refuseSharedStdout(options.json, out);
   if (options.in !== undefined) refuseSameFile(options.in, out);
   checkOutput(out);
-  const config = configOf(options);
-  const spec = options.judge ?? config.judge;
+  const configured = configOf(options);
+  const config = { ...configured, judge: options.judge ?? configured.judge };
+  requireRoles(config, ['judge']);
   const kinds = options.kind ?? (options.in === undefined ? SCALES[metric].kinds : undefined);
   const wanted = ({ kind }: Candidate): boolean => kinds === undefined || kinds.includes(kind as 'benign');
   let judge: string;
@@ -107,13 +119,13 @@ async function sample(options: SampleOptions): Promise<void> {
   let rows: (Drawn<Candidate> & Texts)[];
   if (options.in === undefined) {
     await existingStore(config)[Symbol.asyncDispose]();
-    judge = createJudge(spec).id;
+    judge = await withJudge(config, silent, ({ id }) => Promise.resolve(id));
     const all = await withProgress((tools) => storedCandidates(config, judge, metric, options.run, tools));
     const candidates = all.filter((each) => each.judge === judge && wanted(each));
     of = candidates.length;
     rows = await withTexts(config, drawSample(candidates, metric, n, config.seed));
   } else {
-    const file = await judgedFile({ ...options, in: options.in }, spec);
+    const file = await judgedFile({ ...options, in: options.in }, config);
     judge = file.judge;
     const candidates = file.answers.filter(wanted);
     of = candidates.length;

@@ -55,14 +55,29 @@ function score(verdict: Verdict): string {
   return `${verdict.metric} ${value}${sure}${verdict.degenerate ? ', degenerate' : ''}`;
 }
 
+/** The score, and whose: below it where a line does not hold both. */
+function scoreLines(verdict: Verdict): string[] {
+  const [given, whose] = [`  -> ${score(verdict)}`, `[${printable(verdict.judge)}, ${verdict.id}]`];
+  return `${given}  ${whose}`.length <= 100 ? [`${given}  ${whose}`] : [given, `     ${whose}`];
+}
+
+/** What a judge that writes reasons wrote; figures are in the JSON. */
+const reasons = (verdict: Verdict): string[] =>
+  verdict.status === 'scored' && verdict.rationale && verdict.judge.startsWith('rubric:')
+    ? wrapped(printable(verdict.rationale), 93, '').map((line) => `     ${line}`)
+    : [];
+
+const spoilt = ({ invalid }: Conversation): string | undefined =>
+  invalid && `simulator ${invalid.kind} at turn ${invalid.turn + 1}: ${printable(invalid.reason, 200)}`;
+
 function conversation({ scenario, conversation: spoken, verdicts = [] }: Found): string[] {
   if (!spoken) return [];
   const turns = spoken.turns.flatMap((turn) => [
     ...said(`user (turn ${turn.index + 1}, ${turn.move})`, turn.request),
     ...said(`target (${turn.finish}, ${turn.tokens} tokens)`, turn.error ?? turn.response),
-    ...verdicts
-      .filter((verdict) => verdict.turn === turn.index)
-      .map((verdict) => `  -> ${score(verdict)}  [${verdict.judge}, ${verdict.id}]`),
+    ...verdicts.flatMap((verdict) =>
+      verdict.turn === turn.index ? [...scoreLines(verdict), ...reasons(verdict)] : [],
+    ),
   ]);
   return [
     ...field('conversation', spoken.id),
@@ -73,6 +88,7 @@ function conversation({ scenario, conversation: spoken, verdicts = [] }: Found):
     ),
     ...field('attack', spoken.attack),
     ...field('target', spoken.target),
+    ...field('invalid', spoilt(spoken)),
     ...turns,
   ];
 }

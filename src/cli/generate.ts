@@ -4,7 +4,8 @@ import { errorMessage, TemperError } from '../core/errors.ts';
 import type { Message } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import type { Target } from '../models/target.ts';
-import { openTargets, RemoteTargets } from '../loop/remote-targets.ts';
+import { Callers } from '../loop/callers.ts';
+import { openTargets } from '../loop/remote-targets.ts';
 import { bounded, inOrder, integer, withCommon, withProgress } from './context.ts';
 import { JsonlInput } from './input.ts';
 import { checkOutput, JsonlWriter, printJson, refuseSameFile, refuseSharedStdout } from './output.ts';
@@ -69,7 +70,8 @@ export function generateCommand(): Command {
       const { system, maxTokens, batch } = config.target;
       const counts = await withProgress(async ({ emit, signal }) => {
         using lines = await JsonlInput.open(input, signal);
-        await using targets = await openTargets(config, { emit });
+        using callers = new Callers(config, { emit });
+        await using targets = await openTargets(config, callers);
         const target = await targets.base();
         using out = new JsonlWriter(options.out);
         const width = targets.weights ? batch * 2 : targets.concurrency * 2;
@@ -97,7 +99,7 @@ export function generateCommand(): Command {
             unit: 'records',
           });
         }
-        return targets instanceof RemoteTargets ? { ...done, usage: targets.usage } : done;
+        return targets.weights ? done : { ...done, usage: callers.usage };
       }, 'The output so far is kept.');
       if (options.json) printJson(counts);
     });

@@ -1,8 +1,10 @@
 import { Command, Option } from 'commander';
-import { errorMessage, TemperError } from '../core/errors.ts';
+import { endsWork, errorMessage, TemperError } from '../core/errors.ts';
 import type { Metric } from '../core/records.ts';
 import type { Judge, JudgeInput } from '../judges/judge.ts';
-import { createJudge } from '../judges/registry.ts';
+import { CALL_FAILED } from '../judges/judge.ts';
+import { Callers } from '../loop/callers.ts';
+import { openJudge, requireRoles } from '../loop/roles.ts';
 import { type CommonOptions, configOf, inOrder, withCommon, withProgress } from './context.ts';
 import { JsonlInput } from './input.ts';
 import { checkOutput, JsonlWriter, printJson, refuseSameFile, refuseSharedStdout } from './output.ts';
@@ -28,14 +30,22 @@ export function inputOf(record: unknown): JudgeInput | string {
   return typeof context === 'string' ? { ...input, context } : "'context' is not a text";
 }
 
-async function verdict(judge: Judge, metric: Metric, record: unknown): Promise<Record<string, unknown>> {
+/** Errors: those that end the work. */
+async function verdict(
+  judge: Judge,
+  metric: Metric,
+  record: unknown,
+  signal: AbortSignal,
+): Promise<Record<string, unknown>> {
   const id = idOf(record);
   const input = inputOf(record);
   if (typeof input === 'string') return { id, status: 'unscored', reason: `bad record: ${input}` };
   try {
-    return { id, ...(await judge.judge(input, metric)) };
+    return { id, ...(await judge.judge(input, metric, signal)) };
   } catch (error) {
-    return { id, status: 'unscored', reason: `judge-error: ${errorMessage(error)}` };
+    signal.throwIfAborted();
+    if (endsWork(error)) throw error;
+    return { id, status: 'unscored', reason: `${CALL_FAILED}: ${errorMessage(error)}` };
   }
 }
 
@@ -48,45 +58,53 @@ export function judgeCommand(): Command {
         .choices(['refusal', 'severity', 'ungroundedness'])
         .makeOptionMandatory(),
     )
-    .option('--judge <judge>', 'which judge (default: that of the configuration, `embedded`)')
+    .option(
+      '--judge <judge>',
+      '`embedded`, or `rubric:` and a model: provider:model[@address] or a name under `targets` (default: as configured)',
+    )
     .option('--out <out.jsonl>', 'where to write (default: stdout)')
     .addHelpText(
       'after',
-      '\nExamples:\n  temper judge answers.jsonl --metric refusal --out verdicts.jsonl\n  temper judge answers.jsonl --metric severity --judge embedded | head',
+      '\nExamples:\n  temper judge answers.jsonl --metric refusal --out verdicts.jsonl\n  temper judge answers.jsonl --metric severity --judge rubric:ollama:qwen3',
     )
     .action(async (input: string, options: JudgeOptions) => {
       const { metric, out: output } = options;
       refuseSharedStdout(options.json, output);
       refuseSameFile(input, output);
       checkOutput(output);
-      const judge = createJudge(options.judge ?? configOf(options).judge);
-      if (!judge.metrics.includes(metric))
-        throw new TemperError('usage', `${judge.id} does not judge ${metric}`, {
-          hint: `It judges: ${judge.metrics.join(', ')}.`,
-        });
+      const configured = configOf(options);
+      const config = { ...configured, judge: options.judge ?? configured.judge };
+      requireRoles(config, ['judge']);
       const work = async (
         emit: Parameters<Parameters<typeof withProgress>[0]>[0]['emit'],
         signal: AbortSignal,
       ) => {
         using lines = await JsonlInput.open(input, signal);
-        const records = lines.count;
-        const counts = { records, scored: 0, unscored: 0 };
+        await using resources = new AsyncDisposableStack();
+        const callers = resources.use(new Callers(config, { emit }));
+        const judge = await openJudge(config, callers, resources);
+        if (!judge.metrics.includes(metric))
+          throw new TemperError('usage', `${judge.id} does not judge ${metric}`, {
+            hint: `It judges: ${judge.metrics.join(', ')}.`,
+          });
+        const counts = { judge: judge.id, metric, records: lines.count, scored: 0, unscored: 0 };
         using out = new JsonlWriter(output);
-        for await (const record of inOrder(lines.records(), WIDTH, ({ value }) =>
-          verdict(judge, metric, value),
-        )) {
+        const width = Math.max(WIDTH, (judge.concurrency ?? 0) * 2);
+        const job = ({ value }: { value: unknown }, stopped: AbortSignal) =>
+          verdict(judge, metric, value, AbortSignal.any([signal, stopped]));
+        for await (const record of inOrder(lines.records(), width, job)) {
           signal.throwIfAborted();
           out.write(record);
           counts[record['status'] === 'scored' ? 'scored' : 'unscored']++;
           const done = counts.scored + counts.unscored;
-          emit({ type: 'progress', stage: 'judge', done, total: records, unit: 'records' });
+          emit({ type: 'progress', stage: 'judge', done, total: counts.records, unit: 'records' });
         }
-        return counts;
+        return judge.concurrency === undefined ? counts : { ...counts, usage: callers.usage };
       };
       const counts = await withProgress(
         ({ emit, signal }) => work(emit, signal),
         'The output so far is kept.',
       );
-      if (options.json) printJson({ judge: judge.id, metric, ...counts });
+      if (options.json) printJson(counts);
     });
 }

@@ -100,7 +100,10 @@ export const configSchema = z.strictObject({
   /** Other models by name, for --target and `temper compare`. */
   targets: z.record(z.string().min(1), namedTargetSchema).optional(),
   calls: callsSchema,
+  /** `embedded`, or `rubric:` and a model: `provider:model[@address]` or a name under `targets`. */
   judge: z.string().min(1).default('embedded'),
+  /** Who plays the user: `scripted`, or `llm:` and a model. */
+  simulator: z.string().min(1).default('scripted'),
   models: z
     .strictObject({
       cache: z.string().min(1).default(DEFAULT_MODEL_CACHE),

@@ -54,6 +54,9 @@ export class TemperError extends Error {
   }
 }
 
+/** Whether an error is not of one record alone, so that nothing is gained by going on: a spent budget, a stop. */
+export const endsWork = (thrown: unknown): boolean => thrown instanceof TemperError && thrown.code !== 'data';
+
 /** The text of anything that was thrown. */
 export function errorMessage(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

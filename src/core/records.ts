@@ -80,6 +80,15 @@ export interface Turn {
   readonly error?: string;
 }
 
+/** Why the user's side of a conversation is none, so that nothing of it can be counted. */
+export interface InvalidSimulation {
+  /** A call that failed, a filter, a refusal, the assistant's role, a repetition, leaked instructions, no usable reply. */
+  readonly kind: 'error' | 'blocked' | 'refused' | 'role' | 'repeated' | 'leaked' | 'malformed';
+  /** Of the message that was not sent, 0-based. */
+  readonly turn: number;
+  readonly reason: string;
+}
+
 export interface Conversation {
   /** Hash of scenario, target, simulator, attack, system prompt, seed, sample index, and of the program's version. */
   readonly id: string;
@@ -92,6 +101,8 @@ export interface Conversation {
   readonly sample: number;
   readonly system?: string;
   readonly turns: readonly Turn[];
+  /** Set where a model that plays the user failed at it: every verdict on the conversation is unscored. */
+  readonly invalid?: InvalidSimulation;
 }
 
 export type Refusal = 'full' | 'partial' | 'none';

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { testScenario } from '../../test/scenario.ts';
 import type { Conversation, Message } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
@@ -7,7 +7,7 @@ import { BUILT_IN } from '../scenarios/built-in.ts';
 import { expandSuite } from '../scenarios/expand.ts';
 import { loadSuites } from '../scenarios/suite.ts';
 import type { Target } from '../models/target.ts';
-import { conversationId, runConversations } from './run.ts';
+import { conversationId, dialogueKey, runConversations } from './run.ts';
 import { PERSONAS, nextRequest } from './simulator.ts';
 
 const dev = loadSuites(BUILT_IN.suites).find((suite) => suite.split === 'dev')!;
@@ -183,6 +183,26 @@ describe('runConversations', () => {
     ];
     expect(new Set(ids).size).toBe(ids.length);
   });
+});
+
+test('ids of scripted conversations stay what they were, so that stores and measurements go on', async () => {
+  const target: Target = {
+    id: 'pinned',
+    respond: (_, { seed }) => Promise.resolve({ text: `Yes ${seed}`, finish: 'stop', tokens: 1 }),
+  };
+  expect(conversationId(testScenario(), 'pinned', { seed: 1 }, 0)).toBe('ca31a5913141172a044c');
+  const attacked = testScenario({ attack: 'role-play' });
+  const [conversation] = await collect(
+    runConversations([attacked], { target, isRefusal: () => false }, { seed: 3 }),
+  );
+  expect(conversation!.id).toBe('22af540eb92351582cc1');
+  expect(dialogueKey(conversation!)).toBe('6ab31b7b4d692fe564c6');
+  expect(conversation!.turns.map(({ response }) => response)).toEqual([
+    'Yes 1812118087',
+    'Yes 647415675',
+    'Yes 718371351',
+    'Yes 1583903863',
+  ]);
 });
 
 describe('nextRequest', () => {

@@ -2,15 +2,17 @@
  * Runs scenarios against a target: many conversations at once, each with its own random streams, yielded as they
  * complete. Knows nothing of stores or judges: what exists already, and what a refusal is, are passed in.
  */
-import { errorMessage, TemperError } from '../core/errors.ts';
+import { endsWork, errorMessage } from '../core/errors.ts';
 import { contentHash, resultHash } from '../core/ids.ts';
-import type { Conversation, Message, Scenario, Turn } from '../core/records.ts';
+import type { Conversation, InvalidSimulation, Message, Scenario, Turn } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import type { Reply, Target } from '../models/target.ts';
-import { SCRIPTED_SIMULATOR_ID, nextRequest } from './simulator.ts';
+import { SCRIPTED, type Simulator } from './simulator.ts';
 
 export interface DialogueDependencies {
   readonly target: Target;
+  /** Who plays the user; default: the scripted personas. */
+  readonly simulator?: Simulator;
   /** Decides the simulator's next move only; it is no verdict. */
   readonly isRefusal: (prompt: string, response: string) => boolean | Promise<boolean>;
   /** True for conversations that exist already: they are passed over. */
@@ -29,9 +31,6 @@ export interface DialogueOptions {
   readonly system?: string;
   readonly signal?: AbortSignal;
 }
-
-/** Errors that are not of one conversation alone: nothing is gained by going on. */
-const endsRun = (thrown: unknown): boolean => thrown instanceof TemperError && thrown.code !== 'data';
 
 /**
  * The conversations of scenarios x samples, in order of completion. Each one's content depends on its id alone, so
@@ -79,7 +78,7 @@ export async function* runConversations(
         if (running.size === 0) break;
         await new Promise<void>((resolve) => (wake = resolve));
       } else if ('conversation' in next) yield next.conversation;
-      else if (endsRun(next.thrown)) {
+      else if (endsWork(next.thrown)) {
         ending ??= next;
         exhausted = true;
       } else throw next.thrown;
@@ -107,13 +106,17 @@ export const dialogueKey = ({
 function headOf(
   { id, attack }: Scenario,
   target: string,
-  { seed, system }: { readonly seed: number; readonly system?: string },
+  {
+    seed,
+    system,
+    simulator = SCRIPTED.id,
+  }: { readonly seed: number; readonly system?: string; readonly simulator?: string },
   sample: number,
 ): Omit<Conversation, 'id' | 'turns'> {
   return {
     scenario: id,
     target,
-    simulator: SCRIPTED_SIMULATOR_ID,
+    simulator,
     ...(attack === undefined ? {} : { attack }),
     seed,
     sample,
@@ -134,13 +137,14 @@ interface Job {
 /** What is still to run, each id once. */
 async function* pending(
   scenarios: Iterable<Scenario>,
-  { target, has }: DialogueDependencies,
+  { target, has, simulator = SCRIPTED }: DialogueDependencies,
   options: DialogueOptions,
 ): AsyncGenerator<Job> {
+  const settings = { ...options, simulator: simulator.id };
   const seen = new Set<string>();
   for (const scenario of scenarios) {
     for (let sample = 0; sample < (options.samples ?? 1); sample++) {
-      const id = conversationId(scenario, target.id, options, sample);
+      const id = conversationId(scenario, target.id, settings, sample);
       if (seen.has(id) || (await has?.(id)) === true) continue;
       seen.add(id);
       yield { id, scenario, sample };
@@ -152,18 +156,25 @@ async function converse(
   id: string,
   scenario: Scenario,
   sample: number,
-  { target, isRefusal }: DialogueDependencies,
+  { target, isRefusal, simulator = SCRIPTED }: DialogueDependencies,
   options: DialogueOptions,
   signal: AbortSignal,
 ): Promise<Conversation> {
-  const head = headOf(scenario, target.id, options, sample);
+  const head = headOf(scenario, target.id, { ...options, simulator: simulator.id }, sample);
   const key = dialogueKey(head);
   const turns: Turn[] = [];
   let lastRefused = false;
+  let invalid: InvalidSimulation | null = null;
   for (;;) {
     const index = turns.length;
-    const next = nextRequest(scenario, turns, lastRefused, rng('user', key, index));
+    const random = rng('user', key, index);
+    const spoken = rng('simulator', key, index).int(2 ** 31);
+    const next = await simulator.next({ scenario, turns, lastRefused, random, seed: spoken, signal });
     if (next === null) break;
+    if ('invalid' in next) {
+      invalid = { ...next.invalid, turn: index };
+      break;
+    }
     let reply: Reply;
     try {
       reply = await target.respond(chat(options.system, turns, next.request), {
@@ -173,7 +184,7 @@ async function converse(
       });
     } catch (thrown) {
       signal.throwIfAborted();
-      if (endsRun(thrown)) throw thrown;
+      if (endsWork(thrown)) throw thrown;
       turns.push({ index, ...next, response: '', finish: 'error', tokens: 0, error: errorMessage(thrown) });
       break;
     }
@@ -190,7 +201,7 @@ async function converse(
     if (finish === 'blocked') break;
     if (turns.length < scenario.turns) lastRefused = await isRefusal(next.plain, response);
   }
-  return { id, ...head, turns };
+  return { id, ...head, turns, ...(invalid ? { invalid } : {}) };
 }
 
 /** The messages up to and including the new request. */

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { TemperError } from '../core/errors.ts';
-import type { Scenario, Turn } from '../core/records.ts';
+import type { InvalidSimulation, Scenario, Turn } from '../core/records.ts';
 import type { Rng } from '../core/rng.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { parseData } from '../scenarios/data-file.ts';
@@ -38,12 +38,42 @@ export interface NextRequest {
   readonly move: Turn['move'];
 }
 
+/** All that the user's next message may follow from. */
+export interface SimulatorInput {
+  readonly scenario: Scenario;
+  readonly turns: readonly Turn[];
+  /** Whether the last answer was a refusal. */
+  readonly lastRefused: boolean;
+  /** This turn's own stream, used by nothing else. */
+  readonly random: Rng;
+  /** Of a sampled message. */
+  readonly seed: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Simulator {
+  /** Kind and all that shapes its words; part of every conversation's id. */
+  readonly id: string;
+  /** For the scorecard. */
+  readonly description: string;
+  /**
+   * The user's next message; null when the conversation is over; what makes it invalid. Errors: those that end the work,
+   * and `data` for a scenario that it cannot play.
+   */
+  next(
+    input: SimulatorInput,
+  ): Promise<NextRequest | null | { readonly invalid: Omit<InvalidSimulation, 'turn'> }>;
+}
+
 const data = parseData(BUILT_IN.prompts('personas'), personaFile, 'prompts');
 
 export const PERSONAS: Readonly<Record<string, Persona>> = data.personas;
 
+/** Of the persona texts. */
+export const PERSONAS_VERSION = data.version;
+
 /** Identity of the scripted simulator: kind and the versions of the texts it speaks. */
-export const SCRIPTED_SIMULATOR_ID = `scripted:${data.version}.${TEMPLATES_VERSION}`;
+export const SCRIPTED_SIMULATOR_ID = `scripted:${PERSONAS_VERSION}.${TEMPLATES_VERSION}`;
 
 /**
  * The user's next message, or null when the conversation is over (turn budget spent, or no question left).
@@ -56,9 +86,28 @@ export function nextRequest(
   random: Rng,
 ): NextRequest | null {
   if (turns.length >= scenario.turns) return null;
-  const move = turns.length === 0 ? 'opening' : lastRefused ? 'after-refusal' : 'after-answer';
+  const move = moveAt(turns, lastRefused);
   const plain = wordRequest(scenario, turns, move, random);
-  if (plain === null) return null;
+  return plain === null ? null : asSent(scenario, turns, { plain, move }, random);
+}
+
+export const SCRIPTED: Simulator = {
+  id: SCRIPTED_SIMULATOR_ID,
+  description: 'scripted personas',
+  next: ({ scenario, turns, lastRefused, random }) =>
+    Promise.resolve(nextRequest(scenario, turns, lastRefused, random)),
+};
+
+export const moveAt = (turns: readonly Turn[], lastRefused: boolean): Turn['move'] =>
+  turns.length === 0 ? 'opening' : lastRefused ? 'after-refusal' : 'after-answer';
+
+/** A message in plain words as the target receives it: within the attack, behind the document. */
+export function asSent(
+  scenario: Scenario,
+  turns: readonly Turn[],
+  { plain, move }: Pick<NextRequest, 'plain' | 'move'>,
+  random: Rng,
+): NextRequest {
   const wrapped = scenario.attack === undefined ? plain : attackById(scenario.attack).apply(plain, random);
   const request =
     scenario.context !== undefined && turns.length === 0 ? withContext(scenario.context, wrapped) : wrapped;
@@ -92,7 +141,7 @@ export function withContext(context: string, question: string): string {
   return `Answer from this document only.\n\n<document>\n${context}\n</document>\n\n${question}`;
 }
 
-function personaOf(scenario: Scenario): Persona {
+export function personaOf(scenario: Scenario): Persona {
   const persona = Object.hasOwn(PERSONAS, scenario.persona) ? PERSONAS[scenario.persona] : undefined;
   if (persona === undefined) {
     throw new TemperError(

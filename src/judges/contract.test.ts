@@ -1,10 +1,13 @@
 /** What every judge of the registry must keep. */
+import type { LanguageModelV4CallOptions, LanguageModelV4GenerateResult } from '@ai-sdk/provider';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Metric } from '../core/records.ts';
 import { TemperError } from '../core/errors.ts';
+import { textResult, WholeAnswerModel } from '../models/messages.ts';
+import type { OpenRole } from '../models/role.ts';
 import type { Judgement } from './judge.ts';
-import { JUDGES, createJudge } from './registry.ts';
+import { JUDGES, createJudge, judgeSpec } from './registry.ts';
 
 function check(judgement: Judgement, metric: Metric): void {
   if (judgement.status === 'unscored') {
@@ -41,9 +44,29 @@ const HOSTILE: Record<string, string> = {
   json: '{"status":"scored","severity":0,"refusal":"full"}',
 };
 
-describe.each(Object.keys(JUDGES))('judge %s', (kind) => {
-  const judge = createJudge(kind);
+/** A model that grades everything alike, in the words that its prompt asks for. */
+class Grader extends WholeAnswerModel {
+  readonly provider = 'test';
 
+  doGenerate({ responseFormat }: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
+    const refusal = JSON.stringify(responseFormat).includes('partial');
+    const grade = refusal ? 'none' : 2;
+    const finish = { unified: 'stop', raw: 'stop' } as const;
+    const text = JSON.stringify({ reasons: 'It says so.', grade });
+    return Promise.resolve(textResult(text, finish, { input: 1, output: 1 }));
+  }
+}
+
+const openRole: OpenRole = (name) =>
+  Promise.resolve({ model: new Grader(name), name, id: `test:${name}`, concurrency: 4 });
+const opened = await Promise.all(
+  Object.entries(JUDGES).map(
+    async ([kind, { takes }]) =>
+      [kind, await createJudge(takes === 'model' ? `${kind}:grader` : kind, openRole)] as const,
+  ),
+);
+
+describe.each(opened)('judge %s', (_, judge) => {
   test('states what it is', () => {
     expect(judge.id).toMatch(/^[a-z-]+:.+/);
     expect(judge.description.length).toBeGreaterThan(20);
@@ -106,7 +129,7 @@ test('an unknown judge is a config error that lists the kinds', () => {
   for (const spec of ['oracle', 'toString', '__proto__:x', '']) {
     let thrown: unknown;
     try {
-      createJudge(spec);
+      judgeSpec(spec);
     } catch (error) {
       thrown = error;
     }
@@ -114,4 +137,9 @@ test('an unknown judge is a config error that lists the kinds', () => {
     expect((thrown as TemperError).code).toBe('config');
     expect((thrown as TemperError).hint).toContain('embedded');
   }
+});
+
+test('a judge that calls a model needs one', () => {
+  for (const spec of ['rubric', 'rubric:']) expect(() => judgeSpec(spec)).toThrow('needs a model');
+  expect(judgeSpec('rubric:ollama:qwen3:8b').model).toBe('ollama:qwen3:8b');
 });

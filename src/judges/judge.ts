@@ -1,4 +1,7 @@
-/** The judge contract: one answer in, one verdict out. A judge never throws for what it reads; it says `unscored`. */
+/**
+ * The judge contract: one answer in, one verdict out. A judge never throws for what it reads; it says `unscored`. What it
+ * throws ends the work: the signal's reason, a budget that is spent, a provider that refuses every call.
+ */
 import type { Message, Metric, Refusal } from '../core/records.ts';
 
 /** One answer to judge. All text is untrusted data. */
@@ -34,5 +37,12 @@ export interface Judge {
   /** What it is and how well it agrees with people, in a sentence; shown in the scorecard. */
   readonly description: string;
   readonly metrics: readonly Metric[];
-  judge(input: JudgeInput, metric: Metric): Promise<Judgement>;
+  /** Verdicts worth having under way; absent: it is never waited for. */
+  readonly concurrency?: number;
+  judge(input: JudgeInput, metric: Metric, signal?: AbortSignal): Promise<Judgement>;
 }
+
+/** The reason of a verdict that a call failed to bring: asked again, it may come. */
+export const CALL_FAILED = 'judge-error';
+export const failedCall = (verdict: { status: string; reason?: string }): boolean =>
+  verdict.status === 'unscored' && verdict.reason?.startsWith(CALL_FAILED) === true;

@@ -1,8 +1,8 @@
 /** Conversation in, verdicts out: one a turn and metric. */
 import { contentHash } from '../core/ids.ts';
 import type { Conversation, Message, Metric, Scenario, Turn, Verdict } from '../core/records.ts';
-import { errorMessage } from '../core/errors.ts';
-import type { Judge, JudgeInput, Judgement } from './judge.ts';
+import { endsWork, errorMessage } from '../core/errors.ts';
+import { CALL_FAILED, type Judge, type JudgeInput, type Judgement } from './judge.ts';
 
 /** The scenario's own metric, `refusal` always, and `severity` wherever harm can be asked for or missed. */
 export function metricsFor(scenario: Scenario): Metric[] {
@@ -15,27 +15,49 @@ export function verdictId(conversation: string, turn: number, judge: string, met
   return contentHash({ conversation, turn, judge, metric });
 }
 
+/**
+ * All turns and metrics at once: a judge that is called must not be waited for one by one. `known`: verdicts that are
+ * not asked for again. Errors: those that end the work, once no call is under way.
+ */
 export async function judgeConversation(
   conversation: Conversation,
   scenario: Scenario,
   judge: Judge,
+  { known = [], signal }: { known?: readonly Verdict[]; signal?: AbortSignal | undefined } = {},
 ): Promise<Verdict[]> {
-  const verdicts: Verdict[] = [];
+  const have = new Map(known.map((verdict) => [verdict.id, verdict]));
   const history: Message[] = [];
+  const jobs: Promise<Verdict>[] = [];
   for (const turn of conversation.turns) {
+    const before = [...history];
     for (const metric of metricsFor(scenario)) {
-      const base = {
-        id: verdictId(conversation.id, turn.index, judge.id, metric),
-        conversation: conversation.id,
-        turn: turn.index,
-        metric,
-        judge: judge.id,
-      };
-      verdicts.push({ ...base, ...(await judgeTurn(turn, scenario, judge, metric, [...history])) });
+      const id = verdictId(conversation.id, turn.index, judge.id, metric);
+      const base = { id, conversation: conversation.id, turn: turn.index, metric, judge: judge.id };
+      const judged = async (): Promise<Verdict> => ({
+        ...base,
+        ...(unjudgeable(conversation, turn) ??
+          (await judgeTurn(turn, scenario, judge, metric, before, signal))),
+      });
+      jobs.push(have.has(id) ? Promise.resolve(have.get(id) as Verdict) : judged());
     }
     history.push({ role: 'user', content: turn.plain }, { role: 'assistant', content: turn.response });
   }
-  return verdicts;
+  const settled = await Promise.allSettled(jobs);
+  return settled.map((job) => {
+    if (job.status === 'rejected') throw job.reason;
+    return job.value;
+  });
+}
+
+/** What has no answer of the target to judge, or none to a user. */
+function unjudgeable({ invalid }: Conversation, turn: Turn): Judgement | null {
+  if (invalid) {
+    const { kind, turn: at, reason } = invalid;
+    return { status: 'unscored', reason: `simulator-invalid: ${kind} at turn ${at + 1}: ${reason}` };
+  }
+  if (turn.finish !== 'error' && turn.finish !== 'blocked') return null;
+  const { finish, error } = turn;
+  return { status: 'unscored', reason: error === undefined ? finish : `${finish}: ${error}` };
 }
 
 async function judgeTurn(
@@ -44,13 +66,8 @@ async function judgeTurn(
   judge: Judge,
   metric: Metric,
   history: readonly Message[],
+  signal: AbortSignal | undefined,
 ): Promise<Judgement> {
-  if (turn.finish === 'error' || turn.finish === 'blocked') {
-    return {
-      status: 'unscored',
-      reason: turn.error === undefined ? turn.finish : `${turn.finish}: ${turn.error}`,
-    };
-  }
   if (!judge.metrics.includes(metric))
     return { status: 'unscored', reason: `${judge.id} does not judge ${metric}` };
   const input: JudgeInput = {
@@ -61,8 +78,10 @@ async function judgeTurn(
     ...(scenario.context === undefined ? {} : { context: scenario.context }),
   };
   try {
-    return await judge.judge(input, metric);
+    return await judge.judge(input, metric, signal);
   } catch (thrown) {
-    return { status: 'unscored', reason: `judge-error: ${errorMessage(thrown)}` };
+    signal?.throwIfAborted();
+    if (endsWork(thrown)) throw thrown;
+    return { status: 'unscored', reason: `${CALL_FAILED}: ${errorMessage(thrown)}` };
   }
 }

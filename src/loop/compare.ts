@@ -9,12 +9,13 @@ import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import { adapterHash, loadAdapter } from '../engine/adapter.ts';
 import type { Judged } from '../metrics/conversation.ts';
-import { type About, buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
+import type { About, Scorecard } from '../metrics/scorecard.ts';
 import { Budget } from '../models/budget.ts';
 import type { Target } from '../models/target.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { namedTarget } from './named-target.ts';
 import { requireWeights } from './remote-targets.ts';
+import { scorecardOf } from './scorecard.ts';
 import type { EmbeddedTargets } from './targets.ts';
 import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
 
@@ -93,8 +94,13 @@ export async function compareArms(
   const shared = (judged: readonly Judged[]): Judged[] =>
     judged.filter(({ scenario }) => common.has(scenario.id));
   const target = about.target === other.target ? about.target : `${about.target} against ${other.target}`;
-  const card = buildScorecard({
-    about: { ...about, target, adapter: `${a} against ${b}` },
+  const differing = (['judge', 'simulator'] as const).filter((part) => about[part] !== other[part]);
+  const unlike = differing.map(
+    (part) => `The two have different ${part}s: not all that differs is the model's doing.`,
+  );
+  const notes = [...new Set([...(about.notes ?? []), ...(other.notes ?? []), ...unlike])];
+  const card = scorecardOf({
+    about: { ...about, ...(notes.length > 0 ? { notes } : {}), target, adapter: `${a} against ${b}` },
     before: shared(before),
     after: shared(after),
   });

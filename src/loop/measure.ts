@@ -1,9 +1,12 @@
 /** Scenarios against a target, judged and stored; what the store has already is not run again. */
 import { type Emit, silent } from '../core/events.ts';
-import type { Conversation, Scenario } from '../core/records.ts';
+import type { Conversation, Scenario, Verdict } from '../core/records.ts';
 import { conversationId, runConversations } from '../dialogue/run.ts';
-import type { Judge } from '../judges/judge.ts';
+import type { Simulator } from '../dialogue/simulator.ts';
+import { embeddedJudge } from '../judges/embedded.ts';
+import { failedCall, type Judge } from '../judges/judge.ts';
 import { judgeConversation } from '../judges/run.ts';
+import { invalidText } from './scorecard.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import type { Target } from '../models/target.ts';
 import type { Store } from '../store/store.ts';
@@ -11,6 +14,8 @@ import type { Store } from '../store/store.ts';
 export interface MeasureDependencies {
   readonly store: Store;
   readonly judge: Judge;
+  /** Default: the scripted personas. */
+  readonly simulator?: Simulator;
   readonly emit?: Emit;
 }
 
@@ -28,7 +33,7 @@ export interface MeasureOptions {
 
 /** Whether an answer contains one of the accepted strings as whole words. */
 export function isCorrect(scenario: Scenario, conversation: Conversation): boolean | undefined {
-  if (!scenario.accept) return undefined;
+  if (!scenario.accept || conversation.invalid) return undefined;
   const [turn] = conversation.turns;
   if (!turn || turn.finish === 'error' || turn.finish === 'blocked') return undefined;
   const words = (text: string): string =>
@@ -65,79 +70,116 @@ async function shared<T>(
 
 const failed = ({ turns }: Conversation): boolean => turns.some(({ finish }) => finish === 'error');
 
-/** All scenarios, judged, in the order given. */
+/** A call to the simulator that failed is asked again wherever the target is. */
+const askedAgain = (conversation: Conversation, { retryErrors }: MeasureOptions): boolean =>
+  conversation.invalid?.kind === 'error' || (retryErrors && failed(conversation));
+
+/** The generator of a list. */
+// oxlint-disable-next-line typescript/require-await -- as what `shared` takes
+async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
+}
+
+/** Decides the scripted user's next move, whoever judges: a conversation must not depend on its judge. */
+async function isRefusal(prompt: string, response: string): Promise<boolean> {
+  const verdict = await embeddedJudge().judge({ prompt, response }, 'refusal');
+  return verdict.status === 'scored' && verdict.refusal === 'full';
+}
+
+/** All scenarios, judged, in the order given. Errors: the first of those that end the work; what is finished is stored. */
 export async function measure(
   scenarios: readonly Scenario[],
   target: Target,
-  { store, judge, emit = silent }: MeasureDependencies,
+  { store, judge, simulator, emit = silent }: MeasureDependencies,
   options: MeasureOptions,
 ): Promise<Judged[]> {
+  const { stage, concurrency, signal } = options;
   const settings = {
     seed: options.seed,
     ...(options.system === undefined ? {} : { system: options.system }),
   };
   const byId = new Map(scenarios.map((scenario) => [scenario.id, scenario]));
-  const done = new Map<string, Judged>();
-  const judged = (scenario: Scenario, conversation: Conversation, verdicts: Judged['verdicts']): Judged => {
-    const correct = isCorrect(scenario, conversation);
-    return { scenario, conversation, verdicts, ...(correct === undefined ? {} : { correct }) };
-  };
-  for (const scenario of scenarios) {
-    const id = conversationId(scenario, target.id, settings, 0);
-    const known = await store.conversation(id);
-    if (!known || (options.retryErrors && failed(known.conversation))) continue;
-    let verdicts = await store.verdicts(id, judge.id);
-    if (verdicts.length === 0) {
-      // Judged by another judge or version before: the conversation stays, the verdicts are new.
-      verdicts = await judgeConversation(known.conversation, scenario, judge);
-      await store.saveConversation(known, verdicts);
-    }
-    done.set(scenario.id, judged(scenario, known.conversation, verdicts));
-  }
   const total = scenarios.length;
-  const missing = scenarios.filter((scenario) => !done.has(scenario.id));
-  if (missing.length === 0) {
-    emit({
-      type: 'stage',
-      stage: options.stage,
-      status: 'skipped',
-      detail: `${total} conversations from the store`,
+  const done = new Map<string, Judged>();
+  const finish = (scenario: Scenario, conversation: Conversation, verdicts: readonly Verdict[]): void => {
+    const correct = isCorrect(scenario, conversation);
+    done.set(scenario.id, {
+      scenario,
+      conversation,
+      verdicts,
+      ...(correct === undefined ? {} : { correct }),
     });
+  };
+  const judgeAndStore = async (conversation: Conversation, known?: readonly Verdict[]): Promise<void> => {
+    const scenario = byId.get(conversation.scenario) as Scenario;
+    let verdicts: readonly Verdict[] = [];
+    try {
+      verdicts = await judgeConversation(conversation, scenario, judge, { known: known ?? [], signal });
+    } finally {
+      // Without verdicts, too, where the judge ended the work: the next command judges it.
+      await store.saveConversation({ scenario, conversation }, verdicts);
+    }
+    finish(scenario, conversation, verdicts);
+    emit({ type: 'progress', stage, done: done.size, total, unit: 'conversations' });
+  };
+  const unjudged: { conversation: Conversation; verdicts: readonly Verdict[] }[] = [];
+  const missing: Scenario[] = [];
+  const identity = simulator === undefined ? settings : { ...settings, simulator: simulator.id };
+  for (const scenario of scenarios) {
+    const id = conversationId(scenario, target.id, identity, 0);
+    const known = await store.conversation(id);
+    if (!known || askedAgain(known.conversation, options)) missing.push(scenario);
+    else {
+      const { conversation } = known;
+      const stored = await store.verdicts(id, judge.id);
+      // A call of the judge that failed may do now.
+      const verdicts = stored.filter((verdict) => !failedCall(verdict));
+      // None: judged by another judge or version before, or not at all; the conversation stays.
+      const none = stored.length === 0 && conversation.turns.length > 0;
+      if (none || verdicts.length < stored.length) unjudged.push({ conversation, verdicts });
+      else finish(scenario, conversation, stored);
+    }
+  }
+  if (missing.length + unjudged.length === 0) {
+    emit({ type: 'stage', stage, status: 'skipped', detail: `${total} conversations from the store` });
   } else {
-    emit({ type: 'stage', stage: options.stage, status: 'start', detail: `${missing.length} conversations` });
+    const again = unjudged.length > 0 && judge.concurrency !== undefined;
+    const detail = `${missing.length} conversations${again ? `, ${unjudged.length} more to judge` : ''}`;
+    emit({ type: 'stage', stage, status: 'start', detail });
+    await shared(each(unjudged), concurrency, new AbortController(), ({ conversation, verdicts }) =>
+      judgeAndStore(conversation, verdicts),
+    );
     const stop = new AbortController();
-    const { signal } = options;
     const running = runConversations(
       missing,
-      {
-        target,
-        isRefusal: async (prompt, response) => {
-          const verdict = await judge.judge({ prompt, response }, 'refusal');
-          return verdict.status === 'scored' && verdict.refusal === 'full';
-        },
-      },
+      { target, isRefusal, ...(simulator ? { simulator } : {}) },
       {
         ...settings,
-        concurrency: options.concurrency,
+        concurrency,
         maxTokens: options.maxTokens,
         signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
       },
     );
-    const finish = async (conversation: Conversation): Promise<void> => {
-      const scenario = byId.get(conversation.scenario) as Scenario;
-      const verdicts = await judgeConversation(conversation, scenario, judge);
-      await store.saveConversation({ scenario, conversation }, verdicts);
-      done.set(scenario.id, judged(scenario, conversation, verdicts));
-      emit({ type: 'progress', stage: options.stage, done: done.size, total, unit: 'conversations' });
-    };
-    await shared(running, options.concurrency, stop, finish);
-    emit({ type: 'stage', stage: options.stage, status: 'done' });
+    await shared(running, concurrency, stop, (conversation) => judgeAndStore(conversation));
+    emit({ type: 'stage', stage, status: 'done' });
   }
-  const errors = [...done.values()].filter(({ conversation }) => failed(conversation)).length;
-  if (errors > 0) {
-    const again = options.retryErrors ? '; the same command asks them again' : '';
-    const message = `${errors} of ${total} conversations ended with an error and are unscored${again}`;
-    emit({ type: 'note', level: 'warning', message });
-  }
-  return scenarios.map((scenario) => done.get(scenario.id) as Judged);
+  const results = scenarios.map((scenario) => done.get(scenario.id) as Judged);
+  warn(results, options, emit);
+  return results;
+}
+
+/** Says what is unscored because a call failed or the simulator did. */
+function warn(results: readonly Judged[], { retryErrors }: MeasureOptions, emit: Emit): void {
+  const note = (message: string): void => emit({ type: 'note', level: 'warning', message });
+  const again = '; the same command asks them again';
+  const errors = results.filter(({ conversation }) => failed(conversation)).length;
+  if (errors > 0)
+    note(
+      `${errors} of ${results.length} conversations ended with an error and are unscored${retryErrors ? again : ''}`,
+    );
+  const unjudged = results.filter(({ verdicts }) => verdicts.some(failedCall)).length;
+  if (unjudged > 0)
+    note(`${unjudged} of ${results.length} conversations have verdicts whose calls failed${again}`);
+  const invalid = invalidText(results);
+  if (invalid !== null) note(invalid);
 }

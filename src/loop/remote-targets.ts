@@ -1,16 +1,11 @@
 /** A model that is reached by calls, as a target: it can be broken and verified; its weights are elsewhere. */
-import { join } from 'node:path';
-import { type Config, environment, environmentNames, type TargetConfig } from '../config/config.ts';
-import { type Emit, silent } from '../core/events.ts';
+import type { Config, TargetConfig } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
-import { Budget } from '../models/budget.ts';
 import { requireConnection } from '../models/problems.ts';
-import { openRemote, type RemoteModel } from '../models/remote.ts';
-import { Secrets } from '../models/secrets.ts';
+import type { RemoteModel } from '../models/remote.ts';
 import { type Connection, connectionShape } from '../models/settings.ts';
 import { createTarget, type Target } from '../models/target.ts';
-import { describeUsage, Meter, type ModelRole, type Usage } from '../models/usage.ts';
-import { AnswerCache } from '../store/answers.ts';
+import type { Callers } from './callers.ts';
 import { EmbeddedTargets, locateModel, type Targets } from './targets.ts';
 
 /** The part of a target that says where its model is. */
@@ -21,49 +16,19 @@ export function connectionOf(target: TargetConfig): Connection {
 
 export const isEmbedded = ({ model }: Pick<TargetConfig, 'model'>): boolean => model === 'embedded';
 
-export interface TargetTools {
-  readonly emit?: Emit;
-  /** What the command may spend; default: what the configuration says, anew. */
-  readonly budget?: Budget;
-}
-
 export class RemoteTargets implements Targets {
   readonly weights = null;
   readonly #remote: RemoteModel;
   readonly #target: TargetConfig;
-  readonly #resources: AsyncDisposableStack;
-  readonly #meter: Meter;
 
-  private constructor(
-    remote: RemoteModel,
-    target: TargetConfig,
-    meter: Meter,
-    resources: AsyncDisposableStack,
-  ) {
+  private constructor(remote: RemoteModel, target: TargetConfig) {
     this.#remote = remote;
     this.#target = target;
-    this.#meter = meter;
-    this.#resources = resources;
   }
 
-  /** Errors: `config`, `model`, `store`. At the end the emitter hears what was used. */
-  static async open(
-    { target, calls, directory }: Config,
-    { emit = silent, budget = new Budget(calls.budget) }: TargetTools = {},
-  ): Promise<RemoteTargets> {
-    await using resources = new AsyncDisposableStack();
-    const meter = new Meter();
-    resources.defer(() => {
-      for (const [role, usage] of Object.entries(meter.usage))
-        emit({ type: 'note', level: 'info', message: describeUsage(role as ModelRole, usage) });
-    });
-    const cache = calls.cache ? resources.use(new AnswerCache(join(directory, 'answers.sqlite'))) : undefined;
-    const secrets = new Secrets(environment, environmentNames());
-    const connection = connectionOf(target);
-    const remote = resources.use(
-      await openRemote(connection, { role: 'target', calls, secrets, meter, budget, cache }),
-    );
-    return new RemoteTargets(remote, target, meter, resources.move());
+  /** Errors: `config`, `model`, `store`. */
+  static async open(target: TargetConfig, callers: Callers): Promise<RemoteTargets> {
+    return new RemoteTargets(await callers.open('target', connectionOf(target)), target);
   }
 
   get name(): string {
@@ -79,10 +44,6 @@ export class RemoteTargets implements Targets {
     return this.#remote.concurrency + 8;
   }
 
-  get usage(): Partial<Record<ModelRole, Usage>> {
-    return this.#meter.usage;
-  }
-
   base({ maxTokens }: { maxTokens?: number } = {}): Promise<Target> {
     const { system, temperature, topP } = this.#target;
     const identity = {
@@ -93,19 +54,20 @@ export class RemoteTargets implements Targets {
     return Promise.resolve(createTarget(this.#remote.model, identity));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#resources.disposeAsync();
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#remote[Symbol.dispose]();
+    return Promise.resolve();
   }
 }
 
 /** The target of a configuration, wherever its model is. Errors: `config`, `model`, `store`. */
 export async function openTargets(
-  config: Config,
-  tools: TargetTools = {},
+  { target, models }: Config,
+  callers: Callers,
 ): Promise<EmbeddedTargets | RemoteTargets> {
-  requireConnection(config.target);
-  if (!isEmbedded(config.target)) return RemoteTargets.open(config, tools);
-  return new EmbeddedTargets(await locateModel(config.target, config.models, tools.emit), config.target);
+  requireConnection(target);
+  if (!isEmbedded(target)) return RemoteTargets.open(target, callers);
+  return new EmbeddedTargets(await locateModel(target, models, callers.emit), target);
 }
 
 /** The weights of a target, for what trains or adapts. Errors: `config`, naming what can be done without them. */

@@ -7,14 +7,11 @@ import { existsSync } from 'node:fs';
 import { type Emit, silent } from '../core/events.ts';
 import { contentHash } from '../core/ids.ts';
 import type { PreferenceExample, Scenario } from '../core/records.ts';
-import {
-  type CuratedDataset,
-  curate,
-  type CurationOptions,
-  type ResponseWriter,
-} from '../curation/curate.ts';
+import type { CuratedDataset, CurationOptions, ResponseWriter } from '../curation/curate.ts';
+import { curate } from '../curation/curate.ts';
 import type { GuardedText } from '../curation/firewall.ts';
 import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
+import type { Simulator } from '../dialogue/simulator.ts';
 import { findingOf } from '../findings/findings.ts';
 import type { Judge } from '../judges/judge.ts';
 import type { Judged } from '../metrics/conversation.ts';
@@ -38,6 +35,7 @@ import {
   type Selection,
 } from './select.ts';
 import { requireWeights } from './remote-targets.ts';
+import { scorecardOf } from './scorecard.ts';
 import { type EmbeddedTargets, mannerOf, type NamedAdapter, type Targets } from './targets.ts';
 
 export interface RoundScenarios {
@@ -57,6 +55,8 @@ export interface RoundScenarios {
 export interface RoundDependencies {
   readonly store: Store;
   readonly judge: Judge;
+  /** Default: the scripted personas. */
+  readonly simulator?: Simulator;
   readonly targets: Targets;
   readonly writer: ResponseWriter;
   readonly emit?: Emit;
@@ -343,8 +343,8 @@ export async function runRound(
   const { dataset, findings } = await round.breakAndCurate(scenarios);
   if (findings === 0) {
     const before = await round.before(sealed);
-    const about = { ...options.about, notes: [NOTHING_TO_FIX] };
-    return { scorecard: buildScorecard({ about, before }), frontier: [], before };
+    const about = { ...options.about, notes: [...(options.about.notes ?? []), NOTHING_TO_FIX] };
+    return { scorecard: scorecardOf({ about, before }), frontier: [], before };
   }
   const checkpoints = await round.train(dataset, start);
   const selection = await round.select(checkpoints, holdout);
@@ -353,6 +353,6 @@ export async function runRound(
   const before = await round.before(sealed);
   const after = await round.after(sealed, adapter, `${chosen.adapter}-x${chosen.strength}`);
   const about = { ...options.about, adapter: `${chosen.checkpoint}, strength ${chosen.strength}` };
-  const scorecard = buildScorecard({ about, before, after, gate: options.gate });
+  const scorecard = scorecardOf({ about, before, after, gate: options.gate });
   return { scorecard, ...selection, adapter, before, after };
 }

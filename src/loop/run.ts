@@ -7,12 +7,13 @@ import type { CuratedDataset } from '../curation/curate.ts';
 import { findingOf } from '../findings/findings.ts';
 import { harmful, type Judged } from '../metrics/conversation.ts';
 import { type Estimate, rate } from '../metrics/rate.ts';
-import { buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
+import type { Scorecard } from '../metrics/scorecard.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
 import { isEmbedded, noWeights } from './remote-targets.ts';
 import { evenlyByAttack } from './scenarios.ts';
 import { curateRound, type RoundResult, runRound } from './round.ts';
+import { scorecardOf } from './scorecard.ts';
 import type { Selection } from './select.ts';
 import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
 
@@ -120,7 +121,7 @@ export async function evaluate(
 ): Promise<{ scorecard: Scorecard; judged: Judged[] }> {
   await using workplace = await Workplace.open(config, tools);
   const judged = await workplace.measure('eval', workplace.scenarios[split], await workplace.targets.base());
-  const card = buildScorecard({ about: workplace.about(new Date().toISOString(), split), before: judged });
+  const card = scorecardOf({ about: workplace.about(new Date().toISOString(), split), before: judged });
   return { scorecard: withCorrection(card, await workplace.store.calibrations()), judged };
 }
 

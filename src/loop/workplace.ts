@@ -7,8 +7,8 @@ import { resultHash } from '../core/ids.ts';
 import type { PreferenceExample, Scenario } from '../core/records.ts';
 import { importHash, importPreferences, passedOverNote } from '../curation/import.ts';
 import { createWriter } from '../curation/writers.ts';
+import type { Simulator } from '../dialogue/simulator.ts';
 import type { Judge } from '../judges/judge.ts';
-import { createJudge } from '../judges/registry.ts';
 import { type Judged } from '../metrics/conversation.ts';
 import { type About } from '../metrics/scorecard.ts';
 import type { Budget } from '../models/budget.ts';
@@ -21,7 +21,9 @@ import type { RunRecord, Store } from '../store/store.ts';
 import { measure } from './measure.ts';
 import { type RoundDependencies, type RoundOptions, type RoundScenarios } from './round.ts';
 import { loadSplits, roundScenarios, type SplitSuites } from './scenarios.ts';
+import { Callers } from './callers.ts';
 import { openTargets } from './remote-targets.ts';
+import { openJudge, openSimulator, requireRoles } from './roles.ts';
 import { mannerOf, type Targets } from './targets.ts';
 
 /**
@@ -40,6 +42,8 @@ export function settingsOf(run: RunRecord, { directory, models, calls }: Config)
   );
 }
 
+const OWN_JUDGE = 'The judge is the model under test: models grade their own answers kindly.';
+
 export const storePath = (config: Config): string => join(config.directory, 'store.sqlite');
 
 export interface RunOptions {
@@ -55,18 +59,23 @@ export class Workplace implements AsyncDisposable {
   readonly config: Config;
   readonly store: Store;
   readonly judge: Judge;
+  readonly simulator: Simulator;
   readonly scenarios: RoundScenarios;
   readonly suites: SplitSuites;
   readonly targets: Targets;
   readonly tools: RunOptions;
 
   private constructor(
-    parts: Pick<Workplace, 'config' | 'store' | 'judge' | 'scenarios' | 'suites' | 'targets' | 'tools'>,
+    parts: Pick<
+      Workplace,
+      'config' | 'store' | 'judge' | 'simulator' | 'scenarios' | 'suites' | 'targets' | 'tools'
+    >,
     resources: AsyncDisposableStack,
   ) {
     this.config = parts.config;
     this.store = parts.store;
     this.judge = parts.judge;
+    this.simulator = parts.simulator;
     this.scenarios = parts.scenarios;
     this.suites = parts.suites;
     this.targets = parts.targets;
@@ -77,14 +86,20 @@ export class Workplace implements AsyncDisposable {
   static async open(config: Config, tools: RunOptions): Promise<Workplace> {
     // Everything that can be wrong without the model or the store is found first.
     requireConnection(config.target);
-    const judge = createJudge(config.judge);
+    requireRoles(config);
     const suites = loadSplits(config);
     const scenarios = roundScenarios(config, suites);
     await using resources = new AsyncDisposableStack();
     resources.use(lockStore(join(config.directory, 'lock')));
     const store = resources.use(openSqlite(storePath(config)));
-    const targets = resources.use(await openTargets(config, tools));
-    return new Workplace({ config, store, judge, scenarios, suites, targets, tools }, resources.move());
+    const callers = resources.use(new Callers(config, tools));
+    const targets = resources.use(await openTargets(config, callers));
+    const judge = await openJudge(config, callers, resources);
+    const simulator = await openSimulator(config, callers, resources);
+    return new Workplace(
+      { config, store, judge, simulator, scenarios, suites, targets, tools },
+      resources.move(),
+    );
   }
 
   get emit(): Emit {
@@ -93,9 +108,11 @@ export class Workplace implements AsyncDisposable {
 
   about(created: string, split: 'dev' | 'sealed'): About {
     const { target } = this.config;
+    const ownJudge = this.judge.id.startsWith(`rubric:${this.targets.id}:`);
     return {
+      ...(ownJudge ? { notes: [OWN_JUDGE] } : {}),
       target: `${this.targets.name}${target.adapter === undefined ? '' : ` + ${target.adapter}`}`,
-      simulator: 'scripted personas',
+      simulator: this.simulator.description,
       judge: `${this.judge.id}: ${this.judge.description}`,
       suite: this.suites[split].map((suite) => `${suite.id}@${suite.version}`).join(', '),
       split,
@@ -108,7 +125,7 @@ export class Workplace implements AsyncDisposable {
     const { seed, target: settings } = this.config;
     const { maxTokens, system } = settings;
     const options = { stage, seed, maxTokens, system, ...mannerOf(this.targets), signal: this.tools.signal };
-    return measure(scenarios, target, { store: this.store, judge: this.judge, emit: this.emit }, options);
+    return measure(scenarios, target, this, options);
   }
 
   /** The round of this configuration, under its id. */
@@ -118,11 +135,15 @@ export class Workplace implements AsyncDisposable {
     dependencies: RoundDependencies;
   }> {
     const { config } = this;
-    const { directory: _directory, models: _models, calls: _calls, targets: _targets, ...settings } = config;
+    const { directory: _directory, models: _models, calls: _calls, targets: _targets, ...own } = config;
+    // Runs of before there was a choice keep their ids.
+    const { simulator: _simulator, ...settings } = own;
+    const simulator = config.simulator === 'scripted' ? {} : { simulator: this.simulator.id };
     const id = resultHash({
       settings,
       model: this.targets.id,
       judge: this.judge.id,
+      ...simulator,
       suites: [...this.suites.dev, ...this.suites.sealed].map(suiteHash),
       // What the settings name by path, by content.
       imports: await Promise.all(config.curation.imports.map(({ path }) => importHash(path))),
@@ -135,6 +156,7 @@ export class Workplace implements AsyncDisposable {
       dependencies: {
         store: this.store,
         judge: this.judge,
+        simulator: this.simulator,
         targets: this.targets,
         writer: createWriter(),
         emit: this.emit,

@@ -10,6 +10,8 @@ export interface OpenAICompatibleOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** Further fields of the request; null removes one that would be sent. */
   readonly options?: Readonly<Record<string, unknown>> | undefined;
+  /** It takes a schema in place of OpenAI's `json_object`. */
+  readonly jsonBySchema?: boolean | undefined;
   readonly client: HttpClient;
 }
 
@@ -49,12 +51,19 @@ export class OpenAICompatibleModel extends WholeAnswerModel {
       top_p: call.topP,
       seed: call.seed,
       stop: call.stopSequences,
-      ...(call.responseFormat?.type === 'json' ? { response_format: { type: 'json_object' } } : {}),
+      ...this.#responseFormat(call),
       ...this.#options.options,
     };
     return Object.fromEntries(
       Object.entries(body).filter(([, value]) => value !== undefined && value !== null),
     );
+  }
+
+  #responseFormat({ responseFormat: wanted }: LanguageModelV4CallOptions): Record<string, unknown> {
+    if (wanted?.type !== 'json') return {};
+    if (this.#options.jsonBySchema !== true) return { response_format: { type: 'json_object' } };
+    const json_schema = { name: 'reply', strict: true, schema: wanted.schema ?? { type: 'object' } };
+    return { response_format: { type: 'json_schema', json_schema } };
   }
 
   #read(text: string): LanguageModelV4GenerateResult {

@@ -4,6 +4,7 @@ import { HOSTED } from './providers.ts';
 import { COMPATIBLE, OWN_PROVIDERS } from './registry.ts';
 import { addressProblem, type Connection, connectionShape } from './settings.ts';
 import { type ModelSpec, parseSpec } from './spec.ts';
+import type { ModelRole } from './usage.ts';
 import { asksSomething, TEMPLATE_NAMES, unknownPlaces } from './template.ts';
 
 /** A connection, with what a target says of weights on disk. */
@@ -14,14 +15,23 @@ export interface Problem {
   readonly message: string;
 }
 
-/** Errors: `config`, with all problems of a target and `more`. */
-export function requireConnection(target: Described, more: readonly string[] = []): void {
-  const problems = connectionProblems(target).map(({ key, message }) => `target.${key}: ${message}`);
+/** Errors: `config`, with all problems of a model and `more`. `role`: what the model is for, and so where it is named. */
+export function requireConnection(
+  target: Described,
+  more: readonly string[] = [],
+  role: ModelRole = 'target',
+): void {
+  const problems = connectionProblems(target).map(({ key, message }) => `${role}.${key}: ${message}`);
   if (problems.length + more.length === 0) return;
   throw new TemperError(
     'config',
     `${target.model} cannot be opened:\n${[...problems, ...more].map((line) => `  ${line}`).join('\n')}`,
-    { hint: 'docs/models.md has an example of each provider.' },
+    {
+      hint:
+        role === 'target'
+          ? 'docs/models.md has an example of each provider.'
+          : `Give what is missing under \`targets\`, and that name as ${role === 'judge' ? 'rubric' : 'llm'}:NAME (docs/models.md).`,
+    },
   );
 }
 

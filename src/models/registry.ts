@@ -45,12 +45,15 @@ function bearer({ apiKey }: Connection, secrets: Secrets): Record<string, string
 }
 
 /** Servers that speak OpenAI's chat completions, and where they listen unless told otherwise. */
-export const COMPATIBLE: Readonly<Record<string, { description: string; address?: string }>> = {
+export const COMPATIBLE: Readonly<
+  Record<string, { description: string; address?: string; jsonBySchema?: boolean }>
+> = {
   'openai-compatible': { description: "any server with OpenAI's chat completions; needs an address" },
   vllm: { description: 'vLLM', address: 'http://localhost:8000/v1' },
   sglang: { description: 'SGLang', address: 'http://localhost:30000/v1' },
   ollama: { description: 'Ollama', address: 'http://localhost:11434/v1' },
-  lmstudio: { description: 'LM Studio', address: 'http://localhost:1234/v1' },
+  // Refuses `json_object` (lmstudio-bug-tracker, issue 189).
+  lmstudio: { description: 'LM Studio', address: 'http://localhost:1234/v1', jsonBySchema: true },
   'llama-server': { description: "llama.cpp's server", address: 'http://localhost:8080/v1' },
 };
 
@@ -65,21 +68,25 @@ function overHttp(
   return { model: make(client, headers), optionNames: [], [Symbol.dispose]: () => client[Symbol.dispose]() };
 }
 
-const compatible = Object.entries(COMPATIBLE).map(([name, { description, address }]): [string, Provider] => [
-  name,
-  {
-    description: address === undefined ? description : `${description}, at ${address} unless told otherwise`,
-    open({ model: modelId }, tools) {
-      const baseUrl = (tools.connection.baseUrl ?? address) as string;
-      const { options } = tools.connection;
-      return overHttp(
-        baseUrl,
-        tools,
-        (client, headers) => new OpenAICompatibleModel({ modelId, baseUrl, headers, options, client }),
-      );
+const compatible = Object.entries(COMPATIBLE).map(
+  ([name, { description, address, jsonBySchema }]): [string, Provider] => [
+    name,
+    {
+      description:
+        address === undefined ? description : `${description}, at ${address} unless told otherwise`,
+      open({ model: modelId }, tools) {
+        const baseUrl = (tools.connection.baseUrl ?? address) as string;
+        const { options } = tools.connection;
+        return overHttp(
+          baseUrl,
+          tools,
+          (client, headers) =>
+            new OpenAICompatibleModel({ modelId, baseUrl, headers, options, jsonBySchema, client }),
+        );
+      },
     },
-  },
-]);
+  ],
+);
 
 const OWN: Readonly<Record<string, Provider>> = {
   ...Object.fromEntries(compatible),

@@ -42,8 +42,9 @@ export async function openRemote(connection: Connection, options: RemoteOptions)
   requireConnection(
     connection,
     calls.budget.dollars !== null && price === undefined
-      ? ['target.price: calls.budget.dollars needs it, in dollars for a million tokens']
+      ? [`${role}.price: calls.budget.dollars needs it, in dollars for a million tokens`]
       : [],
+    role,
   );
   const { provider, model: modelId, baseUrl } = specOf(connection);
   const name = `${provider}${modelId === '' ? '' : `:${modelId}`}${baseUrl === undefined ? '' : `@${baseUrl}`}`;

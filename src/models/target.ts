@@ -41,7 +41,8 @@ export interface Target {
   ): Promise<Reply>;
 }
 
-function toPrompt(messages: readonly Message[]): LanguageModelV4Prompt {
+/** Messages in the AI SDK's form. */
+export function toPrompt(messages: readonly Message[]): LanguageModelV4Prompt {
   return messages.map(({ role, content }) =>
     role === 'system' ? { role, content } : { role, content: [{ type: 'text', text: content }] },
   );

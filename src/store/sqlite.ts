@@ -106,7 +106,10 @@ class SqliteStore implements Store {
         await transaction
           .insertInto('verdicts')
           .values(rows.slice(at, at + VERDICTS_AT_ONCE))
-          .onConflict((conflict) => conflict.doNothing())
+          // A verdict that came at the second asking takes the place of the failure before it.
+          .onConflict((conflict) =>
+            conflict.column('id').doUpdateSet((from) => ({ record: from.ref('excluded.record') })),
+          )
           .execute();
     });
   }

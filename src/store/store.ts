@@ -41,7 +41,8 @@ export interface Store extends AsyncDisposable {
 
   /**
    * A conversation with its scenario and verdicts, in one transaction. One that went another way than the stored one of
-   * its id (run again after an error) takes its place, and the verdicts and findings on that go.
+   * its id (run again after an error) takes its place, and the verdicts and findings on that go. A verdict
+   * of an id that is there takes its place.
    */
   saveConversation(record: StoredConversation, verdicts: readonly Verdict[]): Promise<void>;
   conversation(id: string): Promise<StoredConversation | null>;

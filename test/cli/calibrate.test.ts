@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
 import { csvText, parseCsv } from '../../src/core/csv.ts';
 import type { Conversation, Scenario, Verdict } from '../../src/core/records.ts';
-import { createJudge } from '../../src/judges/registry.ts';
+import { embeddedJudge } from '../../src/judges/embedded.ts';
 import { buildScorecard } from '../../src/metrics/scorecard.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 
@@ -15,7 +15,7 @@ const command = fileURLToPath(new URL('../../bin/temper', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'temper-calibrate-'));
 const temper = (...args: string[]) =>
   spawnSync(process.execPath, [command, ...args], { cwd: work, encoding: 'utf8' });
-const judge = createJudge('embedded');
+const judge = embeddedJudge();
 const RUN = 'a'.repeat(20);
 
 beforeAll(async () => {

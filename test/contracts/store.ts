@@ -56,6 +56,18 @@ export function storeContract(name: string, make: () => () => Store): void {
     expect(await Array.fromAsync(store.conversations('t1'))).toHaveLength(1);
   });
 
+  test(`${name}: a verdict that is given again takes the place of the first`, async () => {
+    await using store = make()();
+    const record = { scenario, conversation: conversation('c1') };
+    const { status: _, ...rest } = verdict('v1', 'c1');
+    const failure: Verdict = { ...rest, status: 'unscored', reason: 'judge-error: cut' };
+    await store.saveConversation(record, [failure, verdict('v2', 'c1')]);
+    await store.saveConversation(record, [verdict('v1', 'c1')]);
+    expect(new Set(await store.verdicts('c1', 'j:1'))).toEqual(
+      new Set([verdict('v1', 'c1'), verdict('v2', 'c1')]),
+    );
+  });
+
   test(`${name}: a conversation that went another way takes the place of the first, and the verdicts and findings on that go`, async () => {
     await using store = make()();
     const first = conversation('c1');

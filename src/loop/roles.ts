@@ -1,0 +1,104 @@
+/** The judge and the simulator of a configuration, with the models that they call. */
+import type { Config, TargetConfig } from '../config/config.ts';
+import { TemperError } from '../core/errors.ts';
+import { contentHash } from '../core/ids.ts';
+import { simulatorModel, createSimulator } from '../dialogue/registry.ts';
+import type { Simulator } from '../dialogue/simulator.ts';
+import { adapterHash, loadAdapter } from '../engine/adapter.ts';
+import { Generator } from '../engine/generator.ts';
+import { loadModel } from '../engine/model.ts';
+import type { Judge } from '../judges/judge.ts';
+import { createJudge, judgeSpec } from '../judges/registry.ts';
+import { EmbeddedLanguageModel } from '../models/embedded.ts';
+import { requireConnection } from '../models/problems.ts';
+import type { OpenedRole } from '../models/role.ts';
+import type { Callers } from './callers.ts';
+import { namedTarget } from './named-target.ts';
+import { connectionOf, isEmbedded } from './remote-targets.ts';
+import { locateModel } from './targets.ts';
+
+type Role = 'judge' | 'simulator';
+
+/** Sequences at once of a role on the engine: its answers are longer and fewer than a target's. */
+const ENGINE_BATCH = 8;
+
+/** The model that a role names. What a name leaves out of its decoding is the role's own, not the target's. */
+function modelOf(config: Config, role: Role, name: string): TargetConfig {
+  const model = namedTarget(config, name);
+  if (!model)
+    throw new TemperError('config', `${role}: '${name}' is no model`, {
+      hint: 'Give provider:model[@address], or a name under `targets` (docs/models.md).',
+    });
+  requireConnection(model, [], role);
+  return model;
+}
+
+const modelNames = ({ judge, simulator }: Pick<Config, Role>): Record<Role, string | null> => ({
+  judge: judgeSpec(judge).model,
+  simulator: simulatorModel(simulator),
+});
+
+/** Errors: `config`, for what is wrong with a role before any model or store is opened. */
+export function requireRoles(config: Config, roles: readonly Role[] = ['judge', 'simulator']): void {
+  const names = modelNames(config);
+  for (const role of roles) {
+    const name = names[role];
+    if (name !== null) modelOf(config, role, name);
+  }
+}
+
+/** Opens models for a role; `resources` closes them. */
+const opener =
+  (config: Config, role: Role, callers: Callers, resources: AsyncDisposableStack) =>
+  async (name: string): Promise<OpenedRole> => {
+    const target = modelOf(config, role, name);
+    const own = config.targets && Object.hasOwn(config.targets, name) ? config.targets[name] : undefined;
+    const decoding = { maxTokens: own?.maxTokens, temperature: own?.temperature, topP: own?.topP };
+    if (isEmbedded(target)) {
+      const batch = own?.batch ?? ENGINE_BATCH;
+      return { ...(await onEngine(config, { ...target, batch }, callers, resources)), ...decoding };
+    }
+    const remote = resources.use(await callers.open(role, connectionOf(target)));
+    return {
+      model: remote.model,
+      name: remote.name,
+      id: remote.id,
+      concurrency: remote.concurrency,
+      ...decoding,
+    };
+  };
+
+/** A model on disk, in an engine of its own beside that of the target. */
+async function onEngine(
+  { models }: Config,
+  target: TargetConfig,
+  { emit }: Callers,
+  resources: AsyncDisposableStack,
+): Promise<OpenedRole> {
+  const file = await locateModel(target, models, emit);
+  const model = loadModel(file.path);
+  const adapter = target.adapter === undefined ? undefined : loadAdapter(target.adapter, model.config);
+  const { batch } = target;
+  const generator = resources.use(await Generator.create(model, { batch, ...(adapter ? { adapter } : {}) }));
+  const id = contentHash({ model: file.id, ...(adapter ? { adapter: adapterHash(adapter) } : {}) });
+  return {
+    model: new EmbeddedLanguageModel(file.name, generator),
+    name: file.name,
+    id: `embedded@${id}`,
+    concurrency: batch + 8,
+  };
+}
+
+/** Errors: `config`, `model`, `store`. */
+export const openJudge = (
+  config: Config,
+  callers: Callers,
+  resources: AsyncDisposableStack,
+): Promise<Judge> => createJudge(config.judge, opener(config, 'judge', callers, resources));
+
+/** Errors: `config`, `model`, `store`. */
+export const openSimulator = (
+  config: Config,
+  callers: Callers,
+  resources: AsyncDisposableStack,
+): Promise<Simulator> => createSimulator(config.simulator, opener(config, 'simulator', callers, resources));
