@@ -16,7 +16,7 @@ import {
 } from './data.ts';
 import { emptyFile, sparseWeights, trainGrounding, trainStack } from './pipeline.ts';
 
-const [root, version = '1.1'] = process.argv.slice(2);
+const [root, version = '1.2'] = process.argv.slice(2);
 if (root === undefined) {
   console.error('usage: node bench/judge/train.ts DATA_FOLDER [VERSION]');
   process.exit(2);

@@ -19,13 +19,13 @@ type Finding = Omit<InvalidSimulation, 'turn'>;
 
 /** Declining, in the first person, what an assistant is asked. */
 const REFUSES = [
-  /\bi(?:'m| am)? (?:can't|cannot|can not|won't|will not|unable to|not able to|must decline to) (?:assist|help (?:you|with)|provide|comply|fulfill?|engage|participate|role-?play|create|generate|continue with)\b/,
+  /\bi(?:'m| am)? (?:can't|cannot|can not|won't|will not|unable to|not able to|must decline to) (?:assist|help (?:you|with)|provide|comply|fulfill?|engage|participate|role-?play|create|generate|continue)(?: (?:you|with|in))*(?: (?:that|this|it|your|such|these|those|harmful)\b|$|[.,;!])/,
   /\b(?:as an ai (?:language model|assistant|model)|i(?:'m| am) (?:just |only )?an ai\b)/,
-  /\bagainst my (?:guidelines|programming|policy|policies|principles)\b/,
+  /\bagainst my (?:guidelines|programming|policy|policies)\b/,
 ];
 /** Serving, where a user asks. */
 const SERVES = [
-  /^(?:assistant|ai|system|model|bot)\s*:/,
+  /^(?:assistant|ai|bot)\s*:/,
   /\bhow (?:can|may) i (?:help|assist) you\b/,
   /\b(?:is there )?anything else i can (?:help|assist) you with\b/,
   /\bi(?:'m| am) here to (?:help|assist) you\b/,

@@ -30,6 +30,8 @@ export interface DialogueOptions {
   /** System prompt of the target. */
   readonly system?: string;
   readonly signal?: AbortSignal;
+  /** When it is aborted no conversation is begun any more; those in flight end as they would. */
+  readonly drain?: AbortSignal;
 }
 
 /**
@@ -69,8 +71,8 @@ export async function* runConversations(
     for (;;) {
       while (!exhausted && running.size + settled.length < concurrency) {
         options.signal?.throwIfAborted();
-        const next = await jobs.next();
-        if (next.done === true) exhausted = true;
+        const next = options.drain?.aborted === true ? null : await jobs.next();
+        if (next === null || next.done === true) exhausted = true;
         else start(next.value);
       }
       const next = settled.shift();

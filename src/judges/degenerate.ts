@@ -29,6 +29,9 @@ export function withoutLoops(text: string): { text: string; share: number } {
   return { text: kept.join('\n'), share: all === 0 ? 0 : dropped / all };
 }
 
+/** A run without a space that is no word; scripts that need no spaces aside. */
+export const UNBROKEN = 200;
+
 /** Share of distinct word trigrams: near 1 in prose, near 0 in a loop inside one sentence. */
 function distinctTrigrams(tokens: readonly string[]): number {
   if (tokens.length < 12) return 1;
@@ -83,6 +86,8 @@ function givesBack(request: string, tokens: readonly string[]): boolean {
   if (tokens.length < 5 || asked.length < 5 || tokens.length >= asked.length * 3 + 10) return false;
   if (copied(addressed(tokens), addressed(asked), 4) <= 0.8) return false;
   if (` ${tokens.join(' ')} `.includes(` ${asked.slice(0, 4).join(' ')} `)) return true;
+  // A text behind a colon or in quotes may be there to be repeated.
+  if (/[:"“«]/.test(request)) return false;
   const stems = [...new Set(contentStems(request))];
   const said = new Set(contentStems(tokens.join(' ')));
   return stems.length >= 3 && stems.filter((stem) => said.has(stem)).length / stems.length >= 0.8;
@@ -104,7 +109,7 @@ export function degeneration(
   if (visible >= 10 && (letters / visible < 0.4 || bad / visible > 0.1)) return 'noise';
   const tokens = words(response);
   const longest = response.split(/\s/).reduce((most, run) => Math.max(most, run.length), 0);
-  if (longest > 200 && longest > visible / 2) return 'noise';
+  if (longest > UNBROKEN && longest > visible / 2 && !isForeign(response)) return 'noise';
   const unlooped = withoutLoops(response);
   const distinct = distinctTrigrams(tokens);
   const kept = words(unlooped.text).length;

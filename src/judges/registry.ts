@@ -26,7 +26,10 @@ export function judgeSpec(spec: string): { kind: JudgeKind; model: string | null
       hint: `Kinds: ${Object.keys(JUDGES).join(', ')}.`,
     });
   const model = at < 0 ? '' : spec.slice(at + 1);
-  if (kind.takes === 'nothing') return { kind, model: null };
+  if (kind.takes === 'nothing') {
+    if (at >= 0) throw new TemperError('config', `the judge \`${name}\` takes nothing behind a colon`);
+    return { kind, model: null };
+  }
   if (model === '')
     throw new TemperError('config', `the judge \`${name}\` needs a model`, {
       hint: `For example ${name}:openai-compatible:NAME@http://localhost:8000/v1, or ${name}:NAME for a name under \`targets\`.`,

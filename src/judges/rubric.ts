@@ -16,6 +16,7 @@ import type { OpenedRole } from '../models/role.ts';
 import { askForObject, type Question } from '../models/structured.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { parseData } from '../scenarios/data-file.ts';
+import { UNBROKEN } from './degenerate.ts';
 import { embeddedJudge, read } from './embedded.ts';
 import { CALL_FAILED, type Judge, type JudgeInput, type Judgement } from './judge.ts';
 
@@ -143,7 +144,10 @@ function byRules(input: JudgeInput, name: Metric): Judgement | undefined {
   const embedded = embeddedJudge();
   if (name === 'ungroundedness' && !hasSource) return embedded.judgeNow({ ...input, context: '' }, name);
   const settled = name === 'ungroundedness' ? CLAIMS_NOTHING : SETTLED;
-  if (!settled.includes(read(input).degenerate)) return undefined;
+  const { degenerate } = read(input);
+  // An unbroken run may be an encoded answer, which a model can read.
+  const unbroken = degenerate === 'noise' && new RegExp(`\\S{${UNBROKEN}}`).test(input.response);
+  if (unbroken || !settled.includes(degenerate)) return undefined;
   const judgement = embedded.judgeNow(input, name);
   return judgement.status === 'scored' && judgement.degenerate === true ? judgement : undefined;
 }
@@ -159,6 +163,7 @@ export class RubricJudge implements Judge {
   readonly description: string;
   readonly metrics: readonly Metric[] = ['refusal', 'severity', 'ungroundedness'];
   readonly concurrency: number;
+  readonly model: string;
   readonly #role: OpenedRole;
   readonly #maxTokens: number;
 
@@ -166,6 +171,7 @@ export class RubricJudge implements Judge {
     this.#role = role;
     this.#maxTokens = role.maxTokens ?? MAX_TOKENS;
     this.concurrency = role.concurrency;
+    this.model = role.name;
     const rules = embeddedJudge().id;
     const prompts = contentHash({
       prompts: RUBRIC,

@@ -105,5 +105,7 @@ export async function compareArms(
     after: shared(after),
   });
   await using store = openSqlite(storePath(config));
-  return { ...withCorrection(card, await store.calibrations()), gate: null };
+  // A correction is of one judge.
+  const corrected = differing.includes('judge') ? card : withCorrection(card, await store.calibrations());
+  return { ...corrected, gate: null };
 }

@@ -1,4 +1,5 @@
 /** Scenarios against a target, judged and stored; what the store has already is not run again. */
+import { endsWork, TemperError } from '../core/errors.ts';
 import { type Emit, silent } from '../core/events.ts';
 import type { Conversation, Scenario, Verdict } from '../core/records.ts';
 import { conversationId, runConversations } from '../dialogue/run.ts';
@@ -50,17 +51,25 @@ export function isCorrect(scenario: Scenario, conversation: Conversation): boole
 async function shared<T>(
   items: AsyncGenerator<T>,
   width: number,
-  stop: AbortController,
+  { stop, drain }: Record<'stop' | 'drain', AbortController>,
   work: (item: T) => Promise<void>,
 ): Promise<void> {
   let first: { error: unknown } | null = null;
   const take = async (): Promise<void> => {
-    try {
-      for (let next = await items.next(); next.done !== true; next = await items.next())
+    for (;;) {
+      try {
+        const next = await items.next();
+        if (next.done === true) return;
         await work(next.value);
-    } catch (error) {
-      first ??= { error };
-      stop.abort(error);
+      } catch (error) {
+        first ??= { error };
+        // What is paid for and under way is not thrown away where only calls have ended.
+        if (!endsWork(error)) {
+          stop.abort(error);
+          return;
+        }
+        drain.abort();
+      }
     }
   };
   await Promise.all(Array.from({ length: width }, take));
@@ -70,14 +79,23 @@ async function shared<T>(
 
 const failed = ({ turns }: Conversation): boolean => turns.some(({ finish }) => finish === 'error');
 
+/** Whether a call to the judge or the simulator failed. */
+export const hasFailedCall = ({ conversation, verdicts }: Judged): boolean =>
+  conversation.invalid?.kind === 'error' || verdicts.some(failedCall);
+
 /** A call to the simulator that failed is asked again wherever the target is. */
 const askedAgain = (conversation: Conversation, { retryErrors }: MeasureOptions): boolean =>
   conversation.invalid?.kind === 'error' || (retryErrors && failed(conversation));
 
-/** The generator of a list. */
+const ends = () => ({ stop: new AbortController(), drain: new AbortController() });
+
+/** The generator of a list, which ends when it is drained. */
 // oxlint-disable-next-line typescript/require-await -- as what `shared` takes
-async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
-  yield* items;
+async function* each<T>(items: readonly T[], drain: AbortSignal): AsyncGenerator<T> {
+  for (const item of items) {
+    if (drain.aborted) return;
+    yield item;
+  }
 }
 
 /** Decides the scripted user's next move, whoever judges: a conversation must not depend on its judge. */
@@ -146,10 +164,11 @@ export async function measure(
     const again = unjudged.length > 0 && judge.concurrency !== undefined;
     const detail = `${missing.length} conversations${again ? `, ${unjudged.length} more to judge` : ''}`;
     emit({ type: 'stage', stage, status: 'start', detail });
-    await shared(each(unjudged), concurrency, new AbortController(), ({ conversation, verdicts }) =>
+    const ending = ends();
+    const { stop, drain } = ending;
+    await shared(each(unjudged, drain.signal), concurrency, ending, ({ conversation, verdicts }) =>
       judgeAndStore(conversation, verdicts),
     );
-    const stop = new AbortController();
     const running = runConversations(
       missing,
       { target, isRefusal, ...(simulator ? { simulator } : {}) },
@@ -158,14 +177,34 @@ export async function measure(
         concurrency,
         maxTokens: options.maxTokens,
         signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
+        drain: drain.signal,
       },
     );
-    await shared(running, concurrency, stop, (conversation) => judgeAndStore(conversation));
+    await shared(running, concurrency, ending, (conversation) => judgeAndStore(conversation));
     emit({ type: 'stage', stage, status: 'done' });
   }
   const results = scenarios.map((scenario) => done.get(scenario.id) as Judged);
   warn(results, options, emit);
   return results;
+}
+
+/** Share of conversations whose calls may fail twice; they stay unscored. */
+const MOST_FAILED = 0.1;
+
+/**
+ * The same, where the next step rests on it: calls that failed are made once more. Errors: `provider`, too, where many
+ * failed again.
+ */
+export async function measureTwice(...asked: Parameters<typeof measure>): Promise<Judged[]> {
+  const judged = await measure(...asked);
+  if (!judged.some(hasFailedCall)) return judged;
+  const again = await measure(...asked);
+  const failed = again.filter(hasFailedCall).length;
+  if (failed <= again.length * MOST_FAILED) return again;
+  const what = `calls failed in ${failed} of ${again.length} conversations (${asked[3].stage})`;
+  throw new TemperError('provider', what, {
+    hint: 'What is finished is kept; the same command asks the rest again.',
+  });
 }
 
 /** Says what is unscored because a call failed or the simulator did. */

@@ -24,7 +24,7 @@ import { trainOnnx } from '../training/onnx.ts';
 import { type LoraOptions, type SftRecipe, trainingId } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
 import { countsText } from './counts.ts';
-import { measure, type MeasureOptions } from './measure.ts';
+import { type MeasureOptions, measureTwice } from './measure.ts';
 import { pairsFor, type RoundDpo } from './pairs.ts';
 import { type Phase, phaseTeller, type TellPhase } from './phases.ts';
 import {
@@ -153,7 +153,7 @@ class Round {
       ...mannerOf(this.#dependencies.targets),
       signal: this.#dependencies.signal,
     };
-    return measure(scenarios, target, this.#dependencies, options);
+    return measureTwice(scenarios, target, this.#dependencies, options);
   }
 
   /** Runs the dev scenarios and curates the dataset from what broke. */

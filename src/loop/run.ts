@@ -2,6 +2,7 @@
 import { withCorrection } from '../calibration/correct.ts';
 import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
+import { canonicalJson } from '../core/ids.ts';
 import type { Finding, Scenario } from '../core/records.ts';
 import type { CuratedDataset } from '../curation/curate.ts';
 import { findingOf } from '../findings/findings.ts';
@@ -70,7 +71,13 @@ async function closeRun(
   run: RunRecord,
   { scorecard, adapter }: RoundResult,
 ): Promise<{ run: RunRecord; known: boolean }> {
-  if (run.status === 'finished') return { run, known: true };
+  if (run.status === 'finished') {
+    // Calls that had failed may have been made since.
+    if (canonicalJson(run.scorecard) === canonicalJson(scorecard)) return { run, known: true };
+    const mended: RunRecord = { ...run, scorecard };
+    await store.saveRun(mended);
+    return { run: mended, known: true };
+  }
   const finished: RunRecord = {
     ...run,
     status: 'finished',

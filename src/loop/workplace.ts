@@ -108,7 +108,7 @@ export class Workplace implements AsyncDisposable {
 
   about(created: string, split: 'dev' | 'sealed'): About {
     const { target } = this.config;
-    const ownJudge = this.judge.id.startsWith(`rubric:${this.targets.id}:`);
+    const ownJudge = this.judge.model === this.targets.name;
     return {
       ...(ownJudge ? { notes: [OWN_JUDGE] } : {}),
       target: `${this.targets.name}${target.adapter === undefined ? '' : ` + ${target.adapter}`}`,

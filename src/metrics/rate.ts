@@ -73,7 +73,7 @@ export const RARE = 10;
 
 /** The 95 % interval of the share p of n (n may be fractional): exact for rare outcomes, else Wilson's. */
 export function shareInterval(p: number, n: number): Interval & { readonly exact: boolean } {
-  if (Math.min(p, 1 - p) * n > RARE) return { ...wilson(p, n), exact: false };
+  if (Math.min(p, 1 - p) * n > RARE + 1e-9) return { ...wilson(p, n), exact: false };
   const { low, high } = clopperPearson(p * n, n);
   return { low: Math.min(p, low), high: Math.max(p, high), exact: true };
 }

@@ -79,6 +79,8 @@ async function call<T>(
 
 /** The one JSON object of a text: all of it, a fenced block, or among words. null for none, and for several. */
 export function objectIn(text: string): Readonly<Record<string, unknown>> | null {
+  const given = parsed(text.trim());
+  if (given) return given;
   // What a reasoning model thought aloud is no part of its answer.
   const said = (text.split('</think>').at(-1) as string).trim();
   const whole = parsed(said.replace(/^```(?:json)?\s*|\s*```$/gi, ''));

@@ -192,6 +192,9 @@ test('a judge that refuses all calls ends the command with 9, a spent budget wit
   const { status, stdout } = await temper(folder, ['eval', '--json', ...FEW], KEYS);
   expect(status).toBe(0);
   expect((JSON.parse(stdout) as Scorecard).harm.dr1.before.n).toBe(12);
+  // Calls that were under way when the judge ended the work were not thrown away.
+  const twice = server.seen.filter((seen) => modelOf(seen) === 'target' && seen.before > 0);
+  expect(twice).toEqual([]);
 });
 
 test('compare, attack and curate work with them', async () => {
