@@ -86,8 +86,8 @@ const share = z.number().min(0).max(1);
 /** Pairs of each purpose at most; benign ones are what keeps over-refusal down. */
 const pairs = z
   .strictObject({
-    harm: z.int().min(0).default(50),
-    benign: z.int().min(0).default(100),
+    harm: z.int().min(0).default(60),
+    benign: z.int().min(0).default(120),
     general: z.int().min(0).default(0),
   })
   .prefault({});
@@ -116,9 +116,9 @@ export const configSchema = z.strictObject({
       /** Folder of suite files; the built-in suites by default. */
       directory: z.string().min(1).optional(),
       /** Scenarios of the dev split that break the target and feed the fix. */
-      dev: limitsSchema({ adversarial: 140, benign: 350, grounded: 0, general: 85 }),
+      dev: limitsSchema({ adversarial: 140, benign: 310, grounded: 0, general: 85 }),
       /** Ordinary requests whose answers keep the model helpful. */
-      everyday: z.int().min(0).default(20),
+      everyday: z.int().min(0).default(80),
       sealed: limitsSchema({ adversarial: 130, benign: 100, grounded: 10, general: 40 }),
     })
     .prefault({}),
@@ -129,9 +129,9 @@ export const configSchema = z.strictObject({
       /** Answers of dev conversations are cut here: training learns their beginning. */
       maxTokens: z.int().min(8).default(48),
       /** Harm examples wanted; dev requests that were not run fill up. */
-      harmExamples: z.int().min(0).default(130),
-      benignPerHarm: z.number().min(0).default(1.4),
-      generalPerHarm: z.number().min(0).default(0.25),
+      harmExamples: z.int().min(0).default(250),
+      benignPerHarm: z.number().min(0).default(0.9),
+      generalPerHarm: z.number().min(0).default(0.45),
       /** Public preference files to add (docs/formats.md). */
       imports: z
         .array(
@@ -151,7 +151,7 @@ export const configSchema = z.strictObject({
         .safeExtend({ maxCompletionLength, epochs: z.number().positive().max(100).default(2) })
         .prefault({}),
       dpo: dpoSchema
-        .safeExtend({ maxCompletionLength, pairs, learningRate: z.number().positive().default(1e-4) })
+        .safeExtend({ maxCompletionLength, pairs, learningRate: z.number().positive().default(1.5e-4) })
         .nullable()
         .prefault({}),
     })
