@@ -58,6 +58,27 @@ describe('the sample', () => {
     // Shuffled, so that the order does not tell the verdict.
     expect(drawn.map(({ stratum }) => stratum)).not.toEqual(drawn.map(({ stratum }) => stratum).sort());
   });
+  test('one of each stratum before any gets more; with fewer rows than strata some get none', () => {
+    const strata = (n: number): Record<string, number> =>
+      Object.fromEntries(
+        [
+          ...Map.groupBy(
+            drawSample(candidates({ ...sizes, '0 other': 50 }), 'severity', n, 1),
+            ({ stratum }) => stratum,
+          ),
+        ].map(([name, rows]) => [name, rows.length]),
+      );
+    expect(strata(8)).toEqual({
+      '0/adversarial': 1,
+      '0/benign': 1,
+      '0/other': 1,
+      '1-2/adversarial': 2,
+      '3-4/adversarial': 1,
+      '5-7/adversarial': 1,
+      'unscored/adversarial': 1,
+    });
+    expect(Object.keys(strata(6))).toHaveLength(6);
+  });
   test('never more than asked or than there is, none twice', () => {
     fc.assert(
       fc.property(
@@ -81,7 +102,7 @@ describe('the sample', () => {
 
 describe('the sheet', () => {
   const drawn = withTexts(drawSample(candidates({ '0': 5, '4': 3 }), 'severity', 8, 1), '=1+1\u001B[31m');
-  const text = sheetText(JUDGE, 'severity', drawn);
+  const text = sheetText(JUDGE, 'severity', drawn, 'store');
   test('goes to people and back: verdict and weight are not read by them, formulas and escapes are text', () => {
     expect(text).toContain(`"'=1+1\uFFFD[31m"`);
     expect(text.split('\r\n')[0]).toBe('\uFEFFid,history,context,request,answer,label,key');
@@ -122,9 +143,28 @@ describe('the sheet', () => {
       'other:1',
       'severity',
       drawn.map((each) => ({ ...each, id: `o${each.id}` })),
+      'store',
     );
     expect(() => readSheet(text + other.split('\r\n').slice(1).join('\r\n'), 'x')).toThrow(
       /row 10: of other:1/,
+    );
+  });
+  test('a stratum of two sizes: two samples in one sheet, which have no weights in common', () => {
+    const more = withTexts(drawSample(candidates({ '0': 9 }), 'severity', 9, 1)).filter(
+      ({ id }) => id === '0-8',
+    );
+    const both = text + sheetText(JUDGE, 'severity', more, 'store').split('\r\n').slice(1).join('\r\n');
+    const first = drawn.findIndex(({ place }) => place === 0) + 2;
+    expect(() =>
+      readSheet(
+        labelled(both, () => ['0']),
+        'x',
+      ),
+    ).toThrow(
+      expect.objectContaining({
+        code: 'data',
+        message: `x: 1 problem\n  row 10: 0/adversarial of 9 answers; of 5 in row ${first}: two samples`,
+      }) as Error,
     );
   });
   test('refusals are told in words', () => {
@@ -132,6 +172,7 @@ describe('the sheet', () => {
       JUDGE,
       'refusal',
       withTexts(drawSample(candidates({ '0': 1, '2': 1 }), 'refusal', 2, 1)),
+      'file',
     );
     const words = ['Full', 'none'];
     expect(
@@ -169,7 +210,7 @@ function calibration(n: number): Calibration {
     ];
   };
   return scoreSheet(
-    readSheet(labelled(sheetText(JUDGE, 'severity', drawn), truth), 'x'),
+    readSheet(labelled(sheetText(JUDGE, 'severity', drawn, 'store'), truth), 'x'),
     '2026-01-01T00:00:00Z',
   );
 }
@@ -207,6 +248,24 @@ describe('the score', () => {
     }
     expect(dr3.labelled.n).toBe(300);
   });
+  test("the judge's share: where a threshold divides a band, it is known of the drawn answers alone", () => {
+    const drawn = withTexts(drawSample(candidates({ '0': 800, '3': 120, '4': 80 }), 'severity', 100, 1));
+    const { thresholds } = scoreSheet(
+      readSheet(
+        labelled(sheetText(JUDGE, 'severity', drawn, 'store'), () => ['0']),
+        'x',
+      ),
+      'now',
+    );
+    const [dr3, dr4] = [3, 4].map((from) => thresholds.find((each) => each.from === from)!.judged!);
+    expect(dr3!.variance).toBeCloseTo((0.2 * 0.8) / 1000, 9);
+    // 50 of 200 drawn of the band 3-4: (200 / 1000)^2 (1 - 50 / 200) p (1 - p) / 52, p = (k + 1/2) / 51
+    const p = (drawn.filter(({ place }) => place === 4).length + 0.5) / 51;
+    expect(dr4!.variance).toBeCloseTo(
+      (dr4!.value * (1 - dr4!.value)) / 1000 + (0.04 * 0.75 * p * (1 - p)) / 52,
+      9,
+    );
+  });
   test('several columns: the median, the upper of two; alpha; rows and strata without a label are left out', () => {
     const drawn = withTexts(drawSample(candidates({ '0': 40, '4': 40, '?': 5 }), 'severity', 85, 1));
     const random = rng('raters');
@@ -217,7 +276,7 @@ describe('the score', () => {
       return [String(first), second < 0.1 ? String(first + 1) : second < 0.7 ? String(first) : ''];
     };
     const scored = scoreSheet(
-      readSheet(labelled(sheetText(JUDGE, 'severity', drawn), labels, ['label', 'Label Ann']), 'x'),
+      readSheet(labelled(sheetText(JUDGE, 'severity', drawn, 'store'), labels, ['label', 'Label Ann']), 'x'),
       'now',
     );
     expect(scored.raters).toEqual(['label', 'Label Ann']);
@@ -292,6 +351,14 @@ describe('the scorecard', () => {
       before: { status: 'corrected', value: expect.closeTo(0.26 / 0.56, 9) as number },
       after: { status: 'corrected', value: 0, low: 0 },
     });
+  });
+  test('by none whose labels are of other answers than DR-3 counts, or not known', () => {
+    const right = calibration(1000);
+    expect(right).toMatchObject({ kinds: ['adversarial'], source: 'store' });
+    const { kinds: _kinds, ...unknown } = right;
+    const others = [{ ...right, kinds: ['adversarial', 'benign'] }, { ...right, kinds: ['any'] }, unknown];
+    expect(withCorrection(card, others)).toBe(card);
+    expect(withCorrection(card, [...others, right]).corrected?.before.status).toBe('corrected');
   });
   test('refused with the reason; as it was without a calibration, or with one of another judge or metric', () => {
     const weak = calibration(1000);

@@ -4,7 +4,15 @@ import { type Corrected, type Measured, roganGladen } from '../metrics/judge-err
 import type { Estimate } from '../metrics/rate.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 import type { CalibrationRecord } from '../store/store.ts';
+import { SCALES } from './scale.ts';
 import { type Calibration, CALIBRATION_VERSION } from './score.ts';
+
+/** Whether a calibration corrects scorecards: of severity, with labels of such answers alone as DR-3 counts. */
+export const corrects = ({ version, metric, kinds }: Partial<Calibration>): boolean =>
+  version === CALIBRATION_VERSION &&
+  metric === 'severity' &&
+  kinds !== undefined &&
+  kinds.every((kind) => SCALES.severity.kinds.includes(kind as 'adversarial'));
 
 /** The variance that an interval stands for. */
 const measured = ({ low, high }: Estimate, value: number): Measured => ({
@@ -13,15 +21,12 @@ const measured = ({ low, high }: Estimate, value: number): Measured => ({
 });
 
 /**
- * The card with `corrected` where one of the calibrations (newest first) is of its judge and of severity; else the card as it
+ * The card with `corrected` where one of the calibrations (newest first) is of its judge and `corrects`; else the card as it
  * is. DR-3 of single answers, since labels are of single answers.
  */
 export function withCorrection(card: Scorecard, calibrations: readonly CalibrationRecord[]): Scorecard {
   const calibration = calibrations.find(
-    (each): each is Calibration =>
-      (each as Partial<Calibration>).version === CALIBRATION_VERSION &&
-      each.metric === 'severity' &&
-      card.about.judge.startsWith(`${each.judge}: `),
+    (each): each is Calibration => corrects(each) && card.about.judge.startsWith(`${each.judge}: `),
   );
   const threshold = calibration?.thresholds.find(({ from }) => from === 3);
   if (!calibration || !threshold) return card;

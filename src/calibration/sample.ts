@@ -13,11 +13,18 @@ export interface Candidate {
 }
 
 export type Drawn<T extends Candidate> = T & {
-  /** `band/kind` */
+  /** `stratumOf` */
   readonly stratum: string;
   /** Answers of the stratum. */
   readonly size: number;
 };
+
+/** `band/kind` */
+export const stratumOf = (metric: Metric, { place, kind }: Pick<Candidate, 'place' | 'kind'>): string =>
+  `${place === null ? UNSCORED : SCALES[metric].band(place)}/${kind}`;
+
+/** Of a stratum. */
+export const kindOf = (stratum: string): string => stratum.slice(stratum.indexOf('/') + 1);
 
 /** Answers that a stratum gets at least, where it has them. */
 const LEAST = 5;
@@ -26,7 +33,7 @@ const LEAST = 5;
 function shareOut(
   n: number,
   sizes: readonly number[],
-  claim: (size: number, taken: number) => number,
+  claim: (size: number, taken: number, i: number) => number,
 ): number[] {
   const taken = sizes.map(() => 0);
   for (
@@ -40,7 +47,7 @@ function shareOut(
     let best = -1;
     for (const [i, size] of sizes.entries()) {
       if (taken[i]! >= size) continue;
-      if (best < 0 || claim(size, taken[i]!) > claim(sizes[best]!, taken[best]!)) best = i;
+      if (best < 0 || claim(size, taken[i]!, i) > claim(sizes[best]!, taken[best]!, best)) best = i;
     }
     taken[best]!++;
   }
@@ -48,8 +55,9 @@ function shareOut(
 }
 
 /**
- * n of the candidates: as many of each band of the judge's verdicts (unscored is one), within a band by the size of each kind
- * but `LEAST` of each at least, drawn at random and shuffled. All of them where there are not more.
+ * n of the candidates: one of each kind in each band of the judge's verdicts (unscored is one); beyond that as many of each band,
+ * within a band by the size of each kind but `LEAST` of each at least; drawn at random and shuffled. All of them where there
+ * are not more; where n is below the number of strata some get none.
  */
 export function drawSample<T extends Candidate>(
   candidates: readonly T[],
@@ -57,27 +65,28 @@ export function drawSample<T extends Candidate>(
   n: number,
   seed: number,
 ): Drawn<T>[] {
-  const bandOf = ({ place }: Candidate): string => (place === null ? UNSCORED : SCALES[metric].band(place));
   const stream = rng('calibration-sample', metric, seed);
   const sorted = [...candidates].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
-  const bands = [...Map.groupBy(sorted, bandOf)].sort(([a], [b]) => (a < b ? -1 : 1));
+  const strata = [...Map.groupBy(sorted, (each) => stratumOf(metric, each))].sort(([a], [b]) =>
+    a < b ? -1 : 1,
+  );
+  const bands = [...Map.groupBy(strata, ([stratum]) => stratum.slice(0, stratum.indexOf('/'))).values()];
   const quotas = shareOut(
     n,
-    bands.map(([, band]) => band.length),
-    (_, taken) => -taken,
+    bands.map((kinds) => kinds.reduce((sum, [, answers]) => sum + answers.length, 0)),
+    (_, taken, i) => (taken < bands[i]!.length ? n : 0) - taken,
   );
-  const drawn = bands.flatMap(([band, members], i) => {
-    const kinds = [...Map.groupBy(members, ({ kind }) => kind)].sort(([a], [b]) => (a < b ? -1 : 1));
+  const drawn = bands.flatMap((kinds, i) => {
     const parts = shareOut(
       quotas[i] as number,
-      kinds.map(([, kind]) => kind.length),
-      (size, taken) => (taken < LEAST ? Infinity : size / (taken + 1)),
+      kinds.map(([, answers]) => answers.length),
+      (size, taken) => (taken < LEAST ? Number.MAX_SAFE_INTEGER - taken : size / (taken + 1)),
     );
-    return kinds.flatMap(([kind, answers], j) =>
+    return kinds.flatMap(([stratum, answers], j) =>
       stream
         .shuffle(answers)
         .slice(0, parts[j])
-        .map((answer) => ({ ...answer, stratum: `${band}/${kind}`, size: answers.length })),
+        .map((answer) => ({ ...answer, stratum, size: answers.length })),
     );
   });
   return stream.shuffle(drawn);

@@ -4,8 +4,9 @@ import { type AuditedShare, judgeAccuracy, type Reliability, reliability } from 
 import { confusionMatrix, gwet, krippendorff, weightedKappa } from '../metrics/agreement.ts';
 import { itemBootstrap } from '../metrics/bootstrap.ts';
 import { type Corrected, type Measured, roganGladen } from '../metrics/judge-error.ts';
+import { kindOf } from './sample.ts';
 import { SCALES } from './scale.ts';
-import type { LabelledRow, Sheet } from './sheet.ts';
+import type { LabelledRow, Sheet, Source } from './sheet.ts';
 
 export interface Coefficient {
   /** null: cannot be told. */
@@ -34,6 +35,10 @@ export interface Calibration {
   readonly version: typeof CALIBRATION_VERSION;
   readonly judge: string;
   readonly metric: Metric;
+  /** Where the answers were drawn from; null: not known. */
+  readonly source: Source | null;
+  /** Kinds of scenario of the labelled answers. */
+  readonly kinds: readonly string[];
   /** ISO 8601. */
   readonly created: string;
   /** Rows with a label, and the answers that they stand for. */
@@ -47,7 +52,7 @@ export interface Calibration {
   /** Between people and judge, weighted to all answers: quadratic kappa, AC1. */
   readonly kappa: Coefficient;
   readonly ac1: Coefficient;
-  /** Krippendorff's ordinal alpha among the label columns; null with one. */
+  /** Krippendorff's ordinal alpha among the label columns, of the labelled rows, unweighted; null with one. */
   readonly alpha: Coefficient | null;
   readonly thresholds: readonly ThresholdResult[];
   readonly reliability: Reliability;
@@ -69,7 +74,7 @@ function median(labels: readonly (number | undefined)[]): number | undefined {
 
 /** Pure and deterministic. The sheet has at least one label. */
 export function scoreSheet(sheet: Sheet, created: string): Calibration {
-  const { judge, metric, raters } = sheet;
+  const { judge, metric, source, raters } = sheet;
   const scale = SCALES[metric];
   const labelled = sheet.rows.flatMap((row) => {
     const truth = median(row.labels);
@@ -103,6 +108,8 @@ export function scoreSheet(sheet: Sheet, created: string): Calibration {
     version: CALIBRATION_VERSION,
     judge,
     metric,
+    source,
+    kinds: [...new Set(labelled.map((row) => kindOf(row.stratum)))].sort(),
     created,
     labelled: rows.length,
     answers: Math.round(rows.reduce((sum, { weight }) => sum + weight, 0)),
@@ -166,11 +173,26 @@ function atThreshold(
   const total = scored.reduce((sum, { weight }) => sum + weight, 0);
   const found = scored.reduce((sum, { place, weight }) => sum + (place! >= from ? weight : 0), 0);
   const value = found / total;
-  const judged = scored.length === 0 ? null : { value, variance: (value * (1 - value)) / total };
+  const divides = scored.filter(({ place }) => SCALES[metric].band(place!) === divided);
+  const variance = (value * (1 - value)) / total + samplingVariance(divides, from) / total ** 2;
+  const judged = scored.length === 0 ? null : { value, variance };
   const base = { name, from, sensitivity, specificity, labelled, judged };
   if (sensitivity === null || specificity === null || judged === null) {
     const reason = `no labelled and scored answer ${sensitivity === null ? 'is' : 'is not'} ${name}`;
     return { ...base, corrected: { status: 'refused', reason } };
   }
   return { ...base, corrected: roganGladen(judged, sensitivity, specificity) };
+}
+
+/**
+ * Of the number that the judge finds, in strata where it is known of the drawn answers alone: `sum_h N_h^2 (1 - n_h / N_h) V_h`,
+ * V_h of the Beta posterior with Jeffreys' prior, as all of a few may be on one side.
+ */
+function samplingVariance(rows: readonly Rated[], from: number): number {
+  const strata = [...Map.groupBy(rows, ({ stratum }) => stratum).values()];
+  return strata.reduce((sum, drawn) => {
+    const [n, { size }] = [drawn.length, drawn[0]!];
+    const p = (drawn.filter(({ place }) => place! >= from).length + 0.5) / (n + 1);
+    return sum + (size * (size - n) * p * (1 - p)) / (n + 2);
+  }, 0);
 }

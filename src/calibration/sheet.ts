@@ -10,6 +10,10 @@ import type { Metric } from '../core/records.ts';
 import type { Candidate, Drawn } from './sample.ts';
 import { SCALES } from './scale.ts';
 
+/** Where the answers are drawn from: a run's sealed ones, all of the store, a file. */
+const sourceSchema = z.enum(['run', 'store', 'file']);
+export type Source = z.infer<typeof sourceSchema>;
+
 const keySchema = z.strictObject({
   version: z.literal('key/1'),
   id: z.string(),
@@ -19,6 +23,8 @@ const keySchema = z.strictObject({
   size: z.int().min(1),
   place: z.int().min(0).nullable(),
   probability: z.number().min(0).max(1).optional(),
+  /** Absent in sheets of an earlier temper. */
+  source: sourceSchema.optional(),
 });
 export type Key = z.infer<typeof keySchema>;
 
@@ -41,6 +47,7 @@ export function sheetText(
   judge: string,
   metric: Metric,
   rows: readonly (Drawn<Candidate> & Texts)[],
+  source: Source,
 ): string {
   const lines = rows.map(({ id, stratum, size, place, probability, ...texts }) => {
     const key: Key = {
@@ -52,6 +59,7 @@ export function sheetText(
       size,
       place,
       ...(probability === undefined ? {} : { probability }),
+      source,
     };
     const cells = [texts.history, texts.context, texts.request, texts.answer].map((text) =>
       printable(text, CELL),
@@ -71,6 +79,8 @@ export interface LabelledRow extends Key {
 export interface Sheet {
   readonly judge: string;
   readonly metric: Metric;
+  /** null: of an earlier temper. */
+  readonly source: Source | null;
   /** Names of the label columns. */
   readonly raters: readonly string[];
   readonly rows: readonly LabelledRow[];
@@ -83,6 +93,10 @@ const places = (metric: Metric): string => {
   const { labels } = SCALES[metric];
   return metric === 'refusal' ? labels.join(', ') : `0 to ${labels.length - 1}`;
 };
+
+/** What the rows of one sheet share. */
+const drawnAs = ({ judge, metric, source }: Key): string =>
+  [judge, metric, ...(source === undefined ? [] : [source])].join(', ');
 
 function keyOf(text: string): Key | null {
   try {
@@ -107,6 +121,7 @@ export function readSheet(text: string, name: string): Sheet {
   if (problems.length > 0) throw refused(name, problems);
   const rows: LabelledRow[] = [];
   const seen = new Map<string, number>();
+  const strata = new Map<string, { readonly size: number; readonly row: number }>();
   for (const [i, cells] of body.entries()) {
     const row = i + 2;
     if (cells.every((each) => each.trim() === '')) continue;
@@ -116,9 +131,13 @@ export function readSheet(text: string, name: string): Sheet {
       continue;
     }
     const first = rows[0];
-    if (first && (first.judge !== key.judge || first.metric !== key.metric))
+    if (first && drawnAs(first) !== drawnAs(key))
+      problems.push(`row ${row}: of ${drawnAs(key)}; row ${first.row} is of ${drawnAs(first)}`);
+    const alike = strata.get(key.stratum) ?? { ...key, row };
+    strata.set(key.stratum, alike);
+    if (alike.size !== key.size)
       problems.push(
-        `row ${row}: of ${key.judge}, ${key.metric}; row ${first.row} is of ${first.judge}, ${first.metric}`,
+        `row ${row}: ${key.stratum} of ${key.size} answers; of ${alike.size} in row ${alike.row}: two samples`,
       );
     const before = seen.get(key.id);
     if (before !== undefined) problems.push(`row ${row}: the same answer as row ${before}`);
@@ -138,8 +157,8 @@ export function readSheet(text: string, name: string): Sheet {
   if (problems.length === 0 && !rows.some(({ labels }) => labels.some((label) => label !== undefined)))
     problems.push('no row has a label');
   if (problems.length > 0) throw refused(name, problems);
-  const { judge, metric } = rows[0] as LabelledRow;
-  return { judge, metric, raters: columns.map((column) => (header[column] as string).trim()), rows };
+  const { judge, metric, source = null } = rows[0] as LabelledRow;
+  return { judge, metric, source, raters: columns.map((column) => (header[column] as string).trim()), rows };
 }
 
 function refused(name: string, problems: readonly string[]): TemperError {

@@ -1,20 +1,22 @@
 import { Command, Option } from 'commander';
 import { z } from 'zod';
-import { type Candidate, type Drawn, drawSample } from '../calibration/sample.ts';
+import { corrects } from '../calibration/correct.ts';
+import { type Candidate, type Drawn, drawSample, stratumOf } from '../calibration/sample.ts';
 import { placeOf, SCALES } from '../calibration/scale.ts';
-import { scoreSheet } from '../calibration/score.ts';
+import { type Calibration, scoreSheet } from '../calibration/score.ts';
 import { readSheet, sheetText, type Texts } from '../calibration/sheet.ts';
 import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
-import { type Emit, silent } from '../core/events.ts';
+import type { Emit } from '../core/events.ts';
 import { readUtf8 } from '../core/csv.ts';
 import { writeWhole } from '../core/files.ts';
 import type { Metric } from '../core/records.ts';
 import type { Judge } from '../judges/judge.ts';
-import { storedCandidates, withTexts } from '../loop/calibrate.ts';
+import { storedAnswers, withTexts } from '../loop/calibrate.ts';
 import { Callers } from '../loop/callers.ts';
 import { openJudge, requireRoles } from '../loop/roles.ts';
 import { storePath } from '../loop/run.ts';
+import { wrapped } from '../report/format.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { calibrationText } from './calibration-text.ts';
 import {
@@ -29,7 +31,15 @@ import {
 import { COMMAND } from './help.ts';
 import { JsonlInput } from './input.ts';
 import { inputOf } from './judge.ts';
-import { checkOutput, print, printJson, refuseSameFile, refuseSharedStdout, say } from './output.ts';
+import {
+  checkOutput,
+  complain,
+  print,
+  printJson,
+  refuseSameFile,
+  refuseSharedStdout,
+  say,
+} from './output.ts';
 import { idOf } from './records.ts';
 
 interface SampleOptions extends CommonOptions {
@@ -114,40 +124,56 @@ async function sample(options: SampleOptions): Promise<void> {
   requireRoles(config, ['judge']);
   const kinds = options.kind ?? (options.in === undefined ? SCALES[metric].kinds : undefined);
   const wanted = ({ kind }: Candidate): boolean => kinds === undefined || kinds.includes(kind as 'benign');
-  let judge: string;
-  let of: number;
+  let judge: string | null;
+  let candidates: Candidate[];
   let rows: (Drawn<Candidate> & Texts)[];
   if (options.in === undefined) {
     await existingStore(config)[Symbol.asyncDispose]();
-    judge = await withJudge(config, silent, ({ id }) => Promise.resolve(id));
-    const all = await withProgress((tools) => storedCandidates(config, judge, metric, options.run, tools));
-    const candidates = all.filter((each) => each.judge === judge && wanted(each));
-    of = candidates.length;
-    rows = await withTexts(config, drawSample(candidates, metric, n, config.seed));
+    const stored = await withProgress((tools) => storedAnswers(config, metric, options.run, tools));
+    judge = stored.judge;
+    if (judge !== null && !stored.sure)
+      complain(
+        `note: ${[`taken as ${config.judge} is ${judge}, the last that judged`, ...stored.others].join('; not ')}\n`,
+      );
+    const answers = stored.answers.filter(wanted);
+    candidates = answers;
+    rows = await withTexts(config, drawSample(answers, metric, n, config.seed));
   } else {
     const file = await judgedFile({ ...options, in: options.in }, config);
     judge = file.judge;
-    const candidates = file.answers.filter(wanted);
-    of = candidates.length;
-    rows = drawSample(candidates, metric, n, config.seed);
+    const answers = file.answers.filter(wanted);
+    candidates = answers;
+    rows = drawSample(answers, metric, n, config.seed);
   }
-  if (rows.length === 0)
-    throw new TemperError('absent', `no answer that ${judge} judged on ${metric} is there to label`, {
-      hint: 'Measure first (`temper eval`, `temper attack`, `temper run`), or give answers with --in.',
-    });
-  const text = sheetText(judge, metric, rows);
+  if (judge === null || rows.length === 0)
+    throw new TemperError(
+      'absent',
+      `no answer that ${judge ?? config.judge} judged on ${metric} is there to label`,
+      {
+        hint: 'Measure first (`temper eval`, `temper attack`, `temper run`), or give answers with --in.',
+      },
+    );
+  const counts = Map.groupBy(rows, ({ stratum }) => stratum);
+  const strata = Object.fromEntries(
+    [...Map.groupBy(candidates, (each) => stratumOf(metric, each))]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, all]) => [name, { rows: counts.get(name)?.length ?? 0, of: all.length }]),
+  );
+  const empty = Object.keys(strata).filter((name) => strata[name]!.rows === 0);
+  if (empty.length > 0)
+    complain(
+      `note: no row for ${empty.join(', ')}: the labels will say nothing of these; give a larger --n\n`,
+    );
+  const source = options.in === undefined ? (options.run === undefined ? 'store' : 'run') : 'file';
+  const text = sheetText(judge, metric, rows, source);
   if (out === '-') {
     print(text);
     return;
   }
   writeWhole(out, text);
-  const strata = Object.fromEntries(
-    [...Map.groupBy(rows, ({ stratum }) => stratum)]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, drawn]) => [name, { rows: drawn.length, of: drawn[0]!.size }]),
-  );
+  const of = candidates.length;
   if (options.json) {
-    printJson({ judge, metric, rows: rows.length, of, strata });
+    printJson({ judge, metric, source, rows: rows.length, of, strata, empty });
     return;
   }
   const listed = Object.entries(strata).map(
@@ -169,7 +195,7 @@ const sampleCommand = (): Command =>
     )
     .requiredOption('--out <sheet.csv>', 'where to write; - for stdout')
     .option('--n <rows>', 'answers to label', bounded(z.int().min(1).max(100_000)), 200)
-    .option('--run <id>', "the sealed answers of a finished run (needs the run's model file)")
+    .option('--run <id>', "the sealed answers of a finished run (needs the run's model file, and its judge)")
     .option('--in <answers.jsonl>', 'records {id, prompt | messages, response, context?, kind?}, judged now')
     .option('--judge <judge>', 'whose verdicts (default: that of the configuration)')
     .option(
@@ -178,9 +204,28 @@ const sampleCommand = (): Command =>
     )
     .addHelpText(
       'after',
-      '\nWithout --run and --in: all that the store has of this judge.\n\nExamples:\n  temper calibrate sample --metric severity --n 200 --out sheet.csv\n  temper calibrate sample --metric refusal --in answers.jsonl --out sheet.csv',
+      '\nWithout --run and --in: all that the store has of this judge, whose model is not opened (no key).\n\nExamples:\n  temper calibrate sample --metric severity --n 200 --out sheet.csv\n  temper calibrate sample --metric refusal --in answers.jsonl --out sheet.csv',
     )
     .action(sample);
+
+/** What the figures leave open. */
+function notesOn(calibration: Calibration): string {
+  const { alpha, metric, kinds } = calibration;
+  return [
+    ...(alpha
+      ? ["Krippendorff's alpha is of the labelled rows as they are, not weighted to all answers."]
+      : []),
+    ...(metric === 'severity' && !corrects(calibration)
+      ? [
+          'Except that this one corrects no scorecard: DR-3 counts adversarial answers alone, and these labels ' +
+            `are of ${kinds.map((kind) => `'${kind}'`).join(', ')}.`,
+        ]
+      : []),
+  ]
+    .flatMap((note) => wrapped(note, 100))
+    .map((line) => `${line}\n`)
+    .join('');
+}
 
 const scoreCommand = (): Command =>
   withCommon(new Command('score'))
@@ -193,7 +238,7 @@ const scoreCommand = (): Command =>
       await using store = openSqlite(storePath(config));
       await store.saveCalibration(calibration);
       if (options.json) printJson(calibration);
-      else say(calibrationText(calibration));
+      else say(`${calibrationText(calibration)}${notesOn(calibration)}`);
     });
 
 export function calibrateCommand(): Command {

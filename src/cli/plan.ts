@@ -75,7 +75,9 @@ function told(question: Question, plan: Plan): string {
   const unit = icc === null ? 'conversations' : `single answers, correlation within a conversation ${icc}`;
   const more = [
     ...(question.designEffect === 1 ? [] : [`design effect ${question.designEffect}`]),
-    ...(question.unscored === 0 ? [] : [`${figure(question.unscored, 'share')} unscored`]),
+    ...(question.unscored === 0
+      ? []
+      : [`${figure(question.unscored, 'share')} unscored${paired ? ' in each arm' : ''}`]),
   ];
   const lines: [string, string][] = [
     [
@@ -135,7 +137,7 @@ export function planCommand(): Command {
       bounded(z.number().min(-1).max(1)),
     )
     .option('--alpha <level>', 'two-sided level (default: gate.alpha of the configuration)', open)
-    .option('--power <share>', 'chance to see it', open, 0.8)
+    .option('--power <share>', 'chance to see it, above half of the level', open, 0.8)
     .option('--sensitivity <share>', 'of the judge, on what is counted', share, 1)
     .option('--specificity <share>', 'of the judge, on what is counted', share, 1)
     .option('--unpaired', 'other scenarios in each arm')
@@ -157,7 +159,12 @@ export function planCommand(): Command {
       bounded(z.number().min(1)),
       1,
     )
-    .option('--unscored <share>', 'share that will be unscored', bounded(z.number().min(0).lt(1)), 0)
+    .option(
+      '--unscored <share>',
+      'share that will be unscored in each arm; of a pair both must be scored',
+      bounded(z.number().min(0).lt(1)),
+      0,
+    )
     .option('--judge-calls <n>', 'calls of the judge for an answer; the embedded judge needs none', amount, 0)
     .option(
       '--simulator-calls <n>',

@@ -4,8 +4,14 @@ import { placeOf } from '../calibration/scale.ts';
 import type { Texts } from '../calibration/sheet.ts';
 import type { Config } from '../config/config.ts';
 import type { Metric, Verdict } from '../core/records.ts';
+import { embeddedJudge } from '../judges/embedded.ts';
+import { judgeSpec } from '../judges/registry.ts';
+import { modelIdentity, specOf } from '../models/registry.ts';
+import { openDatabase } from '../store/database.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { StoredConversation } from '../store/store.ts';
+import { namedTarget } from './named-target.ts';
+import { connectionOf, isEmbedded } from './remote-targets.ts';
 import { finishedRun } from './run.ts';
 import { type RunOptions, storePath } from './workplace.ts';
 
@@ -15,11 +21,12 @@ export interface StoredCandidate extends Candidate {
   readonly turn: number;
 }
 
-/** The answers of a conversation that were judged on the metric; none for turns that have no answer. */
+/** The answers of a conversation that were judged on the metric; none for turns without an answer, or of an invalid one. */
 function* candidatesIn(
   { scenario, conversation, verdicts }: StoredConversation & { readonly verdicts: readonly Verdict[] },
   metric: Metric,
 ): Generator<StoredCandidate> {
+  if (conversation.invalid) return;
   const answered = new Set(
     conversation.turns.flatMap(({ index, finish }) =>
       finish === 'error' || finish === 'blocked' ? [] : [index],
@@ -40,22 +47,73 @@ function* candidatesIn(
   }
 }
 
-/** What the sealed conversations of a finished run hold (both arms), or, without `run`, all that the judge judged. */
-export async function storedCandidates(
+/** Judges with verdicts on the metric in the store, the one whose verdict came last first. */
+function judgesOf(config: Config, metric: Metric): string[] {
+  using database = openDatabase(storePath(config));
+  const rows = database
+    .prepare(
+      `select judge from verdicts where json_extract(record, '$.metric') = ? group by judge order by max(rowid) desc`,
+    )
+    .all(metric);
+  return rows.map(({ judge }) => judge as string);
+}
+
+/**
+ * Whether an id is that of the configured judge, by its beginning, as its model is not opened (no key, no download): the surest
+ * test first. A rubric judge's is `rubric:provider:model@hash:version`, or `rubric:embedded@hash:version`.
+ */
+function likenesses(config: Config): ((id: string) => boolean)[] {
+  const is = (whole: string) => (id: string) => id === whole;
+  const begins = (beginning: string) => (id: string) => id.startsWith(beginning);
+  const { model: name } = judgeSpec(config.judge);
+  if (name === null) return [is(embeddedJudge().id), begins('embedded:')];
+  const model = namedTarget(config, name)!; // `requireRoles` has seen it
+  if (isEmbedded(model)) return [begins('rubric:embedded@')];
+  const connection = connectionOf(model);
+  const spec = specOf(connection);
+  return [begins(`rubric:${modelIdentity(connection)}:`), begins(`rubric:${spec.provider}:${spec.model}@`)];
+}
+
+export interface StoredAnswers {
+  /** Whose verdicts; null: the configured judge has none. */
+  readonly judge: string | null;
+  /** Whether it is the only one that the configuration can mean, as it is now. */
+  readonly sure: boolean;
+  /** Other judges that the configuration may mean as well: the one whose verdict came last was taken. */
+  readonly others: readonly string[];
+  readonly answers: readonly StoredCandidate[];
+}
+
+/**
+ * What the configured judge judged: of the sealed conversations of a finished run (both arms), or, without `run`, of all that
+ * the store has, for which no model is opened.
+ */
+export async function storedAnswers(
   config: Config,
-  judge: string,
   metric: Metric,
   run: string | undefined,
   tools: RunOptions,
-): Promise<StoredCandidate[]> {
+): Promise<StoredAnswers> {
+  const found: StoredCandidate[] = [];
   if (run !== undefined) {
     const { before, after = [] } = await finishedRun(config, run, tools);
-    return [...before, ...after].flatMap((judged) => [...candidatesIn(judged, metric)]);
+    for (const judged of [...before, ...after]) found.push(...candidatesIn(judged, metric));
   }
-  await using store = openSqlite(storePath(config));
-  const found: StoredCandidate[] = [];
-  for await (const judged of store.judged(judge)) found.push(...candidatesIn(judged, metric));
-  return found;
+  const present =
+    run === undefined ? judgesOf(config, metric) : [...new Set(found.map(({ judge }) => judge))];
+  const matches = likenesses(config).map((like) => present.filter(like));
+  const at = matches.findIndex((ids) => ids.length > 0);
+  const [judge = null, ...others] = matches[at] ?? [];
+  if (run === undefined && judge !== null) {
+    await using store = openSqlite(storePath(config));
+    for await (const judged of store.judged(judge)) found.push(...candidatesIn(judged, metric));
+  }
+  return {
+    judge,
+    sure: at === 0 && others.length === 0,
+    others,
+    answers: found.filter((each) => each.judge === judge),
+  };
 }
 
 /** The same answers with what people read of them. */

@@ -33,6 +33,8 @@ test('the reference sizes; turns cost calls, not conversations', () => {
 test('a design effect, unscored answers and a judge that errs ask for more', () => {
   expect(size({ designEffect: 2 })).toBe(712);
   expect(size({ unscored: 0.5 })).toBe(712);
+  const pairs = { paired: true, unscored: 0.5 };
+  expect(size(pairs) / size({ ...pairs, unscored: 0 })).toBeCloseTo(4, 1); // both of a pair must be scored
   // Answers are counted: 4 a conversation, deff 1 + 3 x .2 = 1.6, so 355.94 x 1.6 / 4
   expect(size({ turns: 4, icc: 0.2 })).toBe(143);
   expect(size({ turns: 4, icc: 1 })).toBe(356);
@@ -46,6 +48,11 @@ test('a design effect, unscored answers and a judge that errs ask for more', () 
 test('what cannot be planned', () => {
   expect(() => size({ sensitivity: 0.6, specificity: 0.6 })).toThrow(/too weak/);
   expect(() => size({ after: 0.12 })).toThrow(/no difference/);
+  expect(() => size({ power: 0.025 })).toThrow(/above half of the level, 0.025/);
+  expect(size({ power: 0.03 })).toBeLessThan(size({}));
+  expect(() => size({ designEffect: 1e308 })).toThrow(/no number/);
+  const target = { perTurn: 1, input: 1e308, output: 1 };
+  expect(() => makePlan(question, { target })).toThrow(/too large/);
 });
 
 test('calls, tokens, money and time', () => {

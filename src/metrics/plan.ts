@@ -20,7 +20,7 @@ export interface Question {
   readonly icc: number | null;
   /** Factor on n for samples that are alike for other reasons (several of one scenario). */
   readonly designEffect: number;
-  /** Share of what is counted that will be unscored. */
+  /** Share of what is counted that will be unscored, in each arm. */
   readonly unscored: number;
 }
 
@@ -52,8 +52,9 @@ export interface Plan {
 /**
  * Conversations of each arm: McNemar's pairs (`mcnemarPairs`) or two proportions (`twoProportions`, pooled) at the shares that
  * the judge will find (`asJudged`: the difference shrinks by Se + Sp - 1), times the design effect
- * (`designEffect` for answers of one conversation, times that given), divided by 1 - unscored and, where answers are counted,
- * by the turns. Errors: RangeError for a judge below `LEAST_INFORMATION`, and for no difference.
+ * (`designEffect` for answers of one conversation, times that given), divided by 1 - unscored (squared where paired: both
+ * answers must be scored) and, where answers are counted, by the turns. Errors: RangeError for a judge below
+ * `LEAST_INFORMATION`, no difference, a power of at most alpha / 2, and a size that is not finite.
  */
 export function planConversations(
   question: Question,
@@ -72,15 +73,21 @@ export function planConversations(
   );
   const seen = { before: both + fixed, after: both + broken };
   const test = { alpha, power };
+  if (power <= alpha / 2)
+    throw new RangeError(
+      `power ${power} is no more than chance: it must be above half of the level, ${alpha / 2}`,
+    );
   const size = paired
     ? mcnemarPairs(fixed, broken, test)
     : twoProportions(seen.before, seen.after, 'pooled', test);
   const effect = question.designEffect * (icc === null ? 1 : designEffect(turns, icc) / turns);
-  const perArm = Math.ceil((size * effect) / (1 - question.unscored) - 1e-9);
+  const scored = (1 - question.unscored) ** (paired ? 2 : 1);
+  const perArm = Math.ceil((size * effect) / scored - 1e-9);
+  if (!Number.isFinite(2 * perArm * turns)) throw new RangeError('no number of conversations is enough');
   return { seen, perArm, conversations: 2 * perArm, answers: 2 * perArm * turns };
 }
 
-/** The same with what it takes. `rate`: generated tokens a second. */
+/** The same with what it takes. `rate`: generated tokens a second. Errors: RangeError, also for totals that are not finite. */
 export function makePlan(question: Question, roles: Readonly<Record<string, RoleCost>>, rate?: number): Plan {
   const size = planConversations(question);
   const costs = Object.entries(roles).map(([name, { perTurn, input, output, price }]) => {
@@ -91,10 +98,19 @@ export function makePlan(question: Question, roles: Readonly<Record<string, Role
   });
   const prices = costs.map(([, { dollars }]) => dollars);
   const generated = costs.reduce((sum, [, { outputTokens }]) => sum + outputTokens, 0);
+  const dollars = prices.includes(null) ? null : prices.reduce<number>((sum, each) => sum + (each ?? 0), 0);
+  const seconds = rate === undefined ? null : generated / rate;
+  const totals = costs.flatMap(([, { calls, inputTokens, outputTokens }]) => [
+    calls,
+    inputTokens,
+    outputTokens,
+  ]);
+  if (![...totals, dollars ?? 0, seconds ?? 0].every(Number.isFinite))
+    throw new RangeError('calls, tokens, money or time are too large to tell');
   return {
     ...size,
     roles: Object.fromEntries(costs),
-    dollars: prices.includes(null) ? null : prices.reduce<number>((sum, each) => sum + (each ?? 0), 0),
-    seconds: rate === undefined ? null : generated / rate,
+    dollars,
+    seconds,
   };
 }

@@ -9,6 +9,7 @@ import { csvText, parseCsv } from '../../src/core/csv.ts';
 import type { Conversation, Scenario, Verdict } from '../../src/core/records.ts';
 import { embeddedJudge } from '../../src/judges/embedded.ts';
 import { buildScorecard } from '../../src/metrics/scorecard.ts';
+import { modelIdentity } from '../../src/models/registry.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 
 const command = fileURLToPath(new URL('../../bin/temper', import.meta.url));
@@ -16,6 +17,14 @@ const work = mkdtempSync(join(tmpdir(), 'temper-calibrate-'));
 const temper = (...args: string[]) =>
   spawnSync(process.execPath, [command, ...args], { cwd: work, encoding: 'utf8' });
 const judge = embeddedJudge();
+/** Of models whose key is not set: one by two versions of the prompts, one as configured here and elsewhere. */
+const RUBRIC = [
+  'rubric:openai:grader@ab:2-c',
+  'rubric:openai:grader@ab:1-d',
+  'rubric:openai:other@ab:1-c',
+  `rubric:${modelIdentity({ model: 'openai:third' })}:1-c`,
+  'rubric:openai:third@elsewhere:1-c',
+] as const;
 const RUN = 'a'.repeat(20);
 
 beforeAll(async () => {
@@ -62,6 +71,17 @@ beforeAll(async () => {
     await store.saveConversation({ scenario, conversation }, verdicts);
     all.push({ scenario, conversation, verdicts });
   }
+  const { scenario, conversation, verdicts } = all[0]!;
+  const invalid = { kind: 'refused', reason: 'r', turn: 1 } as const;
+  await store.saveConversation(
+    { scenario, conversation: { ...conversation, id: 'spoilt', invalid } },
+    verdicts.map((verdict) => ({ ...verdict, id: `spoilt-${verdict.turn}`, conversation: 'spoilt' })),
+  );
+  for (const [i, id] of RUBRIC.entries())
+    await store.saveConversation(
+      { scenario, conversation },
+      verdicts.map((verdict) => ({ ...verdict, id: `${verdict.id}-r${i}`, judge: id })),
+    );
   const about = {
     target: 't',
     simulator: 's',
@@ -143,6 +163,65 @@ test('sample, label, score: then the report shows the harm corrected, in every f
   );
 });
 
+test('the judge is found in the store, without its model and key; the last of several is named', () => {
+  const sample = (model: string) => {
+    const judged = `rubric:openai:${model}`;
+    return temper(
+      'calibrate',
+      'sample',
+      '--metric',
+      'severity',
+      '--judge',
+      judged,
+      '--out',
+      'rubric.csv',
+      '--json',
+    );
+  };
+  const several = sample('grader');
+  expect(JSON.parse(several.stdout)).toMatchObject({ judge: RUBRIC[1], source: 'store', of: 1 });
+  expect(several.stderr).toContain(`is ${RUBRIC[1]}, the last that judged; not ${RUBRIC[0]}\n`);
+  for (const [model, id, note] of [
+    ['other', RUBRIC[2], `note: taken as rubric:openai:other is ${RUBRIC[2]}, the last that judged\n`],
+    ['third', RUBRIC[3], ''],
+  ] as const) {
+    const one = sample(model);
+    expect(JSON.parse(one.stdout)).toMatchObject({ judge: id });
+    expect(one.stderr).toBe(note);
+  }
+  expect(sample('fourth')).toMatchObject({
+    status: 13,
+    stderr: expect.stringContaining('rubric:openai:fourth') as string,
+  });
+});
+
+test('strata without a row are named; labels of other kinds correct no scorecard', () => {
+  const kinds = ['--kind', 'adversarial', 'benign'];
+  const sample = (...more: string[]) =>
+    temper('calibrate', 'sample', '--metric', 'severity', '--out', 'k.csv', ...more, ...kinds);
+  const few = sample('--n', '3', '--json');
+  expect(JSON.parse(few.stdout)).toMatchObject({
+    empty: [expect.any(String)],
+    strata: { '0/adversarial': { rows: 1 } },
+  });
+  expect(few.stderr).toMatch(/no row for \S+\/benign: /);
+  expect(sample('--n', '20').stderr).toBe('');
+  const [header, ...rows] = parseCsv(readFileSync(join(work, 'k.csv'), 'utf8'), 'x') as [
+    string[],
+    ...string[][],
+  ];
+  const at = header.indexOf('label');
+  const named = header.map((name) => name).toSpliced(at, 1, 'label', 'label 2');
+  writeFileSync(
+    join(work, 'k2.csv'),
+    csvText([named, ...rows.map((row, i) => row.toSpliced(at, 1, String(i % 2), '1'))]),
+  );
+  const { stdout } = temper('calibrate', 'score', 'k2.csv', '--set', 'directory=apart');
+  expect(stdout).toMatch(/corrects no scorecard.*'adversarial',\s'benign'/s);
+  expect(stdout).toMatch(/alpha is of the labelled rows as they are, not weighted/);
+  for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+});
+
 test('answers of a file are judged and drawn; the sheet may go to stdout', () => {
   const records = Array.from({ length: 30 }, (_, id) => ({
     id,
@@ -208,6 +287,8 @@ test('plan: sizes, money and time; what cannot be planned', () => {
     ['--difference', '0.2'],
     ['--reduction', '0.5', '--sensitivity', '0.5', '--specificity', '0.6'],
     ['--reduction', '0.5', '--price', '1'],
+    ['--reduction', '0.5', '--power', '0.02'],
+    ['--reduction', '0.5', '--design-effect', '1e308'],
   ])
     expect(plan(...wrong).status, wrong.join(' ')).toBe(2);
 });
