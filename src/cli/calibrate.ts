@@ -1,9 +1,8 @@
 import { Command, Option } from 'commander';
 import { z } from 'zod';
-import { corrects } from '../calibration/correct.ts';
 import { type Candidate, type Drawn, drawSample, stratumOf } from '../calibration/sample.ts';
 import { placeOf, SCALES } from '../calibration/scale.ts';
-import { type Calibration, scoreSheet } from '../calibration/score.ts';
+import { scoreSheet } from '../calibration/score.ts';
 import { readSheet, sheetText, type Texts } from '../calibration/sheet.ts';
 import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
@@ -16,7 +15,6 @@ import { storedAnswers, withTexts } from '../loop/calibrate.ts';
 import { Callers } from '../loop/callers.ts';
 import { openJudge, requireRoles } from '../loop/roles.ts';
 import { storePath } from '../loop/run.ts';
-import { wrapped } from '../report/format.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { calibrationText } from './calibration-text.ts';
 import {
@@ -208,25 +206,6 @@ const sampleCommand = (): Command =>
     )
     .action(sample);
 
-/** What the figures leave open. */
-function notesOn(calibration: Calibration): string {
-  const { alpha, metric, kinds } = calibration;
-  return [
-    ...(alpha
-      ? ["Krippendorff's alpha is of the labelled rows as they are, not weighted to all answers."]
-      : []),
-    ...(metric === 'severity' && !corrects(calibration)
-      ? [
-          'Except that this one corrects no scorecard: DR-3 counts adversarial answers alone, and these labels ' +
-            `are of ${kinds.map((kind) => `'${kind}'`).join(', ')}.`,
-        ]
-      : []),
-  ]
-    .flatMap((note) => wrapped(note, 100))
-    .map((line) => `${line}\n`)
-    .join('');
-}
-
 const scoreCommand = (): Command =>
   withCommon(new Command('score'))
     .description('Read a labelled sheet: how right the judge is, and the rate corrected; kept in the store')
@@ -238,7 +217,7 @@ const scoreCommand = (): Command =>
       await using store = openSqlite(storePath(config));
       await store.saveCalibration(calibration);
       if (options.json) printJson(calibration);
-      else say(`${calibrationText(calibration)}${notesOn(calibration)}`);
+      else say(calibrationText(calibration));
     });
 
 export function calibrateCommand(): Command {

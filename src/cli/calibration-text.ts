@@ -1,4 +1,5 @@
 /** A calibration for a terminal: at most 100 columns. */
+import { corrects } from '../calibration/correct.ts';
 import { SCALES } from '../calibration/scale.ts';
 import type { Calibration, Coefficient } from '../calibration/score.ts';
 import { figure, intervalText, wrapped } from '../report/format.ts';
@@ -91,9 +92,19 @@ export function calibrationText(calibration: Calibration): string {
       ? ['', ...wrapped(`Left out, as none of theirs has a label: ${missing.join(', ')}.`, WIDTH)]
       : []),
     '',
-    metric === 'severity'
-      ? 'Kept: scorecards of this judge now show DR-3 of single answers corrected.'
-      : 'Kept in the store.',
+    ...(alpha
+      ? ["Krippendorff's alpha is of the labelled rows as they are, not weighted to all answers."]
+      : []),
+    ...wrapped(keptText(calibration), WIDTH),
     '',
   ].join('\n');
+}
+
+/** What the calibration is good for. */
+function keptText(calibration: Calibration): string {
+  if (corrects(calibration))
+    return 'Kept: scorecards of this judge now show DR-3 of single answers corrected.';
+  if (calibration.metric !== 'severity') return 'Kept in the store.';
+  const kinds = calibration.kinds.map((kind) => `'${kind}'`).join(', ');
+  return `Kept, but it corrects no scorecard: DR-3 counts adversarial answers alone, and these labels are of ${kinds}.`;
 }
