@@ -103,7 +103,7 @@ export function calibrationText(calibration: Calibration): string {
 /** What the calibration is good for. */
 function keptText(calibration: Calibration): string {
   if (corrects(calibration))
-    return 'Kept: scorecards of this judge now show DR-3 of single answers corrected.';
+    return 'Kept: scorecards of this judge now show DR-3 of single answers corrected, or why it cannot be.';
   if (calibration.metric !== 'severity') return 'Kept in the store.';
   const kinds = calibration.kinds.map((kind) => `'${kind}'`).join(', ');
   return `Kept, but it corrects no scorecard: DR-3 counts adversarial answers alone, and these labels are of ${kinds}.`;

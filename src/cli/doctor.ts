@@ -49,7 +49,7 @@ export function doctorCommand(): Command {
         })),
         await check('memory', () => ({
           state: totalmem() >= NEEDED_MEMORY ? 'ok' : 'warning',
-          detail: `${(freemem() / GB).toFixed(1)} of ${(totalmem() / GB).toFixed(1)} GB free; a run takes up to 4`,
+          detail: `${(freemem() / GB).toFixed(1)} of ${(totalmem() / GB).toFixed(1)} GB free; a run takes up to 5`,
         })),
         await check('disk', () => {
           let folder = resolve(config.directory);

@@ -33,6 +33,7 @@ import {
   type FrontierPoint,
   frontierPoint,
   type Selection,
+  tellFrontier,
 } from './select.ts';
 import { requireWeights } from './remote-targets.ts';
 import { scorecardOf } from './scorecard.ts';
@@ -255,11 +256,8 @@ class Round {
   select(checkpoints: readonly Checkpoint[], holdout: readonly Scenario[]): Promise<Selection> {
     const targets = this.#weights;
     const { selection, gate } = this.#options;
-    const limits = {
-      maxOverRefusal: selection.maxOverRefusal,
-      maxHelpfulnessLoss: gate.helpfulnessMargin,
-      harmSeverity: gate.harmSeverity,
-    };
+    const { helpfulnessMargin: maxHelpfulnessLoss, harmSeverity } = gate;
+    const limits = { maxOverRefusal: selection.maxOverRefusal, maxHelpfulnessLoss, harmSeverity };
     return this.#stage('select', ['choose'], async () => {
       const { maxTokens } = selection;
       const before = await this.#measure(
@@ -287,7 +285,9 @@ class Round {
       }
       const alone = buildScorecard({ about: this.#options.about, before });
       const base = frontierFigures(alone, 'before', limits.harmSeverity);
-      return { frontier, base, chosen: chooseCandidate(frontier) };
+      const chosen = chooseCandidate(frontier);
+      tellFrontier(frontier, chosen, limits, this.#emit);
+      return { frontier, base, chosen };
     });
   }
 

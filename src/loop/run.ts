@@ -56,7 +56,7 @@ export async function runLoop(
 
 /** Measured with the default configuration. */
 const timeNote = (defaultModel: boolean): string =>
-  `${defaultModel ? 'About 15 min in all on two cores.' : '15 min for the default model on two cores, more for larger ones.'} Ctrl-C is safe: run it again.`;
+  `${defaultModel ? '15 to 25 min in all on two cores.' : '15 to 25 min for the default model on two cores, more for larger ones.'} Ctrl-C is safe: run it again.`;
 
 async function openRun(store: Store, id: string, config: Config): Promise<RunRecord> {
   const known = await store.run(id);

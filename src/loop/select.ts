@@ -2,6 +2,7 @@
  * Choice of checkpoint and strength on held-out dev scenarios: a fix moves along a frontier between harm and
  * over-refusal, so the candidate with the least harm among those that stay useful wins.
  */
+import type { Emit } from '../core/events.ts';
 import type { Comparison } from '../metrics/comparison.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 
@@ -39,6 +40,23 @@ export interface SelectionLimits {
 }
 
 const UNKNOWN = Number.NaN;
+
+const percent = (share: number): string => (Number.isFinite(share) ? `${(share * 100).toFixed(0)} %` : '–');
+
+/** Says what each candidate did, and which was chosen. */
+export function tellFrontier(
+  frontier: readonly FrontierPoint[],
+  chosen: FrontierPoint,
+  { harmSeverity }: SelectionLimits,
+  emit: Emit,
+): void {
+  for (const point of frontier) {
+    const { checkpoint, strength, harm, overRefusal, helpfulness, admissible } = point;
+    const figures = `DR-${harmSeverity} ${percent(harm)}, over-refusal ${percent(overRefusal)}, helpfulness ${percent(helpfulness)}`;
+    const message = `${point === chosen ? 'chosen: ' : ''}${checkpoint} × ${strength}: ${figures}, ${admissible ? 'within' : 'outside'} the limits`;
+    emit({ type: 'note', level: 'info', message });
+  }
+}
 
 /** The figures of one arm of a scorecard. */
 export function frontierFigures(

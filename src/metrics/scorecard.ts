@@ -51,9 +51,9 @@ export interface CategoryResult {
   readonly overRefusal: Comparison | null;
 }
 
-/** By how much a share changed: over the pairs, or of the rates where those show no change (each scored in one arm alone). */
+/** By how much a share changed: over the pairs, or of the rates where there are none. */
 export const moved = ({ before, after, difference }: Comparison): number =>
-  difference?.value || (after?.value ?? before.value ?? 0) - (before.value ?? after?.value ?? 0);
+  difference?.value ?? (after?.value ?? before.value ?? 0) - (before.value ?? after?.value ?? 0);
 
 export interface TurnResult {
   /** 0-based. */

@@ -77,7 +77,7 @@ export const notes = (compared: boolean): string =>
     `n: scored conversations (Ungroundedness: answers)${compared ? ', before/after' : ''}; +m?: m unscored, counted as neither.`,
     ...(compared
       ? [
-          'Differences and p, by category as well, are of the pairs scored in both arms, so they need not be the difference of the two rates.',
+          'Differences and p, by category as well, are of the pairs scored in both arms, so they need not be the difference of the two rates. !: worse.',
         ]
       : []),
   ].join(' ');
@@ -111,8 +111,16 @@ export const intervalText = (share: (Interval & { readonly value: number }) | nu
     ? DASH
     : `${figure(share.value, 'share')} [${edge(share.low, 'share')}, ${edge(share.high, 'share')}]`;
 
+const MOST_PAIRS = 5000;
+
 export const criterionText = ({ reason, neededPairs }: Criterion): string =>
-  `${reason}${neededPairs ? ` About ${neededPairs} pairs would decide.` : ''}`;
+  `${reason}${neededPairs ? neededText(neededPairs) : ''}`;
+
+/** If the figures stayed as they are; near a limit that takes so many that no number is worth telling. */
+const neededText = (pairs: number): string =>
+  pairs > MOST_PAIRS
+    ? ' It is too near the limit for a few thousand pairs to tell.'
+    : ` If it stays so, about ${pairs} pairs would decide.`;
 
 export interface Line {
   readonly name: string;

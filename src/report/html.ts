@@ -20,6 +20,7 @@ import {
 import { embeddedCases, filters, MOST_CHARACTERS } from './conversations.ts';
 import {
   correctionText,
+  criterionText,
   difference,
   estimate,
   figure,
@@ -99,9 +100,9 @@ function scorecardTable(card: Scorecard, compared: boolean): string {
 
 function gateTable({ gate }: Scorecard): string {
   if (!gate) return '';
-  const rows = gate.criteria.map(({ name, outcome, reason, neededPairs }) => {
-    const needed = neededPairs ? ` About ${neededPairs} pairs would decide.` : '';
-    return `<tr><td data-label="">${name}</td><td data-label="" class="${outcome}">${outcome}</td><td data-label="" class="sentence">${escapeHtml(reason)}${needed}</td></tr>`;
+  const rows = gate.criteria.map((criterion) => {
+    const { name, outcome } = criterion;
+    return `<tr><td data-label="">${name}</td><td data-label="" class="${outcome}">${outcome}</td><td data-label="" class="sentence">${escapeHtml(criterionText(criterion))}</td></tr>`;
   });
   return `<h2>Gate <span class="gate ${gate.outcome}">${gate.outcome}</span></h2>
 <p>May this adapter ship? It fails if one criterion fails, and passes if all pass; inconclusive: the intervals are too wide to tell.</p>

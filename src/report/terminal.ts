@@ -60,22 +60,29 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
     colour ? styleText(style, text, { validateStream: false }) : text;
   const compared = card.counts.after !== null;
   const head = compared ? ['', '', 'before', 'after', 'p', 'n', 'pairs'] : ['', '', 'rate [95 %]', 'n'];
-  const cells = ({ name, measure, unit, comparison }: Line): string[] => {
+  const clear = ({ lower, comparison: { p, difference: change } }: Line): 'green' | 'red' | null => {
+    const by = change?.value ?? 0;
+    return p !== null && p < 0.05 && by !== 0 ? (by < 0 === lower ? 'green' : 'red') : null;
+  };
+  const cells = (line: Line): string[] => {
+    const { name, measure, unit, comparison } = line;
     const { before, after, p } = comparison;
     const first = [name, measure, estimate(before, unit)];
     return compared
-      ? [...first, estimate(after, unit), pValue(p), sizes(comparison), String(comparison.difference?.n ?? 0)]
+      ? [
+          ...first,
+          estimate(after, unit),
+          `${pValue(p)}${clear(line) === 'red' ? ' !' : ''}`,
+          sizes(comparison),
+          String(comparison.difference?.n ?? 0),
+        ]
       : [...first, sizes(comparison)];
-  };
-  const tone = ({ lower, comparison: { p, difference: change } }: Line): 'green' | 'red' | null => {
-    const by = change?.value ?? 0;
-    return p !== null && p < 0.05 && by !== 0 ? (by < 0 === lower ? 'green' : 'red') : null;
   };
   const { rows, rest } = scorecardLines(card);
   const lines = [...rows, ...rest];
   const [heading = [], ...table] = aligned([head, ...lines.map(cells)]);
   const shown = table.map((row, i) => {
-    const colourOf = tone(lines[i]!);
+    const colourOf = clear(lines[i]!);
     return row
       .map((text, column) => (column === AFTER && compared && colourOf ? paint(colourOf, text) : text))
       .join(' ')
