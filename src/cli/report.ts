@@ -1,3 +1,4 @@
+import { extname } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Config } from '../config/config.ts';
 import { writeWhole } from '../core/files.ts';
@@ -6,14 +7,14 @@ import { renderHtml } from '../report/html.ts';
 import { renderMarkdown } from '../report/markdown.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import { type CommonOptions, configOf, existingStore, withCommon, withProgress } from './context.ts';
-import { checkOutput, print } from './output.ts';
+import { checkOutput, print, say } from './output.ts';
 import { colourWanted } from './progress.ts';
 import { frontierMarks, resultJson } from './run.ts';
 
 type Format = 'terminal' | 'markdown' | 'json' | 'html';
 
 interface ReportOptions extends CommonOptions {
-  readonly format: Format;
+  readonly format?: Format;
   readonly out?: string;
 }
 
@@ -31,26 +32,37 @@ const FORMATS: Readonly<
   },
 };
 
+/** The form that a file's ending names. */
+const formatOf = (file: string): Format =>
+  ({ '.html': 'html', '.htm': 'html', '.md': 'markdown', '.json': 'json' } as const)[
+    extname(file).toLowerCase() as '.html'
+  ] ?? 'terminal';
+
 export function reportCommand(): Command {
   return withCommon(new Command('report'))
     .description('Write the report of a finished run again')
     .argument('[run]', 'id of the run (default: the last finished one)')
     .addOption(
-      new Option('--format <format>', 'which form').choices(Object.keys(FORMATS)).default('terminal'),
+      new Option('--format <format>', 'which form (default: by the ending of --out, else terminal)').choices(
+        Object.keys(FORMATS),
+      ),
     )
     .option('--out <file>', 'where to write (default: stdout)')
     .addHelpText(
       'after',
-      '\nExamples:\n  temper report --format html --out report.html\n  temper report RUN --format markdown',
+      '\nExamples:\n  temper report --out report.html\n  temper report RUN --format markdown',
     )
     .action(async (id: string | undefined, options: ReportOptions) => {
       const toStdout = options.out === undefined || options.out === '-';
       checkOutput(options.out);
       const config = configOf(options);
       await existingStore(config)[Symbol.asyncDispose]();
-      const format = options.json ? 'json' : options.format;
+      const format = options.json ? 'json' : (options.format ?? formatOf(options.out ?? ''));
       const text = await FORMATS[format](config, id, toStdout && colourWanted(process.stdout));
       if (toStdout) print(text);
-      else writeWhole(options.out as string, text);
+      else {
+        writeWhole(options.out as string, text);
+        if (!options.json) say(`written to ${options.out}\n`);
+      }
     });
 }

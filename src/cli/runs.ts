@@ -24,8 +24,10 @@ export function runsCommand(): Command {
           })),
         );
       else if (runs.length === 0) say('No runs yet. `temper run` makes one.\n');
-      else
+      else {
+        say(`${'run'.padEnd(20)}  status    ${'started'.padEnd(24)}  adapter\n`);
         for (const run of runs)
           say(`${run.id}  ${run.status.padEnd(9)} ${run.created}  ${run.adapter ?? ''}\n`);
+      }
     });
 }

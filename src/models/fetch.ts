@@ -112,11 +112,14 @@ export async function ensureModel(model: CatalogModel, options: FetchOptions): P
       }
       renameSync(partial, path);
       noteChecked(path, actual);
+      emit({ type: 'note', level: 'info', message: 'fetched; its SHA-256 is as expected' });
       return path;
     } catch (error) {
       options.signal?.throwIfAborted();
       if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw noSpace(cache, model.bytes, error);
-      failures.push(`${NAMES[source]}: ${errorMessage(error)}`);
+      const failure = `${NAMES[source]}: ${errorMessage(error)}`;
+      failures.push(failure);
+      emit({ type: 'note', level: 'info', message: `not from the ${failure}` });
     }
   }
   throw new TemperError('network', `cannot fetch ${model.description}. Tried: ${failures.join('; ')}`, {
