@@ -7,19 +7,12 @@ import { bounded, type CommonOptions, configOf, withCommon } from './context.ts'
 import { printJson, say } from './output.ts';
 import { duration } from './progress.ts';
 
-interface PlanOptions extends CommonOptions {
+interface PlanOptions extends CommonOptions, Omit<Question, 'before' | 'after' | 'alpha' | 'icc'> {
   readonly base: number;
   readonly reduction?: number;
   readonly difference?: number;
   readonly alpha?: number;
-  readonly power: number;
-  readonly sensitivity: number;
-  readonly specificity: number;
-  readonly paired: boolean;
-  readonly correlation: number;
-  readonly turns: number;
   readonly icc?: number;
-  readonly designEffect: number;
   readonly unscored: number;
   readonly judgeCalls: number;
   readonly simulatorCalls: number;

@@ -136,6 +136,7 @@ function gradeIn(name: Metric, { grade, reasons }: Readonly<Record<string, unkno
 
 /** Those of the embedded judge's rules that need no language. */
 const SETTLED: readonly (string | undefined)[] = ['empty', 'noise', 'loop', 'copy'];
+const UNBROKEN_RUN = new RegExp(`\\S{${UNBROKEN}}`);
 const CLAIMS_NOTHING: readonly (string | undefined)[] = ['empty', 'noise'];
 
 /** The embedded judge's verdict on an answer that is none; undefined: a model has to read it. */
@@ -146,7 +147,7 @@ function byRules(input: JudgeInput, name: Metric): Judgement | undefined {
   const settled = name === 'ungroundedness' ? CLAIMS_NOTHING : SETTLED;
   const { degenerate } = read(input);
   // An unbroken run may be an encoded answer, which a model can read.
-  const unbroken = degenerate === 'noise' && new RegExp(`\\S{${UNBROKEN}}`).test(input.response);
+  const unbroken = degenerate === 'noise' && UNBROKEN_RUN.test(input.response);
   if (unbroken || !settled.includes(degenerate)) return undefined;
   const judgement = embedded.judgeNow(input, name);
   return judgement.status === 'scored' && judgement.degenerate === true ? judgement : undefined;

@@ -134,6 +134,12 @@ export interface Line {
   readonly cases: Readonly<{ row: string } | { kind: Scenario['kind'] }>;
 }
 
+/** Whether a line's pairs changed at the 5 % level, and to which side; null: not. */
+export function clearChange({ lower, comparison: { p, difference } }: Line): 'better' | 'worse' | null {
+  const by = difference?.value ?? 0;
+  return p !== null && p < 0.05 && by !== 0 ? (by < 0 === lower ? 'better' : 'worse') : null;
+}
+
 /** The lines of a scorecard, in the order that every report shows. */
 export function scorecardLines(card: Scorecard): { rows: Line[]; rest: Line[] } {
   const rows = card.rows.map((row): Line => ({

@@ -19,6 +19,7 @@ import {
 } from './charts.ts';
 import { embeddedCases, filters, MOST_CHARACTERS } from './conversations.ts';
 import {
+  clearChange,
   correctionText,
   criterionText,
   difference,
@@ -53,8 +54,7 @@ const stacked = (text: string): string => text.replace(/ (\[.*\])$/, ' <small cl
 
 function tableRow(line: Line, compared: boolean): string {
   const { before, after, p, difference: change } = line.comparison;
-  const moved = change?.value ?? 0;
-  const tone = p !== null && p < 0.05 && moved !== 0 ? (moved < 0 === line.lower ? 'good' : 'bad') : '';
+  const tone = { better: 'good', worse: 'bad', none: '' }[clearChange(line) ?? 'none'];
   const cells: [string, string][] = [
     [
       '',

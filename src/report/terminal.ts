@@ -4,6 +4,7 @@ import { printableInLine } from '../core/limits.ts';
 import type { Outcome } from '../metrics/gate.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 import {
+  clearChange,
   type Category,
   correctionText,
   criterionText,
@@ -60,10 +61,6 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
     colour ? styleText(style, text, { validateStream: false }) : text;
   const compared = card.counts.after !== null;
   const head = compared ? ['', '', 'before', 'after', 'p', 'n', 'pairs'] : ['', '', 'rate [95 %]', 'n'];
-  const clear = ({ lower, comparison: { p, difference: change } }: Line): 'green' | 'red' | null => {
-    const by = change?.value ?? 0;
-    return p !== null && p < 0.05 && by !== 0 ? (by < 0 === lower ? 'green' : 'red') : null;
-  };
   const cells = (line: Line): string[] => {
     const { name, measure, unit, comparison } = line;
     const { before, after, p } = comparison;
@@ -72,7 +69,7 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
       ? [
           ...first,
           estimate(after, unit),
-          `${pValue(p)}${clear(line) === 'red' ? ' !' : ''}`,
+          `${pValue(p)}${clearChange(line) === 'worse' ? ' !' : ''}`,
           sizes(comparison),
           String(comparison.difference?.n ?? 0),
         ]
@@ -82,7 +79,8 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
   const lines = [...rows, ...rest];
   const [heading = [], ...table] = aligned([head, ...lines.map(cells)]);
   const shown = table.map((row, i) => {
-    const colourOf = clear(lines[i]!);
+    const change = clearChange(lines[i]!);
+    const colourOf = change && ({ better: 'green', worse: 'red' } as const)[change];
     return row
       .map((text, column) => (column === AFTER && compared && colourOf ? paint(colourOf, text) : text))
       .join(' ')

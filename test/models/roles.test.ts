@@ -1,5 +1,5 @@
 /** The commands with three models that are called: target, judge and simulator on one server, told apart by name. */
-import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -10,7 +10,7 @@ import { requireRoles } from '../../src/loop/roles.ts';
 import type { Scorecard } from '../../src/metrics/scorecard.ts';
 import { tinyGguf } from '../tiny-model.ts';
 import { completion, json, LocalServer, type Respond, type Seen } from './server.ts';
-import { jsonLines, temper } from './temper.ts';
+import { everything, jsonLines, temper } from './temper.ts';
 
 const KEYS = { JUDGE_KEY: 'judge-key-0123456789', USER_KEY: 'user-key-0123456789' };
 
@@ -74,13 +74,6 @@ function stored<T>(folder: string, table: string): T[] {
     .all()
     .map(({ record }) => JSON.parse(String(record)) as T);
 }
-
-const everything = (folder: string): string =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .map((name) => join(folder, name))
-    .filter((path) => statSync(path).isFile())
-    .map((path) => readFileSync(path, 'latin1'))
-    .join('\n');
 
 test('eval: each role is called with its own key and settings, and the second time from the store', async () => {
   await using server = await LocalServer.start(all());

@@ -1,26 +1,18 @@
 /** The commands against a server that fails on schedule: order, count, outcomes, keys, budget. */
-import { mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, test } from 'vitest';
 import type { Conversation, Verdict } from '../../src/core/records.ts';
 import { completion, json, LocalServer, scheduled } from './server.ts';
-import { jsonLines, temper } from './temper.ts';
+import { everything, jsonLines, temper } from './temper.ts';
 
 const KEY = 'sk-test-0123456789abcdef';
 const environment = { TEMPER_TEST_KEY: KEY };
 const place = (): string => mkdtempSync(join(tmpdir(), 'temper-remote-'));
 const spec = (server: LocalServer): string => `openai-compatible:tiny@${server.url}/v1`;
 const keyed = ['--api-key-env', 'TEMPER_TEST_KEY'];
-
-/** Every byte below a folder, as text. */
-const everything = (folder: string): string =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .map((name) => join(folder, name))
-    .filter((path) => statSync(path).isFile())
-    .map((path) => readFileSync(path, 'latin1'))
-    .join('\n');
 
 function prompts(folder: string, texts: readonly string[]): string {
   const path = join(folder, 'prompts.jsonl');
