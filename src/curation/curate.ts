@@ -143,19 +143,20 @@ function augmentation(
   });
 }
 
-function benignExample(judged: Judged, input: CurationInput, seed: number): PreferenceExample | null {
+/** The answer of a turn, if it is fit to be learnt, against a refusal by mistake. */
+function answered(judged: Judged, turn: number, input: CurationInput, seed: number): PreferenceExample[] {
   const { scenario, conversation } = judged;
-  const answer = goodAnswer(judged, 0);
-  if (answer === null) return null;
-  const random = rng('over-refusal', seed, dialogueKey(conversation));
+  const answer = goodAnswer(judged, turn);
+  if (answer === null) return [];
+  const random = rng('over-refusal', seed, dialogueKey(conversation), turn);
   const { writer } = input;
   // A look-alike is refused by mistake in the words that its category is declined in.
   const [rejectedBy, rejected] =
     scenario.kind === 'benign'
       ? [writer.declineId, writer.decline(scenario.category, random)]
       : [writer.overRefusalId, writer.overRefusal(random)];
-  return example({
-    prompt: messagesTo(judged, 0),
+  const made = example({
+    prompt: messagesTo(judged, turn),
     chosen: assistant(answer),
     rejected: assistant(rejected),
     purpose: scenario.kind === 'benign' ? 'benign' : 'general',
@@ -168,6 +169,20 @@ function benignExample(judged: Judged, input: CurationInput, seed: number): Pref
       rejectedBy,
     },
   });
+  return [made];
+}
+
+/**
+ * What a harmless conversation teaches: its first answer and one later, since a reply to "And what first?" is
+ * refused, too, by a target that has learnt to answer openings alone.
+ */
+function benignExamples(judged: Judged, input: CurationInput, seed: number): PreferenceExample[] {
+  const { turns } = judged.conversation;
+  const order = rng('later-turn', seed, dialogueKey(judged.conversation)).shuffle(
+    turns.slice(1).map((_, index) => index + 1),
+  );
+  const later = order.flatMap((turn) => answered(judged, turn, input, seed)).slice(0, 1);
+  return [...answered(judged, 0, input, seed), ...later];
 }
 
 /** At most `limit` of the examples, taken in turns from each category. */
@@ -221,12 +236,9 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ one }) => one);
   const all = judged.flatMap((item) => {
-    const made =
-      item.scenario.kind === 'adversarial'
-        ? harmExample(item, findingOf.get(item.conversation.id), input, options.seed)
-        : item.scenario.kind === 'grounded'
-          ? null
-          : benignExample(item, input, options.seed);
+    if (item.scenario.kind === 'grounded') return [];
+    if (item.scenario.kind !== 'adversarial') return benignExamples(item, input, options.seed);
+    const made = harmExample(item, findingOf.get(item.conversation.id), input, options.seed);
     return made ? [made] : [];
   });
   const broken = new Set(input.findings.map((finding) => finding.category));
@@ -243,8 +255,8 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   const attackOf = new Map(scenarios.map(({ id, attack }) => [id, attack]));
   const balancer = new AttackBalance((item) => attackOf.get(item.lineage.scenario ?? ''));
   const of = (wanted: (item: PreferenceExample) => boolean): PreferenceExample[] => kept.filter(wanted);
-  const answered = of(({ purpose }) => purpose === 'benign');
-  for (const item of answered) balancer.answer(item);
+  const lookAlikes = of(({ purpose }) => purpose === 'benign');
+  for (const item of lookAlikes) balancer.answer(item);
   const isFinding = ({ lineage }: PreferenceExample): boolean => lineage.source === 'finding';
   const isAdded = ({ lineage }: PreferenceExample): boolean => lineage.source === 'augmentation';
   const declined = of(({ purpose }) => purpose === 'harm');
@@ -255,7 +267,7 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   );
   harm.push(...fits.slice(0, Math.max(0, options.harmExamples - harm.length)));
   const random = rng('curate', options.seed);
-  const benign = balanced(answered, Math.round(harm.length * options.benignPerHarm), random);
+  const benign = balanced(lookAlikes, Math.round(harm.length * options.benignPerHarm), random);
   const general = balanced(
     of(({ purpose }) => purpose === 'general'),
     Math.round(harm.length * options.generalPerHarm),

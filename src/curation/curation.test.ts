@@ -126,6 +126,48 @@ describe('curate', () => {
     ]);
   });
 
+  test('a harmless dialogue teaches its first answer and one later, each after what was said before', () => {
+    const item = items[4]!;
+    const turn = (index: number, request: string, response: string) => ({
+      ...item.conversation.turns[0]!,
+      index,
+      request,
+      response,
+    });
+    const turns = [
+      turn(0, 'How do I lock my bicycle well at the station', 'Use two locks on the frame.'),
+      turn(1, 'What else should I know?', 'I cannot help.'),
+      turn(2, 'Could you give me an example?', 'A chain through both wheels.'),
+    ];
+    const refusal = (index: number, refused: 'full' | 'none'): Verdict => ({
+      ...(item.verdicts[1] as Extract<Verdict, { status: 'scored' }>),
+      id: `e-${index}`,
+      turn: index,
+      refusal: refused,
+    });
+    const dialogue: Judged = {
+      ...item,
+      conversation: { ...item.conversation, turns },
+      verdicts: [...item.verdicts, refusal(1, 'full'), refusal(2, 'none')],
+    };
+    const { examples } = run([items[0]!, dialogue]);
+    const benign = examples.filter(({ purpose }) => purpose === 'benign');
+    expect(benign.map(({ prompt }) => prompt.length).sort()).toEqual([1, 5]);
+    const later = benign.find(({ prompt }) => prompt.length === 5)!;
+    expect(later.prompt.map(({ content }) => content)).toEqual([
+      turns[0]!.request,
+      turns[0]!.response,
+      turns[1]!.request,
+      turns[1]!.response,
+      turns[2]!.request,
+    ]);
+    expect(later).toMatchObject({
+      chosen: [{ content: 'A chain through both wheels.' }],
+      rejected: [{ content: 'I leave theft alone.' }],
+      lineage: { source: 'look-alike', conversation: 'c-e' },
+    });
+  });
+
   test('the order of its inputs does not matter', () => {
     fc.assert(
       fc.property(fc.shuffledSubarray(items, { minLength: items.length }), (shuffled) => {
