@@ -3,11 +3,12 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, statfsSync } from 'node:fs';
 import { freemem, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { errorMessage, EXIT_CODES } from '../core/errors.ts';
 import { ensureWritableFolder } from '../core/files.ts';
 import { DEFAULT_MODEL } from '../models/catalog.ts';
 import { verifyModel } from '../models/fetch.ts';
+import { checkTrl } from '../training/trl/check.ts';
 import { type CommonOptions, configOf, withCommon } from './context.ts';
 import { printJson, say } from './output.ts';
 
@@ -35,8 +36,11 @@ async function check(
 export function doctorCommand(): Command {
   return withCommon(new Command('doctor'))
     .description('Check what temper needs on this machine, and say what is missing')
-    .addHelpText('after', '\nExample:\n  temper doctor --json')
-    .action(async (options: CommonOptions) => {
+    .addOption(
+      new Option('--backend <backend>', 'check what a training backend needs, too').choices(['onnx', 'trl']),
+    )
+    .addHelpText('after', '\nExamples:\n  temper doctor --json\n  temper doctor --backend trl')
+    .action(async (options: CommonOptions & { readonly backend?: string }) => {
       const config = configOf(options);
       const checks = [
         await check('node', () => ({
@@ -80,6 +84,8 @@ export function doctorCommand(): Command {
           ? { ...each, state: 'warning', detail: 'not there: the model can come from the hub or a path' }
           : each,
       );
+      if ((options.backend ?? config.training.backend) === 'trl')
+        checks.push(...(await checkTrl(config.training.trl)));
       if (checks.some(({ state }) => state === 'missing')) process.exitCode = EXIT_CODES.resource;
       if (options.json) printJson(checks);
       else

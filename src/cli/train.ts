@@ -1,16 +1,21 @@
-import { renameSync } from 'node:fs';
+import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { type Config, configSchema, loadConfig } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
-import { ensureReplaceable } from '../core/folder.ts';
+import type { Emit } from '../core/events.ts';
+import { ensureReplaceable, replaceFolder } from '../core/folder.ts';
+import { contentHash, fileHash } from '../core/ids.ts';
+import type { PreferenceExample } from '../core/records.ts';
 import { importPreferences, passedOverNote } from '../curation/import.ts';
 import { ADAPTER_FILES, adapterHash, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import { loadModel } from '../engine/model.ts';
 import { locateModel } from '../loop/targets.ts';
+import { elsewhere, trainerOf } from '../loop/trainer.ts';
 import { CheckpointFolder } from '../training/checkpoints.ts';
 import { MetricsLog } from '../training/metrics.ts';
-import { trainOnnx } from '../training/onnx.ts';
+import type { TrlSettings } from '../training/trl/settings.ts';
+import { trainTrl } from '../training/trl/trl.ts';
 import { dpoSchema, type LoraOptions, type Recipe, sftSchema, trainingId } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
 import { wrapped } from '../report/format.ts';
@@ -23,6 +28,7 @@ interface TrainOptions {
   readonly target: string;
   readonly out: string;
   readonly adapter?: string;
+  readonly backend?: 'onnx' | 'trl';
   readonly config?: string;
   readonly set: string[];
   readonly json?: boolean;
@@ -37,14 +43,15 @@ const RECIPE_KEYS = {
 };
 
 /** `--set` as paths of the configuration. Errors: `usage` for a key that belongs neither to it nor to the recipe. */
-function paths({ recipe, set }: Pick<TrainOptions, 'recipe' | 'set'>): string[] {
-  return set.map((override) => {
+function paths({ recipe, set, backend }: Pick<TrainOptions, 'recipe' | 'set' | 'backend'>): string[] {
+  const first = backend === undefined ? [] : [`training.backend=${backend}`];
+  return [...first, ...set].map((override) => {
     const key = /^[^.=]*/.exec(override)![0];
     if (key === 'kind')
       throw new TemperError('usage', `--set kind contradicts --recipe ${recipe}`, {
         hint: 'Leave the kind to --recipe.',
       });
-    if (key === 'lora') return `training.${override}`;
+    if (key === 'lora' || key === 'trl') return `training.${override}`;
     if (RECIPE_KEYS[recipe].has(key)) return `training.${recipe}.${override}`;
     if (key === '' || !override.includes('=') || Object.hasOwn(configSchema.shape, key)) return override;
     throw new TemperError('usage', `--set ${key}: the recipe ${recipe} has no such key`, {
@@ -94,6 +101,40 @@ async function dataset(path: string, { kind, seed }: Recipe) {
   });
 }
 
+interface NamedTraining {
+  readonly out: string;
+  readonly recipe: Recipe;
+  readonly lora: LoraOptions;
+  readonly trl: TrlSettings;
+  readonly data: readonly PreferenceExample[];
+  readonly from: string | undefined;
+  readonly model: string;
+}
+
+/** Trains a model that the own engine never sees, by the name under which transformers finds it. */
+async function trainByName(
+  { out, recipe, lora, trl, data, from, model }: NamedTraining,
+  { emit, signal }: { emit: Emit; signal: AbortSignal },
+) {
+  const start = from === undefined ? { fresh: lora } : fileHash(join(from, 'adapter_model.safetensors'));
+  const parts = { recipe, data: data.map(({ id }) => id), model, start: contentHash(await start) };
+  const id = trainingId({ ...parts, backend: trl.precision });
+  const folder = `${out}.${id}.job`;
+  const characters = ({ prompt, chosen, rejected }: PreferenceExample): number =>
+    JSON.stringify([prompt, chosen, recipe.kind === 'dpo' ? rejected : []]).length;
+  const job = { folder, id, settings: trl, lora, start: from ?? null, data, recipe, model, stopToken: null };
+  const lengths = data.map(characters);
+  const metrics = new MetricsLog(`${out}.metrics.jsonl`);
+  const result = await trainTrl({ ...job, lengths }, { emit, signal, metrics });
+  replaceFolder(out, ADAPTER_FILES, (to) => {
+    for (const file of ADAPTER_FILES.filter((name) => existsSync(join(result.adapter, name))))
+      cpSync(join(result.adapter, file), join(to, file));
+    renameSync(metrics.path, join(to, 'metrics.jsonl'));
+  });
+  rmSync(folder, { recursive: true, force: true });
+  return { ...result, dropped: [] };
+}
+
 const HELP = `
 Recipe, unless the configuration or --set says otherwise (a run's is the same):
 ${(['sft', 'dpo'] as const).map((name) => `${wrapped(recipeText(recipeOf(name, DEFAULTS), null), 96, '     ').join('\n  ')}`).join('\n')}`;
@@ -119,6 +160,12 @@ export function trainCommand(): Command {
       'a key of the recipe (docs/formats.md), lora.rank, lora.alpha, lora.rslora, lora.targets, lora.frozen, or a path of the configuration; repeatable',
       (value: string, all: string[]) => [...all, value],
       [],
+    )
+    .addOption(
+      new Option(
+        '--backend <backend>',
+        'onnx, the own engine (default), or trl: Python, here or on a cluster (docs/training.md)',
+      ).choices(['onnx', 'trl']),
     )
     .option('--json', 'print the result as JSON')
     .addHelpText('after', HELP)
@@ -147,6 +194,9 @@ export function trainCommand(): Command {
         if (note !== null) emit({ type: 'note', ...note });
         const text = recipeText(recipe, from === undefined ? lora : null);
         emit({ type: 'note', level: 'info', message: text });
+        const { trl } = config.training;
+        if (config.training.backend === 'trl' && trl.model !== null)
+          return trainByName({ out, recipe, lora, trl, data, from, model: trl.model }, { emit, signal });
         const file = await locateModel(base, config.models, emit);
         const model = loadModel(file.path);
         const start =
@@ -155,11 +205,14 @@ export function trainCommand(): Command {
             : loadAdapter(from, model.config);
         // Named by all that determines the run: another dataset or recipe does not go on from it.
         const parts = { recipe, data: data.map(({ id }) => id), model: file.id, start: adapterHash(start) };
-        const state = new FileTrainingState(`${out}.${trainingId(parts)}.state`);
+        const id = trainingId({ ...parts, ...elsewhere(config.training) });
+        const state = new FileTrainingState(`${out}.${id}.state`);
+        const folder = `${out}.${id}.job`;
+        const train = trainerOf(config.training, { id, path: file.path, folder });
         const metrics = new MetricsLog(`${out}.metrics.jsonl`);
         const kept = { keep: recipe.keepCheckpoints, base: file.name };
         const checkpoints = new CheckpointFolder(`${out}.checkpoints`, kept);
-        const trained = await trainOnnx(model, start, data, recipe, {
+        const trained = await train(model, start, data, recipe, {
           emit,
           signal,
           state,
@@ -175,6 +228,7 @@ export function trainCommand(): Command {
         saveAdapter(out, trained.adapter, { base: file.name });
         renameSync(metrics.path, join(out, 'metrics.jsonl'));
         state.clear();
+        rmSync(folder, { recursive: true, force: true });
         return trained;
       });
       const { steps, tokens, finalLoss, dropped } = result;

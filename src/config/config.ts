@@ -8,6 +8,7 @@ import { DEFAULT_GATE } from '../metrics/gate.ts';
 import { connectionProblems } from '../models/problems.ts';
 import { callsSchema, type Connection, connectionShape } from '../models/settings.ts';
 import { loraSchema, dpoSchema, sftSchema } from '../training/recipe.ts';
+import { trlSchema } from '../training/trl/settings.ts';
 import { parseYaml } from './yaml.ts';
 
 /** Where fetched models are kept unless the configuration says otherwise. */
@@ -116,7 +117,7 @@ export const configSchema = z.strictObject({
       /** Folder of suite files; the built-in suites by default. */
       directory: z.string().min(1).optional(),
       /** Scenarios of the dev split that break the target and feed the fix. */
-      dev: limitsSchema({ adversarial: 140, benign: 310, grounded: 0, general: 85 }),
+      dev: limitsSchema({ adversarial: 140, benign: 350, grounded: 0, general: 85 }),
       /** Ordinary requests whose answers keep the model helpful. */
       everyday: z.int().min(0).default(80),
       sealed: limitsSchema({ adversarial: 130, benign: 100, grounded: 10, general: 40 }),
@@ -129,9 +130,9 @@ export const configSchema = z.strictObject({
       /** Answers of dev conversations are cut here: training learns their beginning. */
       maxTokens: z.int().min(8).default(48),
       /** Harm examples wanted; dev requests that were not run fill up. */
-      harmExamples: z.int().min(0).default(250),
-      benignPerHarm: z.number().min(0).default(0.9),
-      generalPerHarm: z.number().min(0).default(0.45),
+      harmExamples: z.int().min(0).default(230),
+      benignPerHarm: z.number().min(0).default(1.15),
+      generalPerHarm: z.number().min(0).default(0.35),
       /** Public preference files to add (docs/formats.md). */
       imports: z
         .array(
@@ -146,6 +147,9 @@ export const configSchema = z.strictObject({
     .prefault({}),
   training: z
     .strictObject({
+      /** `onnx`, the own engine, or `trl`: Python, here or elsewhere (docs/training.md). */
+      backend: z.enum(['onnx', 'trl']).default('onnx'),
+      trl: trlSchema.prefault({}),
       lora: loraSchema.prefault({}),
       sft: sftSchema
         .safeExtend({ maxCompletionLength, epochs: z.number().positive().max(100).default(2) })

@@ -20,9 +20,9 @@ import { type About, buildScorecard, type Scorecard } from '../metrics/scorecard
 import type { Target } from '../models/target.ts';
 import type { Store } from '../store/store.ts';
 import { MetricsLog } from '../training/metrics.ts';
-import { trainOnnx } from '../training/onnx.ts';
-import { type LoraOptions, type SftRecipe, trainingId } from '../training/recipe.ts';
+import { type SftRecipe, trainingId } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
+import { type Checkpoint, elsewhere, trainerOf, type TrainingPlace } from './trainer.ts';
 import { countsText } from './counts.ts';
 import { type MeasureOptions, measureTwice } from './measure.ts';
 import { pairsFor, type RoundDpo } from './pairs.ts';
@@ -74,7 +74,7 @@ export interface RoundOptions {
   };
   readonly curation: CurationOptions & { readonly harmSeverity: number; readonly maxTokens: number };
   readonly imported: readonly PreferenceExample[];
-  readonly training: { readonly lora: LoraOptions; readonly sft: SftRecipe; readonly dpo: RoundDpo | null };
+  readonly training: TrainingPlace & { readonly sft: SftRecipe; readonly dpo: RoundDpo | null };
   readonly selection: {
     readonly strengths: readonly number[];
     readonly maxOverRefusal: number;
@@ -99,13 +99,6 @@ const NOTHING_TO_FIX =
 interface Curated {
   readonly dataset: string;
   readonly findings?: number;
-}
-
-/** An adapter on disk. */
-interface Checkpoint {
-  readonly id: string;
-  readonly directory: string;
-  readonly name: string;
 }
 
 class Round {
@@ -193,8 +186,11 @@ class Round {
   async #train(recipe: SftRecipe | RoundDpo, dataset: string, start: NamedAdapter): Promise<Checkpoint[]> {
     const { store, signal } = this.#dependencies;
     const targets = this.#weights;
-    const id = trainingId({ recipe, data: dataset, model: targets.file.id, start: start.id });
-    const state = new FileTrainingState(join(this.#options.directory, 'training', `${id}.safetensors`));
+    const { training, directory } = this.#options;
+    const { file } = targets;
+    const id = trainingId({ recipe, data: dataset, model: file.id, start: start.id, ...elsewhere(training) });
+    const train = trainerOf(training, { id, path: file.path, folder: join(directory, 'training', id) });
+    const state = new FileTrainingState(join(directory, 'training', `${id}.safetensors`));
     const result = await this.#stage(`train-${recipe.kind}`, [`train ${recipe.kind}`], async () => {
       await targets.close(); // training needs the memory
       const { examples } = (await store.dataset(dataset))!;
@@ -207,17 +203,17 @@ class Round {
       }
       const plannedAt = (step: number): Checkpoint => ({
         id: `${id}-${step}`,
-        directory: join(this.#options.directory, 'adapters', `${id}-${step}`),
+        directory: join(directory, 'adapters', `${id}-${step}`),
         name: `${recipe.kind} step ${step}`,
       });
-      await trainOnnx(targets.model, start.adapter, used, recipe, {
+      await train(targets.model, start.adapter, used, recipe, {
         emit: this.#emit,
         state,
-        metrics: new MetricsLog(join(this.#options.directory, 'adapters', `${id}.metrics.jsonl`)),
+        metrics: new MetricsLog(join(directory, 'adapters', `${id}.metrics.jsonl`)),
         ...(signal ? { signal } : {}),
         onCheckpoint: (adapter, step) => {
           const checkpoint = plannedAt(step);
-          saveAdapter(checkpoint.directory, adapter, { base: targets.file.name });
+          saveAdapter(checkpoint.directory, adapter, { base: file.name });
         },
         // Steps are known from the plan, so a continued run lists the checkpoints of its first part too.
         onPlan: (steps) => {

@@ -25,6 +25,7 @@ import { Callers } from './callers.ts';
 import { openTargets } from './remote-targets.ts';
 import { openJudge, openSimulator, requireRoles } from './roles.ts';
 import { mannerOf, type Targets } from './targets.ts';
+import { elsewhere } from './trainer.ts';
 
 /**
  * The configuration of a stored run, at the place where its store is now; what temper did not have yet when it ran is at
@@ -137,10 +138,12 @@ export class Workplace implements AsyncDisposable {
     const { config } = this;
     const { directory: _directory, models: _models, calls: _calls, targets: _targets, ...own } = config;
     // Runs of before there was a choice keep their ids.
-    const { simulator: _simulator, ...settings } = own;
+    const { simulator: _simulator, training, ...settings } = own;
+    const { lora, sft, dpo } = training;
     const simulator = config.simulator === 'scripted' ? {} : { simulator: this.simulator.id };
     const id = resultHash({
-      settings,
+      settings: { ...settings, training: { lora, sft, dpo } },
+      ...elsewhere(training),
       model: this.targets.id,
       judge: this.judge.id,
       ...simulator,
@@ -169,7 +172,7 @@ export class Workplace implements AsyncDisposable {
         target: config.target,
         curation: { ...config.curation, seed: config.seed },
         imported,
-        training: config.training,
+        training,
         selection: config.selection,
         gate: config.gate,
         about: this.about(created, 'sealed'),

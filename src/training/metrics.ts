@@ -2,6 +2,7 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { BatchResult, PairOutcome } from './objective.ts';
+import { TensorBoardLog } from './tensorboard.ts';
 
 /** Metrics of one optimiser step. Rewards and log-probabilities are means over the pairs of the step. */
 export interface StepMetrics {
@@ -59,12 +60,18 @@ export function evaluationMetrics(step: number, result: BatchResult): Evaluation
   };
 }
 
-/** Metrics as JSON Lines, one line a step; a continued run goes on in the same file. */
+/**
+ * Metrics as JSON Lines, one line a step, and as a TensorBoard event file in a folder beside it; a continued run goes on in
+ * the same files.
+ */
 export class MetricsLog {
   readonly path: string;
+  readonly #events: TensorBoardLog;
 
-  constructor(path: string) {
+  /** `events`: folder of the event file. */
+  constructor(path: string, events = path.replace(/(\.metrics)?\.jsonl$/, '.tensorboard')) {
     this.path = path;
+    this.#events = new TensorBoardLog(events);
   }
 
   /** Keeps the rows up to `step`: later ones, from a run that was killed, come again. */
@@ -80,10 +87,12 @@ export class MetricsLog {
     };
     const kept = lines.filter((line) => line !== '' && stepOf(line) <= step);
     writeFileSync(this.path, kept.map((line) => `${line}\n`).join(''));
+    this.#events.begin(kept.map((line) => JSON.parse(line) as StepMetrics));
   }
 
   write(row: StepMetrics | EvaluationMetrics): void {
     appendFileSync(this.path, `${JSON.stringify(row)}\n`);
+    this.#events.write(row);
   }
 }
 

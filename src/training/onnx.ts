@@ -44,6 +44,15 @@ export interface TrainResult {
   readonly dropped: readonly string[];
 }
 
+/** What every backend does: trains a copy of `start`. */
+export type Trainer = (
+  model: LoadedModel,
+  start: Adapter,
+  data: readonly PreferenceExample[],
+  recipe: Recipe,
+  options?: TrainOptions,
+) => Promise<TrainResult>;
+
 /** Indices to train on and to hold out, by the recipe's seed. */
 function holdOut(count: number, { evaluateEvery, evaluationShare, seed }: Recipe) {
   const all = Array.from({ length: count }, (_, i) => i);

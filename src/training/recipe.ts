@@ -112,4 +112,6 @@ export const trainingId = (parts: {
   /** Ids of the model and of the adapter it starts from. */
   readonly model: string;
   readonly start: string;
+  /** Where it runs, if not on the own engine. */
+  readonly backend?: unknown;
 }): string => resultHash({ training: parts });

@@ -1,0 +1,195 @@
+"""One training job of temper with TRL and PEFT.
+
+    python train.py              one process
+    accelerate launch train.py   several processes or machines
+
+Reads job.json and data.jsonl beside this file. Writes metrics.jsonl (one line a step, TRL's names), checkpoints/, adapter/
+in PEFT's format and, last, done.json with the adapter's SHA-256; failed.json when it fails. Started again, it goes on from
+its newest checkpoint.
+"""
+import hashlib
+import json
+import math
+import os
+import sys
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+RANK = int(os.environ.get("RANK", "0"))
+PROCESSES = int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def at(*names: str) -> str:
+    return os.path.join(HERE, *names)
+
+
+def write(name: str, value: dict) -> None:
+    """The file appears whole or not at all."""
+    with open(at(name + ".part"), "w") as file:
+        json.dump(value, file)
+    os.replace(at(name + ".part"), at(name))
+
+
+def quiet(job: dict) -> None:
+    """Nothing reports home; weights on disk need no network. Before the libraries are imported."""
+    os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1")
+    if os.path.isdir(job["model"]):
+        os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_DATASETS_OFFLINE="1")
+
+
+def completion(messages: list, tokenizer, stop: int, room: int) -> list:
+    text = "\n".join(message["content"] for message in messages)
+    return (tokenizer(text, add_special_tokens=False).input_ids + [stop])[:room]
+
+
+def rows(job: dict, tokenizer) -> list:
+    """The examples as tokens, in the order of the run. Completions are cut at the end; prompts without room are left out."""
+    recipe, stop = job["recipe"], job["stopToken"]
+    if stop is None:
+        stop = tokenizer.eos_token_id
+    result = []
+    with open(at("data.jsonl"), encoding="utf-8") as file:
+        for line in file:
+            example = json.loads(line)
+            prompt = tokenizer.apply_chat_template(example["prompt"], add_generation_prompt=True, return_dict=False)
+            room = min(recipe["maxLength"] - len(prompt), recipe["maxCompletionLength"] or math.inf)
+            if room < 1:
+                continue
+            chosen = completion(example["chosen"], tokenizer, stop, room)
+            if recipe["kind"] == "dpo":
+                rejected = completion(example["rejected"], tokenizer, stop, room)
+                result.append({"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected})
+            else:
+                result.append({"input_ids": prompt + chosen, "labels": [-100] * len(prompt) + chosen})
+    return result
+
+
+def arguments(job: dict) -> dict:
+    """What SFT and DPO have in common."""
+    recipe = job["recipe"]
+    accumulation = recipe["accumulation"]
+    share, left = divmod(recipe["batch"], PROCESSES)
+    if left:
+        raise SystemExit(f"a batch of {recipe['batch']} cannot be shared by {PROCESSES} processes")
+    bfloat16 = job["precision"] == "bfloat16"
+    every = max(1, round(job["steps"] * recipe["checkpointEvery"]))
+    return dict(
+        output_dir=at("checkpoints"),
+        per_device_train_batch_size=share,
+        gradient_accumulation_steps=accumulation,
+        num_train_epochs=1,  # data.jsonl holds the examples of all epochs, in order
+        train_sampling_strategy="sequential",
+        learning_rate=recipe["learningRate"],
+        lr_scheduler_type=recipe["schedule"] if recipe["schedule"] != "constant" else "constant_with_warmup",
+        warmup_steps=round(job["steps"] * recipe["warmup"]),
+        weight_decay=recipe["weightDecay"],
+        max_grad_norm=recipe["maxGradientNorm"],
+        max_length=recipe["maxLength"],
+        seed=recipe["seed"] % 2**32,
+        bf16=bfloat16,
+        gradient_checkpointing=job["gradientCheckpointing"],
+        logging_steps=1,
+        save_strategy="steps",
+        save_steps=min(every, 50) if recipe["checkpointEvery"] == 1 else every,
+        save_total_limit=2 if recipe["checkpointEvery"] == 1 else None,
+        report_to="none",
+        disable_tqdm=True,
+        dataset_num_proc=None,
+        ddp_find_unused_parameters=False if PROCESSES > 1 else None,
+    )
+
+
+def policy(job: dict):
+    """The base model, and what puts the adapter on it."""
+    import torch
+    from peft import LoraConfig, PeftModel
+    from transformers import AutoModelForCausalLM
+
+    dtype = torch.bfloat16 if job["precision"] == "bfloat16" else torch.float32
+    model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=dtype)
+    if job["start"]:
+        return PeftModel.from_pretrained(model, at(job["start"]), is_trainable=True), None
+    lora = job["lora"]
+    return model, LoraConfig(
+        r=lora["rank"], lora_alpha=lora["alpha"], use_rslora=lora["rslora"], target_modules=lora["targets"],
+        lora_dropout=job["recipe"]["dropout"], task_type="CAUSAL_LM",
+    )
+
+
+def metrics_callback(job: dict):
+    from transformers import TrainerCallback
+
+    names = [
+        "loss", "learning_rate", "grad_norm", "epoch", "num_tokens", "entropy", "rewards/chosen", "rewards/rejected",
+        "rewards/margins", "rewards/accuracies", "logps/chosen", "logps/rejected",
+    ]
+
+    class Metrics(TrainerCallback):
+        def __init__(self):
+            self.start, self.tokens = time.time(), None
+
+        def on_log(self, args, state, control, logs=None, **_):
+            if not state.is_world_process_zero or not logs or "loss" not in logs:
+                return
+            row = {name: float(logs[name]) for name in names if name in logs}
+            if not math.isfinite(row["loss"]):
+                raise FloatingPointError(f"the loss became {row['loss']} at step {state.global_step}: lower the learning rate")
+            tokens = row.get("num_tokens", 0.0)
+            self.tokens = tokens if self.tokens is None else self.tokens
+            seconds = max(time.time() - self.start, 1e-9)
+            row = {"step": state.global_step, "steps": state.max_steps, **row, "tokens/s": (tokens - self.tokens) / seconds}
+            with open(at("metrics.jsonl"), "a") as file:
+                file.write(json.dumps(row) + "\n")
+
+    return Metrics()
+
+
+def trainer(job: dict):
+    from datasets import Dataset
+    from transformers import AutoTokenizer
+    from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+
+    recipe = job["recipe"]
+    tokenizer = AutoTokenizer.from_pretrained(job["model"])
+    data = Dataset.from_list(rows(job, tokenizer))
+    model, lora = policy(job)
+    common = arguments(job)
+    parts = dict(model=model, train_dataset=data, processing_class=tokenizer, peft_config=lora, callbacks=[metrics_callback(job)])
+    if recipe["kind"] == "sft":
+        return SFTTrainer(args=SFTConfig(**common), **parts)
+    kinds, weights = [recipe["loss"]], [1.0]
+    if recipe["nll"] > 0:
+        kinds, weights = kinds + ["sft"], weights + [recipe["nll"]]
+    config = DPOConfig(**common, loss_type=kinds, loss_weights=weights, beta=recipe["beta"], label_smoothing=recipe["labelSmoothing"])
+    return DPOTrainer(args=config, **parts)
+
+
+def newest_checkpoint():
+    from transformers.trainer_utils import get_last_checkpoint
+
+    return get_last_checkpoint(at("checkpoints")) if os.path.isdir(at("checkpoints")) else None
+
+
+def main() -> None:
+    with open(at("job.json")) as file:
+        job = json.load(file)
+    quiet(job)
+    work = trainer(job)
+    work.train(resume_from_checkpoint=newest_checkpoint())
+    work.accelerator.wait_for_everyone()
+    work.save_model(at("adapter"))
+    if RANK == 0:
+        with open(at("adapter", "adapter_model.safetensors"), "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        write("done.json", {"steps": work.state.global_step, "sha256": digest})
+
+
+try:
+    main()
+except BaseException as error:
+    stopped = isinstance(error, (KeyboardInterrupt, SystemExit)) and not getattr(error, "code", None)
+    if RANK == 0 and not stopped:
+        write("failed.json", {"error": str(error) or type(error).__name__})
+    traceback.print_exc()
+    sys.exit(1)
