@@ -41,4 +41,18 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     `create table calibrations (id text primary key, judge text not null, metric text not null, created text not null,
        record text not null)`,
   ],
+  // The register of findings: what people and replays say of each. `record` stays what it was when it was found.
+  [
+    `alter table findings add column status text not null default 'new'`,
+    `alter table findings add column severity integer`,
+    `alter table findings add column source text not null default 'temper'`,
+    `alter table findings add column cluster text`,
+    `alter table findings add column duplicate_of text`,
+    `alter table findings add column replays integer not null default 0`,
+    `alter table findings add column reproduced integer not null default 0`,
+    `alter table findings add column note text`,
+    `alter table findings add column changed text`,
+    `update findings set severity = json_extract(record, '$.severity')`,
+    `create index findings_by_status on findings (status, id)`,
+  ],
 ];

@@ -6,7 +6,16 @@ import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from
 import { openDatabase } from './database.ts';
 import { adapt } from './dialect.ts';
 import { findRecord } from './find.ts';
-import type { CalibrationRecord, RunRecord, Store, StoredConversation } from './store.ts';
+import { changeRegister, readRegister, readRegistered } from './register.ts';
+import type {
+  CalibrationRecord,
+  FindingChange,
+  FindingFilter,
+  RegisteredFinding,
+  RunRecord,
+  Store,
+  StoredConversation,
+} from './store.ts';
 import { decode, encode, type Tables } from './tables.ts';
 
 const PAGE = 500;
@@ -200,13 +209,13 @@ class SqliteStore implements Store {
     return rows.map(({ record }) => decode<CalibrationRecord>(record));
   }
 
-  async saveFindings(findings: readonly Finding[]): Promise<void> {
+  async saveFindings(findings: readonly Finding[], source = 'temper'): Promise<void> {
     await this.#db.transaction().execute(async (transaction) => {
       for (const finding of findings) {
-        const { id, conversation, kind, category } = finding;
+        const { id, conversation, kind, category, severity = null } = finding;
         await transaction
           .insertInto('findings')
-          .values({ id, conversation, kind, category, record: encode(finding) })
+          .values({ id, conversation, kind, category, severity, source, record: encode(finding) })
           .onConflict((conflict) => conflict.doNothing())
           .execute();
       }
@@ -214,18 +223,19 @@ class SqliteStore implements Store {
   }
 
   async *findings(): AsyncGenerator<Finding> {
-    for (let after = ''; ;) {
-      const rows = await this.#db
-        .selectFrom('findings')
-        .select(['id', 'record'])
-        .where('id', '>', after)
-        .orderBy('id')
-        .limit(PAGE)
-        .execute();
-      for (const row of rows) yield decode<Finding>(row.record);
-      if (rows.length < PAGE) return;
-      after = rows.at(-1)!.id;
-    }
+    for await (const { finding } of this.register()) yield finding;
+  }
+
+  register(filter?: FindingFilter): AsyncIterable<RegisteredFinding> {
+    return readRegister(this.#db, filter);
+  }
+
+  registered(id: string): Promise<RegisteredFinding | null> {
+    return readRegistered(this.#db, id);
+  }
+
+  changeFindings(changes: ReadonlyMap<string, FindingChange>): Promise<void> {
+    return changeRegister(this.#db, changes);
   }
 
   async saveDataset(id: string, examples: readonly PreferenceExample[], details: unknown): Promise<void> {

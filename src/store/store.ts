@@ -32,6 +32,45 @@ export interface CalibrationRecord {
   readonly created: string;
 }
 
+/** new: found once; confirmed: by replays or a person; dismissed: no weakness; fixed, regressed: what replays said later. */
+export const FINDING_STATUSES = ['new', 'confirmed', 'dismissed', 'fixed', 'regressed'] as const;
+export type FindingStatus = (typeof FINDING_STATUSES)[number];
+
+/** A finding with what the register says of it. */
+export interface RegisteredFinding {
+  readonly finding: Finding;
+  readonly status: FindingStatus;
+  /** `temper`, or `import:FORMAT`. */
+  readonly source: string;
+  /** Readable name of the group that asks for the same. */
+  readonly cluster?: string;
+  /** The finding that stands for this one too. */
+  readonly duplicateOf?: string;
+  /** Times it was asked again, and times it broke then, at the last confirmation. */
+  readonly replays: number;
+  readonly reproduced: number;
+  readonly note?: string;
+  /** ISO 8601, of the last change. */
+  readonly changed?: string;
+}
+
+/** What may change of it; null takes a text away, what is absent stays. */
+export interface FindingChange {
+  readonly status?: FindingStatus;
+  readonly cluster?: string | null;
+  readonly duplicateOf?: string | null;
+  readonly replays?: number;
+  readonly reproduced?: number;
+  readonly note?: string | null;
+  readonly changed?: string;
+}
+
+export interface FindingFilter {
+  readonly status?: FindingStatus;
+  readonly category?: string;
+  readonly kind?: Finding['kind'];
+}
+
 export interface Store extends AsyncDisposable {
   saveRun(run: RunRecord): Promise<void>;
   run(id: string): Promise<RunRecord | null>;
@@ -57,8 +96,14 @@ export interface Store extends AsyncDisposable {
   /** Newest first. */
   calibrations(): Promise<CalibrationRecord[]>;
 
-  saveFindings(findings: readonly Finding[]): Promise<void>;
+  /** One that is there stays as it is, with what the register says of it. `source`: default `temper`. */
+  saveFindings(findings: readonly Finding[], source?: string): Promise<void>;
   findings(): AsyncIterable<Finding>;
+  /** The register, in the order of the ids, read page by page. */
+  register(filter?: FindingFilter): AsyncIterable<RegisteredFinding>;
+  registered(id: string): Promise<RegisteredFinding | null>;
+  /** In one transaction; an id that is not there is passed over. */
+  changeFindings(changes: ReadonlyMap<string, FindingChange>): Promise<void>;
 
   saveDataset(id: string, examples: readonly PreferenceExample[], details: unknown): Promise<void>;
   dataset(id: string): Promise<{ examples: PreferenceExample[]; details: unknown } | null>;

@@ -1,6 +1,7 @@
 /** The tables as types (migrations.ts makes them), and the JSON in them. */
+import type { ColumnType } from 'kysely';
 import { TemperError } from '../core/errors.ts';
-import type { RunRecord } from './store.ts';
+import type { FindingStatus, RunRecord } from './store.ts';
 
 export interface Tables {
   runs: {
@@ -15,7 +16,22 @@ export interface Tables {
   scenarios: { id: string; suite: string; split: string; category: string; kind: string; record: string };
   conversations: { id: string; scenario: string; target: string; record: string };
   verdicts: { id: string; conversation: string; judge: string; record: string };
-  findings: { id: string; conversation: string; kind: string; category: string; record: string };
+  findings: {
+    id: string;
+    conversation: string;
+    kind: string;
+    category: string;
+    record: string;
+    status: ColumnType<FindingStatus, FindingStatus | undefined, FindingStatus>;
+    severity: number | null;
+    source: string;
+    cluster: ColumnType<string | null, undefined, string | null>;
+    duplicate_of: ColumnType<string | null, undefined, string | null>;
+    replays: ColumnType<number, undefined, number>;
+    reproduced: ColumnType<number, undefined, number>;
+    note: ColumnType<string | null, undefined, string | null>;
+    changed: ColumnType<string | null, undefined, string | null>;
+  };
   datasets: { id: string; details: string };
   examples: { dataset: string; position: number; id: string; record: string };
   stages: { run: string; name: string; result: string };

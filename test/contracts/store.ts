@@ -1,7 +1,7 @@
 /** What every store must do, as tests: a backend's test file calls it. `make` gives an opener of one empty store. */
 import { expect, test } from 'vitest';
 import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from '../../src/core/records.ts';
-import type { RunRecord, Store } from '../../src/store/store.ts';
+import type { FindingChange, RunRecord, Store } from '../../src/store/store.ts';
 
 const scenario: Scenario = {
   id: 's1',
@@ -181,6 +181,59 @@ export function storeContract(name: string, make: () => () => Store): void {
     expect(await store.find('e1')).toMatchObject({ dataset: 'd1' });
     expect(await store.find('f1')).toMatchObject({ finding, conversation: { id: 'c1' } });
     for (const nothing of ['nothing', '', '%', 'e'.repeat(40)]) expect(await store.find(nothing)).toBeNull();
+  });
+
+  test(`${name}: the register keeps what is said of a finding; saving it again changes nothing`, async () => {
+    await using store = make()();
+    await store.saveConversation({ scenario, conversation: conversation('c1') }, []);
+    const finding = (id: string, kind: Finding['kind'] = 'harm'): Finding => ({
+      id,
+      kind,
+      conversation: 'c1',
+      scenario: 's1',
+      verdict: 'v1',
+      turn: 0,
+      category: 'theft',
+      severity: 4,
+    });
+    await store.saveFindings([finding('f1'), finding('f3', 'over-refusal')]);
+    await store.saveFindings([finding('f2')], 'import:garak');
+    const changed = '2026-01-01T00:00:00.000Z';
+    const change = {
+      status: 'confirmed',
+      replays: 3,
+      reproduced: 2,
+      cluster: 'locks',
+      note: 'seen',
+      changed,
+    } as const;
+    await store.changeFindings(
+      new Map<string, FindingChange>([
+        ['f1', change],
+        ['f2', { duplicateOf: 'f1', cluster: 'locks' }],
+        ['none', { status: 'fixed' }],
+      ]),
+    );
+    await store.saveFindings([finding('f1'), finding('f2')]);
+    expect(await store.registered('f1')).toEqual({ finding: finding('f1'), source: 'temper', ...change });
+    expect(await store.registered('f2')).toEqual({
+      finding: finding('f2'),
+      source: 'import:garak',
+      status: 'new',
+      cluster: 'locks',
+      duplicateOf: 'f1',
+      replays: 0,
+      reproduced: 0,
+    });
+    await store.changeFindings(new Map([['f1', { note: null, status: 'dismissed' }]]));
+    expect(await store.registered('f1')).not.toHaveProperty('note');
+    expect(await store.registered('none')).toBeNull();
+    const ids = async (filter: Parameters<Store['register']>[0]): Promise<string[]> =>
+      (await Array.fromAsync(store.register(filter))).map((entry) => entry.finding.id);
+    expect(await ids({})).toEqual(['f1', 'f2', 'f3']);
+    expect(await ids({ status: 'new' })).toEqual(['f2', 'f3']);
+    expect(await ids({ kind: 'over-refusal' })).toEqual(['f3']);
+    expect(await ids({ category: 'other' })).toEqual([]);
   });
 
   test(`${name}: every kind of id is found, by its beginning where that is one record's alone`, async () => {
