@@ -1,7 +1,7 @@
 """One training job of temper with TRL and PEFT.
 
     python train.py              one process
-    accelerate launch train.py   several processes or machines
+    torchrun --nproc_per_node 2 train.py, accelerate launch train.py   several processes or machines
 
 Reads job.json and data.jsonl beside this file. Writes metrics.jsonl (one line a step, TRL's names), checkpoints/, adapter/
 in PEFT's format and, last, done.json with the adapter's SHA-256; failed.json when it fails. Started again, it goes on from
@@ -26,9 +26,10 @@ def at(*names: str) -> str:
 
 def write(name: str, value: dict) -> None:
     """The file appears whole or not at all."""
-    with open(at(name + ".part"), "w") as file:
+    part = at(f"{name}.{RANK}.part")
+    with open(part, "w") as file:
         json.dump(value, file)
-    os.replace(at(name + ".part"), at(name))
+    os.replace(part, at(name))
 
 
 def quiet(job: dict) -> None:
@@ -67,6 +68,8 @@ def rows(job: dict, tokenizer) -> list:
 
 def arguments(job: dict) -> dict:
     """What SFT and DPO have in common."""
+    import torch
+
     recipe = job["recipe"]
     accumulation = recipe["accumulation"]
     share, left = divmod(recipe["batch"], PROCESSES)
@@ -81,13 +84,12 @@ def arguments(job: dict) -> dict:
         num_train_epochs=1,  # data.jsonl holds the examples of all epochs, in order
         train_sampling_strategy="sequential",
         learning_rate=recipe["learningRate"],
-        lr_scheduler_type=recipe["schedule"] if recipe["schedule"] != "constant" else "constant_with_warmup",
-        warmup_steps=round(job["steps"] * recipe["warmup"]),
         weight_decay=recipe["weightDecay"],
         max_grad_norm=recipe["maxGradientNorm"],
         max_length=recipe["maxLength"],
         seed=recipe["seed"] % 2**32,
         bf16=bfloat16,
+        use_cpu=not torch.accelerator.is_available(),
         gradient_checkpointing=job["gradientCheckpointing"],
         logging_steps=1,
         save_strategy="steps",
@@ -103,13 +105,15 @@ def arguments(job: dict) -> dict:
 def policy(job: dict):
     """The base model, and what puts the adapter on it."""
     import torch
-    from peft import LoraConfig, PeftModel
+    from peft import LoraConfig, PeftConfig, PeftModel
     from transformers import AutoModelForCausalLM
 
     dtype = torch.bfloat16 if job["precision"] == "bfloat16" else torch.float32
     model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=dtype)
     if job["start"]:
-        return PeftModel.from_pretrained(model, at(job["start"]), is_trainable=True), None
+        config = PeftConfig.from_pretrained(at(job["start"]))
+        config.lora_dropout = job["recipe"]["dropout"]
+        return PeftModel.from_pretrained(model, at(job["start"]), is_trainable=True, config=config), None
     lora = job["lora"]
     return model, LoraConfig(
         r=lora["rank"], lora_alpha=lora["alpha"], use_rslora=lora["rslora"], target_modules=lora["targets"],
@@ -145,6 +149,22 @@ def metrics_callback(job: dict):
     return Metrics()
 
 
+def as_told(base, rates: list):
+    """The trainer with the recipe's learning rates, one a step, and with examples that are tokens already."""
+    from torch.optim.lr_scheduler import LambdaLR
+
+    class AsTold(base):
+        def _prepare_dataset(self, dataset, *_, **__):
+            return dataset
+
+        def create_scheduler(self, num_training_steps, optimizer=None):
+            if self.lr_scheduler is None:
+                self.lr_scheduler = LambdaLR(optimizer or self.optimizer, lambda step: rates[min(step, len(rates) - 1)])
+            return self.lr_scheduler
+
+    return AsTold
+
+
 def trainer(job: dict):
     from datasets import Dataset
     from transformers import AutoTokenizer
@@ -157,12 +177,19 @@ def trainer(job: dict):
     common = arguments(job)
     parts = dict(model=model, train_dataset=data, processing_class=tokenizer, peft_config=lora, callbacks=[metrics_callback(job)])
     if recipe["kind"] == "sft":
-        return SFTTrainer(args=SFTConfig(**common), **parts)
+        return as_told(SFTTrainer, job["rates"])(args=SFTConfig(**common), **parts)
     kinds, weights = [recipe["loss"]], [1.0]
     if recipe["nll"] > 0:
         kinds, weights = kinds + ["sft"], weights + [recipe["nll"]]
-    config = DPOConfig(**common, loss_type=kinds, loss_weights=weights, beta=recipe["beta"], label_smoothing=recipe["labelSmoothing"])
-    return DPOTrainer(args=config, **parts)
+    config = DPOConfig(
+        **common, loss_type=kinds, loss_weights=weights, beta=recipe["beta"], label_smoothing=recipe["labelSmoothing"],
+        disable_dropout=recipe["dropout"] == 0,
+    )
+    work = as_told(DPOTrainer, job["rates"])(args=config, **parts)
+    # TRL takes a copy of a given adapter for the reference; without that copy it is the model without adapter.
+    if job["reference"] == "base" and "ref" in getattr(work.model, "peft_config", {}):
+        work.model.delete_adapter("ref")
+    return work
 
 
 def newest_checkpoint():
@@ -189,7 +216,7 @@ try:
     main()
 except BaseException as error:
     stopped = isinstance(error, (KeyboardInterrupt, SystemExit)) and not getattr(error, "code", None)
-    if RANK == 0 and not stopped:
+    if not stopped:  # whichever process is first: its death ends the others
         write("failed.json", {"error": str(error) or type(error).__name__})
     traceback.print_exc()
     sys.exit(1)

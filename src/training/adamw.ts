@@ -79,6 +79,10 @@ export class AdamW {
 
 export type Schedule = 'linear' | 'cosine' | 'constant';
 
+/** Steps over which the learning rate rises. */
+export const warmupSteps = ({ warmup }: { readonly warmup: number }, steps: number): number =>
+  Math.round(steps * warmup);
+
 /** Share of the learning rate at `step` (0-based) of `total`: linear warm-up, then decay to 0. */
 export function scheduled(schedule: Schedule, step: number, total: number, warmup: number): number {
   if (step < warmup) return (step + 1) / warmup;

@@ -5,7 +5,7 @@ import type { PreferenceExample } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import { type Adapter, cloneAdapter } from '../engine/adapter.ts';
 import type { LoadedModel } from '../engine/model.ts';
-import { AdamW, globalNorm, scheduled } from './adamw.ts';
+import { AdamW, globalNorm, scheduled, warmupSteps } from './adamw.ts';
 import { planBatches, tokenize } from './batches.ts';
 import {
   evaluationMetrics,
@@ -73,7 +73,7 @@ function planRun(lengths: readonly number[], recipe: Recipe, given: TrainOptions
     { ...recipe, batch: recipe.batch * recipe.accumulation },
   );
   const plan = given ?? planned.map((batch) => batch.map((i) => trained[i] as number));
-  const warmup = Math.round(plan.length * recipe.warmup);
+  const warmup = warmupSteps(recipe, plan.length);
   const every = Math.max(1, Math.round(plan.length * recipe.checkpointEvery));
   const isCheckpoint = (step: number): boolean => step === plan.length || step % every === 0;
   return { plan, held, warmup, isCheckpoint, examplesPerEpoch: trained.length };

@@ -82,10 +82,13 @@ describe('a job on this machine', () => {
     });
   });
 
-  test('that fails says why', async () => {
-    await expect(trainTrl(job({ launch: fake('fail') }))).rejects.toMatchObject({
+  test('that fails says why, and is launched anew once that is mended', async () => {
+    const parts = job({ launch: fake('fail') });
+    await expect(trainTrl(parts)).rejects.toMatchObject({
       message: expect.stringContaining('No module named trl') as string,
     });
+    const mended = { ...parts, settings: trlSchema.parse({ poll: 0.01, launch: fake('train') }) };
+    expect(await trainTrl(mended)).toMatchObject({ steps: 2 });
   });
 
   test('whose adapter is not the one it named is refused', async () => {

@@ -2,12 +2,13 @@
  * A job of the `trl` backend: a folder with all that a Python script needs to train the adapter elsewhere, and into
  * which it writes metrics, checkpoints and the adapter (docs/training.md).
  */
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TemperError } from '../../core/errors.ts';
 import type { PreferenceExample } from '../../core/records.ts';
 import { type Adapter, isUntouched, saveAdapter } from '../../engine/adapter.ts';
+import { scheduled, warmupSteps } from '../adamw.ts';
 import type { PreferenceLoss } from '../losses.ts';
 import type { LoraOptions, Recipe } from '../recipe.ts';
 import type { TrlSettings } from './settings.ts';
@@ -94,6 +95,10 @@ export function writeJob(folder: string, parts: JobParts): void {
     reference: untouched ? 'base' : reference,
     stopToken,
     steps: plan.length,
+    // Shares of the learning rate, one a step: schedules of one name differ between programs.
+    rates: plan.map((_, step) =>
+      scheduled(recipe.schedule, step, plan.length, warmupSteps(recipe, plan.length)),
+    ),
     precision,
     gradientCheckpointing,
     processes,
@@ -110,6 +115,12 @@ export interface JobEnd {
   readonly steps: number;
   /** SHA-256 of adapter/adapter_model.safetensors. */
   readonly sha256: string;
+}
+
+/** A failed job is launched anew. */
+export function forgetFailure(folder: string): void {
+  if (!existsSync(join(folder, JOB.failed))) return;
+  for (const name of [JOB.failed, JOB.submitted]) rmSync(join(folder, name), { force: true });
 }
 
 /** How a job ended, or null while it runs. Errors: `model` with the script's own words when it failed. */
@@ -129,6 +140,6 @@ export function jobEnd(folder: string): JobEnd | null {
   const failed = read(JOB.failed);
   if (failed === null) return null;
   throw new TemperError('model', `the training failed: ${String(failed['error']).slice(0, 500)}`, {
-    hint: `Its output is in ${folder}. Mend the cause, remove ${JOB.failed} and start again.`,
+    hint: `Its output is in ${folder}. Mend the cause and start again.`,
   });
 }

@@ -14,21 +14,11 @@ const KILL_AFTER_MS = 10_000;
 function local({ python, processes, accelerate }: TrlSettings, folder: string): string[] {
   const script = join(folder, JOB.script);
   if (processes === 1 && accelerate === null) return [python, script];
-  const how =
-    accelerate === null
-      ? [
-          '--num_machines',
-          '1',
-          '--mixed_precision',
-          'no',
-          '--dynamo_backend',
-          'no',
-          '--num_processes',
-          `${processes}`,
-          ...(processes > 1 ? ['--multi_gpu'] : []),
-        ]
-      : ['--config_file', accelerate];
-  return [python, '-m', 'accelerate.commands.launch', ...how, script];
+  // What `accelerate launch` starts, too, but with processors as well as with accelerators.
+  const torchrun = ['-m', 'torch.distributed.run', '--standalone', '--nproc_per_node', `${processes}`];
+  const launcher =
+    accelerate === null ? torchrun : ['-m', 'accelerate.commands.launch', '--config_file', accelerate];
+  return [python, ...launcher, script];
 }
 
 export const launchCommand = (settings: TrlSettings, folder: string): string[] =>

@@ -15,7 +15,7 @@ import { type StepMetrics, TrainingWatch } from '../metrics.ts';
 import type { TrainOptions } from '../onnx.ts';
 import type { LoraOptions, Recipe } from '../recipe.ts';
 import { LineFollower, metricsOf } from './follow.ts';
-import { JOB, type JobEnd, jobEnd, refuseForeign, writeJob } from './job.ts';
+import { forgetFailure, JOB, type JobEnd, jobEnd, refuseForeign, writeJob } from './job.ts';
 import {
   filled,
   lastOutput,
@@ -172,6 +172,7 @@ export async function trainTrl(parts: TrlJob, options: FollowOptions = {}): Prom
   mkdirSync(folder, { recursive: true });
   const batch = recipe.batch * recipe.accumulation;
   const plan = planBatches(lengths, { ...recipe, batch });
+  forgetFailure(folder);
   let end = jobEnd(folder);
   const job = new Job(parts, options);
   options.metrics?.continueAfter(0);
