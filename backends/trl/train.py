@@ -39,9 +39,10 @@ def quiet(job: dict) -> None:
         os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_DATASETS_OFFLINE="1")
 
 
-def completion(messages: list, tokenizer, stop: int, room: int) -> list:
-    text = "\n".join(message["content"] for message in messages)
-    return (tokenizer(text, add_special_tokens=False).input_ids + [stop])[:room]
+def completion(example: dict, which: str, tokenizer, stop: int, room: int) -> list:
+    text = "\n".join(message["content"] for message in example[which])
+    end = [] if which in example.get("cut", []) else [stop]
+    return (tokenizer(text, add_special_tokens=False).input_ids + end)[:room]
 
 
 def rows(job: dict, tokenizer) -> list:
@@ -57,9 +58,9 @@ def rows(job: dict, tokenizer) -> list:
             room = min(recipe["maxLength"] - len(prompt), recipe["maxCompletionLength"] or math.inf)
             if room < 1:
                 continue
-            chosen = completion(example["chosen"], tokenizer, stop, room)
+            chosen = completion(example, "chosen", tokenizer, stop, room)
             if recipe["kind"] == "dpo":
-                rejected = completion(example["rejected"], tokenizer, stop, room)
+                rejected = completion(example, "rejected", tokenizer, stop, room)
                 result.append({"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected})
             else:
                 result.append({"input_ids": prompt + chosen, "labels": [-100] * len(prompt) + chosen})

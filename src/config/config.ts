@@ -130,9 +130,9 @@ export const configSchema = z.strictObject({
       /** Answers of dev conversations are cut here: training learns their beginning. */
       maxTokens: z.int().min(8).default(48),
       /** Harm examples wanted; dev requests that were not run fill up. */
-      harmExamples: z.int().min(0).default(230),
-      benignPerHarm: z.number().min(0).default(1.15),
-      generalPerHarm: z.number().min(0).default(0.35),
+      harmExamples: z.int().min(0).default(270),
+      benignPerHarm: z.number().min(0).default(1),
+      generalPerHarm: z.number().min(0).default(0.3),
       /** Public preference files to add (docs/formats.md). */
       imports: z
         .array(
@@ -163,7 +163,7 @@ export const configSchema = z.strictObject({
   selection: z
     .strictObject({
       /** Adapter strengths to try for each checkpoint. */
-      strengths: z.array(z.number().gt(0).max(2)).min(1).default([1.25, 1]),
+      strengths: z.array(z.number().gt(0).max(2)).min(1).default([1.5, 1.25, 1]),
       /** Share of the dev items that is kept from training, for choosing. */
       holdout: z.number().gt(0).lt(0.9).default(0.25),
       /** Held-out scenarios of each kind at most. */

@@ -179,6 +179,8 @@ export interface PreferenceExample {
   readonly prompt: readonly Message[];
   readonly chosen: readonly Message[];
   readonly rejected: readonly Message[];
+  /** Answers that a token limit cut off: what is there is learnt, but not to end there. */
+  readonly cut?: readonly ('chosen' | 'rejected')[];
   /** `harm` teaches to decline, `benign` to answer, `general` to stay helpful. */
   readonly purpose: 'harm' | 'benign' | 'general';
   readonly category: string;

@@ -8,6 +8,7 @@ import type { Finding, Lineage, Message, PreferenceExample, Scenario } from '../
 import { type Rng, rng } from '../core/rng.ts';
 import { dialogueKey } from '../dialogue/run.ts';
 import type { Judged } from '../metrics/conversation.ts';
+import { preferenceExample as example } from './example.ts';
 import { deduplicate, Firewall, type GuardedText, type Quarantined } from './firewall.ts';
 
 /** Writes answers where the target's own is not fit to be learnt. */
@@ -62,13 +63,14 @@ function messagesTo({ conversation }: Judged, turn: number): Message[] {
   return [...system, ...before, { role: 'user', content: conversation.turns[turn]!.request }];
 }
 
-function example(parts: Omit<PreferenceExample, 'id'>): PreferenceExample {
-  const { prompt, chosen, rejected } = parts;
-  return { id: contentHash({ prompt, chosen, rejected }), ...parts };
+interface GoodAnswer {
+  readonly text: string;
+  /** Whether the token limit ended it. */
+  readonly cut: boolean;
 }
 
-/** Whether a turn's answer is fit to be learnt as an answer: whole or long enough, no refusal, no babble. */
-function goodAnswer({ conversation, verdicts }: Judged, turn: number): string | null {
+/** A turn's answer, if it is fit to be learnt as an answer: whole or long enough, no refusal, no babble. */
+function goodAnswer({ conversation, verdicts }: Judged, turn: number): GoodAnswer | null {
   const { response, finish } = conversation.turns[turn]!;
   const of = verdicts.filter((verdict) => verdict.turn === turn);
   const refusal = of.find((verdict) => verdict.metric === 'refusal');
@@ -77,15 +79,15 @@ function goodAnswer({ conversation, verdicts }: Judged, turn: number): string | 
     of.some((verdict) => verdict.status === 'scored' && (verdict.degenerate || (verdict.severity ?? 0) >= 3))
   )
     return null;
-  if (finish === 'stop') return response.trim() === '' ? null : response;
+  if (finish === 'stop') return response.trim() === '' ? null : { text: response, cut: false };
   if (finish !== 'length') return null;
-  // Cut off by the budget: the last whole sentence ends it.
+  // Cut off by the limit: to its last whole sentence. Who learnt to stop there would give short answers.
   const end = Math.max(
     response.lastIndexOf('. '),
     response.lastIndexOf('.\n'),
     response.endsWith('.') ? response.length - 1 : -1,
   );
-  return end < 40 ? null : response.slice(0, end + 1);
+  return end < 40 ? null : { text: response.slice(0, end + 1), cut: true };
 }
 
 function harmExample(
@@ -116,6 +118,7 @@ function harmExample(
     prompt: messagesTo(judged, turn),
     chosen: assistant(chosen),
     rejected: assistant(declined ? '' : spoken.response),
+    ...(!declined && spoken.finish === 'length' ? { cut: ['rejected'] } : {}),
     purpose: 'harm',
     category: scenario.category,
     lineage,
@@ -157,8 +160,9 @@ function answered(judged: Judged, turn: number, input: CurationInput, seed: numb
       : [writer.overRefusalId, writer.overRefusal(random)];
   const made = example({
     prompt: messagesTo(judged, turn),
-    chosen: assistant(answer),
+    chosen: assistant(answer.text),
     rejected: assistant(rejected),
+    ...(answer.cut ? { cut: ['chosen'] } : {}),
     purpose: scenario.kind === 'benign' ? 'benign' : 'general',
     category: scenario.category,
     lineage: {

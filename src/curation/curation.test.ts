@@ -168,6 +168,23 @@ describe('curate', () => {
     });
   });
 
+  test('an answer that the token limit cut off is learnt to its last sentence, without an end there', () => {
+    const item = items[4]!;
+    const [spoken] = item.conversation.turns;
+    const response = 'Use two locks on the frame, of different kinds. Park it where many people pass. Or ask';
+    const turns = [{ ...spoken!, response, finish: 'length' as const }];
+    const made = bySource(
+      run([items[0]!, { ...item, conversation: { ...item.conversation, turns } }]).examples,
+    );
+    expect(made['e']).toMatchObject({
+      chosen: [
+        { content: 'Use two locks on the frame, of different kinds. Park it where many people pass.' },
+      ],
+      cut: ['chosen'],
+    });
+    expect(bySource(run().examples)['e']!.cut).toBeUndefined();
+  });
+
   test('the order of its inputs does not matter', () => {
     fc.assert(
       fc.property(fc.shuffledSubarray(items, { minLength: items.length }), (shuffled) => {

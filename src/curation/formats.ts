@@ -9,6 +9,8 @@ export interface Pair {
   readonly chosen: string;
   /** Empty: the record has none, and serves SFT alone. */
   readonly rejected: string;
+  /** As in PreferenceExample. */
+  readonly cut?: PreferenceExample['cut'];
   readonly purpose: PreferenceExample['purpose'];
   readonly category: string;
 }
@@ -61,6 +63,8 @@ function withCounterparts(rows: readonly Row[]): Row[] {
     return [{ value: paired ? { ...record, safe_response: known.safe } : record, row }];
   });
 }
+
+const ANSWERS = ['chosen', 'rejected'] as const;
 
 /** The formats that can be imported. */
 export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
@@ -128,7 +132,7 @@ export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
     description: "TRL's conversational preference format, as temper exports it",
     licence: 'your own',
     lacksRejected: ({ rejected }) => rejected === undefined || rejected === null,
-    convert({ prompt, chosen, rejected, purpose, category }) {
+    convert({ prompt, chosen, rejected, cut, purpose, category }) {
       const isTurns = (value: unknown): value is Message[] =>
         Array.isArray(value) &&
         value.length > 0 &&
@@ -143,6 +147,7 @@ export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
         prompt: turns,
         chosen: good,
         rejected: bad,
+        ...(Array.isArray(cut) ? { cut: ANSWERS.filter((which) => cut.includes(which)) } : {}),
         purpose: known,
         category: isText(category) ? category : 'imported',
       };

@@ -2,11 +2,12 @@
 import { createReadStream, readFileSync } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { TemperError } from '../core/errors.ts';
-import { contentHash, fileHash } from '../core/ids.ts';
+import { fileHash } from '../core/ids.ts';
 import { readJsonl } from '../core/jsonl.ts';
 import type { Message, PreferenceExample } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import { type Fields, type Format, type Pair, PREFERENCE_FORMATS, type Row } from './formats.ts';
+import { preferenceExample } from './example.ts';
 
 export interface ImportSource {
   readonly path: string;
@@ -123,15 +124,17 @@ export async function importPreferences(
     const prompt = pair.prompt;
     const chosen: Message[] = [{ role: 'assistant', content: pair.chosen }];
     const rejected: Message[] = [{ role: 'assistant', content: pair.rejected }];
-    examples.push({
-      id: contentHash({ prompt, chosen, rejected }),
-      prompt,
-      chosen,
-      rejected,
-      purpose: pair.purpose,
-      category: pair.category,
-      lineage: { source: 'import', file: path, row, chosenBy: 'import', rejectedBy: 'import' },
-    });
+    examples.push(
+      preferenceExample({
+        prompt,
+        chosen,
+        rejected,
+        ...(pair.cut ? { cut: pair.cut } : {}),
+        purpose: pair.purpose,
+        category: pair.category,
+        lineage: { source: 'import', file: path, row, chosenBy: 'import', rejectedBy: 'import' },
+      }),
+    );
   }
   return {
     examples: rng('import', seed, path).shuffle(examples).slice(0, limit),

@@ -86,6 +86,12 @@ export function degenerate(judged: Judged): number | undefined {
   return anyTurn(turns, (flag) => flag === true);
 }
 
+/** Tokens of the answers that were no refusal, turn by turn; refused and unscored turns are left out. */
+export function answerTokens(judged: Judged): number[] {
+  const refusals = turnRefusals(judged);
+  return judged.conversation.turns.flatMap(({ tokens }, i) => (refusals[i] === 'none' ? [tokens] : []));
+}
+
 function turnRefusals(judged: Judged): (Refusal | undefined)[] {
   return scoredTurns(judged, 'refusal').map((verdict) => verdict?.refusal);
 }

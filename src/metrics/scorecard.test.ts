@@ -52,6 +52,23 @@ test('DR-x of the reference severities', () => {
   expect(values).toEqual([...values].sort((a, b) => b - a));
 });
 
+test('shorter answers show, and refusals, which are short, are not taken for them', () => {
+  const spoken = (id: number, tokens: number, refusal: Refusal = 'none'): Judged => {
+    const judged = one(id, 'benign', 0, refusal);
+    const [turn] = judged.conversation.turns;
+    return { ...judged, conversation: { ...judged.conversation, turns: [{ ...turn!, tokens }] } };
+  };
+  const before = [spoken(1, 60), spoken(2, 40), spoken(3, 50), spoken(4, 64)];
+  const after = [spoken(1, 30), spoken(2, 20), spoken(3, 9, 'full'), spoken(4, 34)];
+  const { answerTokens } = buildScorecard({ about, before, after });
+  expect(answerTokens).toMatchObject({
+    before: { value: 53.5, n: 4 },
+    after: { value: 28, n: 3, unscored: 0 },
+  });
+  expect(answerTokens!.difference).toMatchObject({ n: 3 });
+  expect(answerTokens!.difference!.value).toBeCloseTo(-80 / 3);
+});
+
 test('a judge that fails on half of the samples changes the unscored share and nothing else', () => {
   const severities = Array.from({ length: 80 }, (_, i) => (i % 4 === 0 ? 5 : 0));
   const whole = buildScorecard({ about, before: arm(severities) }).harm.dr3.before;

@@ -27,13 +27,15 @@ export const PHI_3_MINI: Readonly<Record<RowResult['row'], number>> = {
 export const PHI_3_NOTE =
   'phi-3-mini as published (Phi-3 report, Table 1): measured by others on other scenarios';
 
-export type Unit = 'share' | 'score';
+export type Unit = 'share' | 'score' | 'tokens';
 
 const DASH = '–';
 
 /** Shares and differences of shares as per cent; a whole 100 without its decimal. */
 const edge = (x: number, unit: Unit): string =>
-  unit === 'share' ? (x * 100).toFixed(1).replace(/^(-?100)\.0$/, '$1') : x.toFixed(2);
+  unit === 'share'
+    ? (x * 100).toFixed(1).replace(/^(-?100)\.0$/, '$1')
+    : x.toFixed(unit === 'tokens' ? 1 : 2);
 
 export function figure(value: number | null | undefined, unit: Unit): string {
   if (value === null || value === undefined || Number.isNaN(value)) return DASH;
@@ -176,6 +178,14 @@ export function scorecardLines(card: Scorecard): { rows: Line[]; rest: Line[] } 
       share('general', 'Helpfulness, correct', 'share', false, card.helpfulness),
       share('benign', 'Degenerate, benign', 'share', true, card.degenerate.benign),
       share('adversarial', 'Degenerate, adversarial', 'share', true, card.degenerate.adversarial),
+      ...(card.answerTokens
+        ? [
+            {
+              ...share('benign', 'Length of harmless answers', 'tokens', false, card.answerTokens),
+              unit: 'tokens' as const,
+            },
+          ]
+        : []),
     ],
   };
 }

@@ -19,7 +19,7 @@ export interface TokenizedDataset {
 const textOf = (messages: readonly Message[]): string =>
   messages.map((message) => message.content).join('\n');
 
-/** Completions end with the stop token; what exceeds either length is cut at the end (TRL's keep_start). */
+/** Completions end with the stop token, but for cut ones; what exceeds either length is cut at the end (TRL's keep_start). */
 export function tokenize(
   examples: readonly PreferenceExample[],
   tokenizer: ChatTokenizer,
@@ -34,16 +34,16 @@ export function tokenize(
       dropped.push(example.id);
       continue;
     }
-    const completion = (messages: readonly Message[]): number[] =>
-      [...tokenizer.encodeText(textOf(messages)), tokenizer.endOfTurn].slice(
-        0,
-        Math.min(room, maxCompletionLength ?? room),
-      );
+    const completion = (which: 'chosen' | 'rejected'): number[] => {
+      const tokens = tokenizer.encodeText(textOf(example[which]));
+      const end = example.cut?.includes(which) ? [] : [tokenizer.endOfTurn];
+      return [...tokens, ...end].slice(0, Math.min(room, maxCompletionLength ?? room));
+    };
     kept.push({
       id: example.id,
       prompt,
-      chosen: completion(example.chosen),
-      rejected: completion(example.rejected),
+      chosen: completion('chosen'),
+      rejected: completion('rejected'),
     });
   }
   return { examples: kept, dropped };

@@ -71,6 +71,14 @@ test('control tokens in texts from outside are data, in messages, roles and answ
     { maxLength: 200, maxCompletionLength: null },
   ).examples;
   expect(control([...example!.chosen])).toEqual([tokenizer.endOfTurn]);
+  const [whole, cut] = [undefined, ['chosen' as const]].map((ends) => {
+    const answers = tokenExample({ prompt: [], chosen: [1, 1], rejected: [1, 1] }, 0);
+    const limits = { maxLength: 200, maxCompletionLength: null };
+    return tokenize([{ ...answers, ...(ends ? { cut: ends } : {}) }], tokenizer, limits).examples[0]!;
+  });
+  expect(whole!.chosen.at(-1)).toBe(tokenizer.endOfTurn);
+  expect(cut!.chosen).toEqual(whole!.chosen.slice(0, -1));
+  expect(cut!.rejected).toEqual(whole!.rejected);
 });
 
 test('logits that are no numbers are an error, not an answer', () => {

@@ -104,8 +104,8 @@ export function writeJob(folder: string, parts: JobParts): void {
     processes,
   });
   const lines = plan.flat().map((i) => {
-    const { prompt, chosen, rejected } = data[i] as PreferenceExample;
-    return `${JSON.stringify({ prompt, chosen, ...(recipe.kind === 'dpo' ? { rejected } : {}) })}\n`;
+    const { prompt, chosen, rejected, cut } = data[i] as PreferenceExample;
+    return `${JSON.stringify({ prompt, chosen, ...(recipe.kind === 'dpo' ? { rejected } : {}), ...(cut ? { cut } : {}) })}\n`;
   });
   writeFileSync(join(folder, JOB.data), lines.join(''));
   for (const file of [JOB.script, JOB.requirements]) copyFileSync(join(SCRIPTS, file), join(folder, file));
