@@ -8,6 +8,7 @@ import { type Rng, rng } from '../core/rng.ts';
 import type { Adapter } from './adapter.ts';
 import { decodingGraph, promptGraph } from './build.ts';
 import { KeyValueCache } from './cache.ts';
+import { cacheBytes, requireMemory, weightBytes } from './memory.ts';
 import type { LoadedModel } from './model.ts';
 import { type Sampling, sample } from './sampling.ts';
 import { adapterFeeds, cacheMaskFeeds, ropeFeeds, strengthFeed } from './feeds.ts';
@@ -59,6 +60,13 @@ interface Sequence {
 /** The cache grows by this many tokens: what it holds is read at every step, so it is kept as short as it can be. */
 const CAPACITY_STEP = 16;
 const PREFILL_TOKENS = 1024;
+const CACHE_TOKENS = 16384;
+
+const batchOf = ({ batch = 32 }: GeneratorOptions): number => Math.max(1, batch);
+
+/** Tokens of the cache with what its rows are rounded up by. */
+const reservedTokens = (options: GeneratorOptions): number =>
+  (options.cacheTokens ?? CACHE_TOKENS) + CAPACITY_STEP * (batchOf(options) + 2);
 
 export class Generator implements AsyncDisposable {
   readonly model: LoadedModel;
@@ -89,18 +97,27 @@ export class Generator implements AsyncDisposable {
       options.beginning ?? model.tokenizer.chatBeginning(),
     );
     this.#decoding = sessions.decoding;
-    this.#batch = Math.max(1, options.batch ?? 32);
-    this.#cacheTokens = options.cacheTokens ?? 16384;
+    this.#batch = batchOf(options);
+    this.#cacheTokens = options.cacheTokens ?? CACHE_TOKENS;
     this.#longest = Math.min(model.config.contextLength, this.#cacheTokens);
     this.#fixed = ropeFeeds(model.config, this.#longest);
     this.#cache = new KeyValueCache(model.config);
     // At once: to grow means to hold the old and the new memory together. What is not used takes none.
-    this.#cache.reserve(this.#cacheTokens + CAPACITY_STEP * (this.#batch + 2));
+    this.#cache.reserve(reservedTokens(options));
   }
 
   static async create(model: LoadedModel, options: GeneratorOptions = {}): Promise<Generator> {
     const lora = options.adapter?.shape ?? null;
     const threads = options.threads ? { threads: options.threads } : {};
+    const reserved = reservedTokens(options);
+    requireMemory(
+      'generation',
+      {
+        'packed weights': weightBytes([...model.weights.values()].map(({ length }) => [length])),
+        [`cache of ${reserved} tokens`]: cacheBytes(model.config, reserved),
+      },
+      'Close other programs or take a smaller model.',
+    );
     // Decoding multiplies few rows and gains from weights that are packed once; prompts share the model's own copy.
     const prompts = await Session.create(promptGraph(model.config, lora), model.weights, {
       placement: 'fed',

@@ -3,6 +3,7 @@ import { TemperError } from '../core/errors.ts';
 import { type Architecture, type ModelConfig, OUTPUT } from './architecture.ts';
 import { architecture } from './architectures/registry.ts';
 import { weightShapes } from './blocks.ts';
+import { requireMemory, weightBytes } from './memory.ts';
 import type { ChatTokenizer } from './tokenizer.ts';
 
 /** A model in memory: configuration, float32 weights under their Hugging Face names, tokenizer. */
@@ -59,6 +60,11 @@ export function collectWeights(
       hint: 'Fetch the file again.',
     });
   }
+  requireMemory(
+    source,
+    { 'weights as float32': weightBytes(expected.values()) },
+    'Close other programs, take a smaller model, or train it elsewhere with --backend trl (docs/training.md).',
+  );
   const weights = new Map<string, Float32Array>();
   for (const name of expected.keys()) weights.set(name, tensors.get(name)!.read());
   return weights;
