@@ -132,7 +132,7 @@ def metrics_callback(job: dict):
 
     class Metrics(TrainerCallback):
         def __init__(self):
-            self.start, self.tokens = time.time(), None
+            self.start, self.tokens = None, 0.0
 
         def on_log(self, args, state, control, logs=None, **_):
             if not state.is_world_process_zero or not logs or "loss" not in logs:
@@ -141,9 +141,11 @@ def metrics_callback(job: dict):
             if not math.isfinite(row["loss"]):
                 raise FloatingPointError(f"the loss became {row['loss']} at step {state.global_step}: lower the learning rate")
             tokens = row.get("num_tokens", 0.0)
-            self.tokens = tokens if self.tokens is None else self.tokens
-            seconds = max(time.time() - self.start, 1e-9)
-            row = {"step": state.global_step, "steps": state.max_steps, **row, "tokens/s": (tokens - self.tokens) / seconds}
+            if self.start is None:  # from the end of the first step on, which warms up
+                self.start, self.tokens = time.time(), tokens
+            seconds = time.time() - self.start
+            rate = (tokens - self.tokens) / seconds if seconds > 0 else 0.0
+            row = {"step": state.global_step, "steps": state.max_steps, **row, "tokens/s": rate}
             with open(at("metrics.jsonl"), "a") as file:
                 file.write(json.dumps(row) + "\n")
 
