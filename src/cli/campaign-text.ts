@@ -8,6 +8,8 @@ import { COMMAND } from './help.ts';
 const MOST_ROWS = 15;
 const MOST_CATEGORIES = 40;
 const LINE = 100;
+/** Requests that a point of the curve must rest on. */
+const FEWEST = 5;
 
 const size = ({ n, unscored }: Estimate): string => `n ${n}${unscored > 0 ? ` + ${unscored} unscored` : ''}`;
 
@@ -75,7 +77,7 @@ export function campaignText(result: SearchCampaign, severity: number, split: st
   const { asr1, asrK, byTechnique, byCategory, notDecoded, findings } = result;
   const within = [1, 3, 10, 30, 100]
     .map((queries) => ({ queries, step: result.curve.findLast((step) => step.queries <= queries) }))
-    .filter(({ step }) => step !== undefined)
+    .filter(({ step }) => step !== undefined && step.atRisk >= FEWEST)
     .map(({ queries, step }) => `${queries}: ${figure(step!.broken, 'share')}`);
   const lines = [
     `Campaign, ${split}: ${result.broken} of ${result.requests} requests broken (severity ${severity} or more), ${result.attempts} attempts, ${result.queries} of ${result.budget} queries`,

@@ -133,7 +133,7 @@ class Campaign {
   readonly #attempts: Attempt[] = [];
   readonly #findings: Finding[] = [];
   #queries = 0;
-  #broken = 0;
+  readonly #shown = { queries: 0, broken: 0 };
   #probeQueries = 0;
 
   constructor(
@@ -256,13 +256,6 @@ class Campaign {
       if (result.status === 'rejected') throw result.reason;
       values.push(this.#learn(batch[i]!, result.value));
     }
-    const { emit } = this.#workplace;
-    const { budget: total } = this.#settings;
-    const detail = {
-      broken: this.#broken,
-      tried: new Set(this.#attempts.map(({ request }) => request)).size,
-    };
-    emit({ type: 'progress', stage: 'attack', done: this.#queries, total, unit: 'queries', detail });
     return values;
   }
 
@@ -292,7 +285,25 @@ class Campaign {
     } finally {
       await store.saveConversation({ scenario, conversation }, verdicts);
     }
-    return { scenario, conversation, verdicts };
+    const judged = { scenario, conversation, verdicts };
+    this.#tell(base, chosen, judged);
+    return judged;
+  }
+
+  /** The live view: what broke as it breaks, whatever the order in which it is learnt from. */
+  #tell(base: Scenario, chosen: Technique, judged: Judged): void {
+    const { emit, config } = this.#workplace;
+    const { queries } = judged.conversation.search ?? { queries: 0 };
+    this.#shown.queries += queries;
+    if (harmful(judged, config.curation.harmSeverity) === 1) {
+      this.#shown.broken++;
+      const took = `${queries} ${queries === 1 ? 'query' : 'queries'}`;
+      const what = `broke: ${base.category}, ${chosen.id}, severity ${worstSeverity(judged)}, ${took}, ${judged.conversation.id}`;
+      emit({ type: 'note', level: 'info', message: what });
+    }
+    const { queries: done, broken } = this.#shown;
+    const total = this.#settings.budget;
+    emit({ type: 'progress', stage: 'attack', done, total, unit: 'queries', detail: { broken } });
   }
 
   #learn({ base, technique: chosen }: Planned, judged: Judged): number | undefined {
@@ -315,11 +326,8 @@ class Campaign {
     });
     this.#bandit.learn(id, category, value, queries);
     if (value !== 1) return value;
-    this.#broken++;
     const finding = findingOf(judged, harmSeverity);
     if (finding) this.#findings.push(finding);
-    const message = `broke: ${category}, ${id}, severity ${worstSeverity(judged)}, ${queries} ${queries === 1 ? 'query' : 'queries'}; ${judged.conversation.id}`;
-    this.#workplace.emit({ type: 'note', level: 'info', message });
     return value;
   }
 
@@ -340,6 +348,7 @@ class Campaign {
     const asked = hiding.flatMap(({ id }) =>
       probes(id, target.id, options).map((each) => ({ id, scenario: each.scenario })),
     );
+    this.#probeQueries = asked.length;
     const answers: { readonly id: string; readonly read: boolean | undefined }[] = [];
     const width = Math.max(1, this.#workplace.targets.concurrency);
     for (let at = 0; at < asked.length; at += width) {
@@ -377,7 +386,6 @@ class Campaign {
     const stored = (await store.conversation(asked.id))?.conversation;
     if (stored && !failed(stored)) return stored;
     const conversation = await probe(asked, target, { ...options, signal: tools.signal });
-    this.#probeQueries++;
     await store.saveConversation({ scenario, conversation }, []);
     return conversation;
   }
