@@ -72,7 +72,7 @@ const spoilt = ({ invalid }: Conversation): string | undefined =>
   invalid && `simulator ${invalid.kind} at turn ${invalid.turn + 1}: ${printable(invalid.reason, 200)}`;
 
 const searched = ({ queries, backtracks, unscored }: SearchRecord): string =>
-  `${queries} queries${backtracks > 0 ? `, ${backtracks} taken back` : ''}${unscored > 0 ? `, ${unscored} unscored` : ''}; this line went furthest`;
+  `${queries} ${queries === 1 ? 'query' : 'queries'}${backtracks > 0 ? `, ${backtracks} taken back` : ''}${unscored > 0 ? `, ${unscored} unscored` : ''}; this line went furthest`;
 
 function conversation({ scenario, conversation: spoken, verdicts = [] }: Found): string[] {
   if (!spoken) return [];
