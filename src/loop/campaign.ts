@@ -5,10 +5,9 @@
  */
 import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
-import type { Conversation, Finding, Scenario, Verdict } from '../core/records.ts';
+import type { Finding, Scenario, Verdict } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
-import { ATTACKS, attackById, isAttack } from '../dialogue/attacks/index.ts';
-import { hidesWords, probe, probes, wasRead } from '../dialogue/probe.ts';
+import { ATTACKS } from '../dialogue/attacks/index.ts';
 import {
   PLAIN,
   plainTechnique,
@@ -32,6 +31,7 @@ import type { Target } from '../models/target.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { leavesById, loadTaxonomy } from '../scenarios/taxonomy.ts';
 import { Bandit } from './bandit.ts';
+import { failedConversation, type Unread, unreadBy } from './probing.ts';
 import { organise } from './register.ts';
 import { searchScorer } from './scorer.ts';
 import { type RunOptions, Workplace } from './workplace.ts';
@@ -46,15 +46,6 @@ export interface CampaignSettings {
   /** Names of attacks, chains and strategies; default: all of the split. */
   readonly techniques?: readonly string[] | undefined;
   readonly split: 'dev' | 'sealed';
-}
-
-/** What the target could not read back, and so was not tried. */
-export interface Unread {
-  readonly technique: string;
-  readonly family: string;
-  /** Sentences that it read, of those whose call was answered. */
-  readonly read: number;
-  readonly of: number;
 }
 
 export interface SearchCampaign extends CampaignNumbers {
@@ -134,7 +125,6 @@ class Campaign {
   readonly #findings: Finding[] = [];
   #queries = 0;
   readonly #shown = { queries: 0, broken: 0 };
-  #probeQueries = 0;
 
   constructor(
     workplace: Workplace,
@@ -156,7 +146,11 @@ class Campaign {
   async run(techniques: readonly Technique[]): Promise<SearchCampaign> {
     const { emit, store } = this.#workplace;
     const { budget, tries, split } = this.#settings;
-    const unread = await this.#unread(techniques);
+    const { unread, asked: probeQueries } = await unreadBy(
+      this.#workplace,
+      this.#dependencies.target,
+      techniques,
+    );
     const usable = techniques.filter(({ id }) => !unread.some((each) => each.technique === id));
     const requests = this.#requests();
     const what = `${requests.length} requests, ${usable.length} techniques, ${budget} queries`;
@@ -189,7 +183,7 @@ class Campaign {
         categories: [...new Set(requests.map(({ category }) => category))],
       }),
       budget,
-      probeQueries: this.#probeQueries,
+      probeQueries,
       notDecoded: unread,
       attacker: this.#dependencies.proposer.description,
       findings: this.#findings,
@@ -274,7 +268,7 @@ class Campaign {
     };
     const id = searchId(scenario, chosen, this.#dependencies, options);
     const stored = (await store.conversation(id))?.conversation;
-    const again = stored && targets.weights === null && failed(stored);
+    const again = stored && targets.weights === null && failedConversation(stored);
     const conversation =
       stored && !again ? stored : await search(scenario, chosen, this.#dependencies, options);
     const known =
@@ -330,66 +324,4 @@ class Campaign {
     if (finding) this.#findings.push(finding);
     return value;
   }
-
-  /** The converters that the target cannot read back. */
-  async #unread(techniques: readonly Technique[]): Promise<Unread[]> {
-    const { config, emit } = this.#workplace;
-    const hiding = techniques.filter(({ id }) => isAttack(id) && hidesWords(attackById(id)));
-    if (hiding.length === 0) return [];
-    emit({
-      type: 'stage',
-      stage: 'probe',
-      status: 'start',
-      detail: `can the target read ${hiding.length} converters?`,
-    });
-    const { system } = config.target;
-    const options = { seed: config.seed, ...(system === undefined ? {} : { system }) };
-    const { target } = this.#dependencies;
-    const asked = hiding.flatMap(({ id }) =>
-      probes(id, target.id, options).map((each) => ({ id, scenario: each.scenario })),
-    );
-    this.#probeQueries = asked.length;
-    const answers: { readonly id: string; readonly read: boolean | undefined }[] = [];
-    const width = Math.max(1, this.#workplace.targets.concurrency);
-    for (let at = 0; at < asked.length; at += width) {
-      const slice = asked.slice(at, at + width);
-      const settled = await Promise.allSettled(
-        slice.map((each) => this.#probed(each.id, each.scenario, options)),
-      );
-      for (const [i, result] of settled.entries()) {
-        if (result.status === 'rejected') throw result.reason;
-        answers.push({ id: slice[i]!.id, read: wasRead(slice[i]!.scenario, result.value) });
-      }
-      emit({
-        type: 'progress',
-        stage: 'probe',
-        done: answers.length,
-        total: asked.length,
-        unit: 'sentences',
-      });
-    }
-    return hiding.flatMap(({ id, family }) => {
-      const of = answers.filter((each) => each.id === id && each.read !== undefined);
-      const read = of.filter((each) => each.read).length;
-      return read > 0 ? [] : [{ technique: id, family, read, of: of.length }];
-    });
-  }
-
-  async #probed(
-    attack: string,
-    scenario: Scenario,
-    options: { seed: number; system?: string },
-  ): Promise<Conversation> {
-    const { store, tools } = this.#workplace;
-    const { target } = this.#dependencies;
-    const asked = probes(attack, target.id, options).find((each) => each.scenario.id === scenario.id)!;
-    const stored = (await store.conversation(asked.id))?.conversation;
-    if (stored && !failed(stored)) return stored;
-    const conversation = await probe(asked, target, { ...options, signal: tools.signal });
-    await store.saveConversation({ scenario, conversation }, []);
-    return conversation;
-  }
 }
-
-const failed = ({ turns, invalid }: Conversation): boolean =>
-  turns.some(({ finish }) => finish === 'error') || invalid?.kind === 'error';
