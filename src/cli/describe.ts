@@ -7,6 +7,7 @@ import type {
   Message,
   PreferenceExample,
   Scenario,
+  SearchRecord,
   Verdict,
 } from '../core/records.ts';
 import { wrapped } from '../report/format.ts';
@@ -70,6 +71,9 @@ const reasons = (verdict: Verdict): string[] =>
 const spoilt = ({ invalid }: Conversation): string | undefined =>
   invalid && `simulator ${invalid.kind} at turn ${invalid.turn + 1}: ${printable(invalid.reason, 200)}`;
 
+const searched = ({ queries, backtracks, unscored }: SearchRecord): string =>
+  `${queries} ${queries === 1 ? 'query' : 'queries'}${backtracks > 0 ? `, ${backtracks} taken back` : ''}${unscored > 0 ? `, ${unscored} unscored` : ''}; this line went furthest`;
+
 function conversation({ scenario, conversation: spoken, verdicts = [] }: Found): string[] {
   if (!spoken) return [];
   const turns = spoken.turns.flatMap((turn) => [
@@ -88,7 +92,9 @@ function conversation({ scenario, conversation: spoken, verdicts = [] }: Found):
     ),
     ...field('attack', spoken.attack),
     ...field('target', spoken.target),
+    ...field('search', spoken.search && searched(spoken.search)),
     ...field('invalid', spoilt(spoken)),
+    ...(spoken.madeUp ?? []).flatMap(({ role, content }) => said(`made up, ${role}`, content)),
     ...turns,
   ];
 }

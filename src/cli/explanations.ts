@@ -93,6 +93,8 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'calls.budget.tokens': 'Input and output together.',
   'calls.budget.dollars': 'By the price of the model.',
   judge: 'embedded; or rubric:provider:model[@address], or rubric:NAME of `targets` (docs/models.md).',
+  attacker:
+    'Who words the attacks of `temper attack --budget`: scripted; or llm:provider:model[@address], or llm:NAME of `targets`.',
   simulator: 'Who plays the user: scripted; or llm:provider:model[@address], or llm:NAME of `targets`.',
   models: 'Where the default model is kept and fetched from.',
   'models.cache': 'Folder of fetched models (default: ~/.cache/temper/models).',

@@ -11,6 +11,7 @@ import { compareCommand } from './compare.ts';
 import { curateCommand } from './curate.ts';
 import { doctorCommand } from './doctor.ts';
 import { evalCommand } from './eval.ts';
+import { findingsCommand } from './findings.ts';
 import { generateCommand } from './generate.ts';
 import { COMMAND, typed, withHelp } from './help.ts';
 import { initCommand } from './init.ts';
@@ -28,6 +29,7 @@ const COMMANDS = [
   runCommand,
   evalCommand,
   attackCommand,
+  findingsCommand,
   judgeCommand,
   generateCommand,
   curateCommand,

@@ -105,6 +105,8 @@ export const configSchema = z.strictObject({
   judge: z.string().min(1).default('embedded'),
   /** Who plays the user: `scripted`, or `llm:` and a model. */
   simulator: z.string().min(1).default('scripted'),
+  /** Who words the attacks of `temper attack --budget`: `scripted`, or `llm:` and a model. */
+  attacker: z.string().min(1).default('scripted'),
   models: z
     .strictObject({
       cache: z.string().min(1).default(DEFAULT_MODEL_CACHE),

@@ -89,6 +89,16 @@ export interface InvalidSimulation {
   readonly reason: string;
 }
 
+/** What a search asked in all, of which its conversation shows one line. */
+export interface SearchRecord {
+  /** Messages sent to the target, those that were taken back or cut off among them. */
+  readonly queries: number;
+  /** Refused messages that were taken back. */
+  readonly backtracks: number;
+  /** Answers that the judge could not score. */
+  readonly unscored: number;
+}
+
 export interface Conversation {
   /** Hash of scenario, target, simulator, attack, system prompt, seed, sample index, and of the program's version. */
   readonly id: string;
@@ -100,7 +110,11 @@ export interface Conversation {
   readonly seed: number;
   readonly sample: number;
   readonly system?: string;
+  /** Messages before the first turn that the attacker made up: the target is shown them, nobody has said them. */
+  readonly madeUp?: readonly Message[];
   readonly turns: readonly Turn[];
+  /** Of a search (strategies): this is the line of it that went furthest. */
+  readonly search?: SearchRecord;
   /** Set where a model that plays the user failed at it: every verdict on the conversation is unscored. */
   readonly invalid?: InvalidSimulation;
 }

@@ -60,7 +60,8 @@ function messagesTo({ conversation }: Judged, turn: number): Message[] {
     { role: 'user', content: t.request },
     { role: 'assistant', content: t.response },
   ]);
-  return [...system, ...before, { role: 'user', content: conversation.turns[turn]!.request }];
+  const shown = [...system, ...(conversation.madeUp ?? []), ...before];
+  return [...shown, { role: 'user', content: conversation.turns[turn]!.request }];
 }
 
 interface GoodAnswer {

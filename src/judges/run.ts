@@ -26,7 +26,7 @@ export async function judgeConversation(
   { known = [], signal }: { known?: readonly Verdict[]; signal?: AbortSignal | undefined } = {},
 ): Promise<Verdict[]> {
   const have = new Map(known.map((verdict) => [verdict.id, verdict]));
-  const history: Message[] = [];
+  const history: Message[] = [...(conversation.madeUp ?? [])];
   const jobs: Promise<Verdict>[] = [];
   for (const turn of conversation.turns) {
     const before = [...history];

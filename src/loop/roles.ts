@@ -4,6 +4,8 @@ import { TemperError } from '../core/errors.ts';
 import { contentHash } from '../core/ids.ts';
 import { simulatorModel, createSimulator } from '../dialogue/registry.ts';
 import type { Simulator } from '../dialogue/simulator.ts';
+import type { Proposer } from '../dialogue/strategies/proposer.ts';
+import { attackerModel, createProposer } from '../dialogue/strategies/registry.ts';
 import { adapterHash, loadAdapter } from '../engine/adapter.ts';
 import { Generator } from '../engine/generator.ts';
 import { loadModel } from '../engine/model.ts';
@@ -17,7 +19,7 @@ import { namedTarget } from './named-target.ts';
 import { connectionOf, isEmbedded } from './remote-targets.ts';
 import { locateModel } from './targets.ts';
 
-type Role = 'judge' | 'simulator';
+type Role = 'judge' | 'simulator' | 'attacker';
 
 /** Sequences at once of a role on the engine: its answers are longer and fewer than a target's. */
 const ENGINE_BATCH = 8;
@@ -33,13 +35,17 @@ function modelOf(config: Config, role: Role, name: string): TargetConfig {
   return model;
 }
 
-const modelNames = ({ judge, simulator }: Pick<Config, Role>): Record<Role, string | null> => ({
+const modelNames = ({ judge, simulator, attacker }: Pick<Config, Role>): Record<Role, string | null> => ({
   judge: judgeSpec(judge).model,
   simulator: simulatorModel(simulator),
+  attacker: attackerModel(attacker),
 });
 
 /** Errors: `config`, for what is wrong with a role before any model or store is opened. */
-export function requireRoles(config: Config, roles: readonly Role[] = ['judge', 'simulator']): void {
+export function requireRoles(
+  config: Config,
+  roles: readonly Role[] = ['judge', 'simulator', 'attacker'],
+): void {
   const names = modelNames(config);
   for (const role of roles) {
     const name = names[role];
@@ -102,3 +108,10 @@ export const openSimulator = (
   callers: Callers,
   resources: AsyncDisposableStack,
 ): Promise<Simulator> => createSimulator(config.simulator, opener(config, 'simulator', callers, resources));
+
+/** Errors: `config`, `model`, `store`. */
+export const openAttacker = (
+  config: Config,
+  callers: Callers,
+  resources: AsyncDisposableStack,
+): Promise<Proposer> => createProposer(config.attacker, opener(config, 'attacker', callers, resources));

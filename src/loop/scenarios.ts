@@ -5,7 +5,7 @@ import { contentHash } from '../core/ids.ts';
 import type { Scenario, Split } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import type { GuardedText } from '../curation/firewall.ts';
-import { ATTACKS } from '../dialogue/attacks/index.ts';
+import { ATTACKS, isAttack } from '../dialogue/attacks/index.ts';
 import { nextRequest, PERSONAS } from '../dialogue/simulator.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { expandSuite } from '../scenarios/expand.ts';
@@ -35,9 +35,7 @@ function refuseUnknownNames(suites: readonly Suite[]): void {
   const problems = suites.flatMap(({ id, arms }) =>
     arms.flatMap((arm) => {
       const personas = Object.values(arm.personas).filter((name) => !Object.hasOwn(PERSONAS, name));
-      const attacks = (arm.attacks ?? [])
-        .map((attack) => attack.id)
-        .filter((name) => !Object.hasOwn(ATTACKS, name));
+      const attacks = (arm.attacks ?? []).map((attack) => attack.id).filter((name) => !isAttack(name));
       return [
         ...[...new Set(personas)].map((name) => `persona '${name}'`),
         ...[...new Set(attacks)].map((name) => `attack '${name}'`),

@@ -8,6 +8,7 @@ import type { PreferenceExample, Scenario } from '../core/records.ts';
 import { importHash, importPreferences, passedOverNote } from '../curation/import.ts';
 import { createWriter } from '../curation/writers.ts';
 import type { Simulator } from '../dialogue/simulator.ts';
+import type { Proposer } from '../dialogue/strategies/proposer.ts';
 import type { Judge } from '../judges/judge.ts';
 import { type Judged } from '../metrics/conversation.ts';
 import { type About } from '../metrics/scorecard.ts';
@@ -23,7 +24,7 @@ import { type RoundDependencies, type RoundOptions, type RoundScenarios } from '
 import { loadSplits, roundScenarios, type SplitSuites } from './scenarios.ts';
 import { Callers } from './callers.ts';
 import { openTargets } from './remote-targets.ts';
-import { openJudge, openSimulator, requireRoles } from './roles.ts';
+import { openAttacker, openJudge, openSimulator, requireRoles } from './roles.ts';
 import { mannerOf, type Targets } from './targets.ts';
 import { elsewhere } from './trainer.ts';
 
@@ -57,6 +58,7 @@ export interface RunOptions {
 /** What every command over the store and a target needs, opened together and closed together. */
 export class Workplace implements AsyncDisposable {
   readonly #resources: AsyncDisposableStack;
+  readonly #callers: Callers;
   readonly config: Config;
   readonly store: Store;
   readonly judge: Judge;
@@ -72,7 +74,9 @@ export class Workplace implements AsyncDisposable {
       'config' | 'store' | 'judge' | 'simulator' | 'scenarios' | 'suites' | 'targets' | 'tools'
     >,
     resources: AsyncDisposableStack,
+    callers: Callers,
   ) {
+    this.#callers = callers;
     this.config = parts.config;
     this.store = parts.store;
     this.judge = parts.judge;
@@ -100,7 +104,13 @@ export class Workplace implements AsyncDisposable {
     return new Workplace(
       { config, store, judge, simulator, scenarios, suites, targets, tools },
       resources.move(),
+      callers,
     );
+  }
+
+  /** The model or the texts that word attacks; opened by those that need it. Errors: `config`, `model`, `store`. */
+  openAttacker(): Promise<Proposer> {
+    return openAttacker(this.config, this.#callers, this.#resources);
   }
 
   get emit(): Emit {
@@ -138,7 +148,7 @@ export class Workplace implements AsyncDisposable {
     const { config } = this;
     const { directory: _directory, models: _models, calls: _calls, targets: _targets, ...own } = config;
     // Runs of before there was a choice keep their ids.
-    const { simulator: _simulator, training, ...settings } = own;
+    const { simulator: _simulator, attacker: _attacker, training, ...settings } = own;
     const { lora, sft, dpo } = training;
     const simulator = config.simulator === 'scripted' ? {} : { simulator: this.simulator.id };
     const id = resultHash({

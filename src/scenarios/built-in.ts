@@ -7,6 +7,8 @@ export const BUILT_IN = {
   suites: data('suites'),
   everyday: data('suites/general-prompts/dev.json'),
   taxonomy: data('taxonomies/temper-v1.json'),
-  /** `attacks`, `personas` or `writers`. */
+  importLabels: data('taxonomies/import-labels.json'),
+  frameworks: data('taxonomies/frameworks-v1.json'),
+  /** `attacks`, `personas`, `writers` and others: the files of prompts/. */
   prompts: (name: string): string => data(`prompts/${name}.json`),
 } as const;

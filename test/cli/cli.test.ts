@@ -47,6 +47,7 @@ describe('usage', () => {
     'run',
     'eval',
     'attack',
+    'findings',
     'judge',
     'generate',
     'curate',
@@ -71,6 +72,12 @@ describe('usage', () => {
     'models verify',
     'calibrate sample',
     'calibrate score',
+    'findings list',
+    'findings show',
+    'findings confirm',
+    'findings dismiss',
+    'findings import',
+    'findings export',
   ];
   test.each([...names, ...parts])(
     '%s has help with an example that can be pasted, and marks what is required',

@@ -1,5 +1,5 @@
 /** What an attack is: a pure rewriting of one plain request. Multi-turn searches drive the dialogue and live elsewhere. */
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Rng } from '../../core/rng.ts';
 
 export interface Attack {
@@ -16,4 +16,27 @@ export interface Attack {
   apply(plain: string, rng: Rng): string;
   /** Inverse of `apply` where there is one, to tell "could not read it" from "declined". */
   decode?(converted: string): string;
+  /** The characters for which `decode` gives back the request as it was; absent: all. */
+  readonly alphabet?: string;
+}
+
+/** What joins the attacks of a chain: `base64+role-play` encodes first, then puts the play around the code. */
+export const CHAIN = '+';
+
+/** Attacks one after the other, the first on the plain request. A chain can be undone where each of them can. */
+export function chain(parts: readonly Attack[]): Attack {
+  const family = [...new Set(parts.map((part) => part.family))].join(CHAIN);
+  const decodes = parts.every((part) => part.decode !== undefined);
+  return {
+    id: parts.map((part) => part.id).join(CHAIN),
+    family,
+    kind: parts.some((part) => part.kind === 'converter') ? 'converter' : 'template',
+    description: parts.map((part) => part.description).join(' Then: '),
+    source: parts.map((part) => part.source).join('; '),
+    options: z.strictObject({}),
+    apply: (plain, rng) => parts.reduce((text, part) => part.apply(text, rng), plain),
+    ...(decodes
+      ? { decode: (text: string) => parts.reduceRight((rest, part) => part.decode!(rest), text) }
+      : {}),
+  };
 }

@@ -90,6 +90,8 @@ export const homoglyph: Attack = {
   description: 'Latin letters replaced by Cyrillic ones of the same shape.',
   source: 'PyRIT UnicodeConfusableConverter (idea), own table',
   options: none,
+  // Cyrillic input would come back as Latin.
+  alphabet: Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i)).join(''),
   apply: (plain) => mapCharacters(plain, HOMOGLYPHS),
   decode: (converted) => mapCharacters(converted, FROM_HOMOGLYPHS),
 };

@@ -1,0 +1,71 @@
+/** Which converters a target can read, by the probes of dialogue/probe.ts; asked once of a target, and kept. */
+import type { Conversation } from '../core/records.ts';
+import { attackById, isAttack } from '../dialogue/attacks/index.ts';
+import { hidesWords, probe, type ProbeOptions, probes, wasRead } from '../dialogue/probe.ts';
+import type { Technique } from '../dialogue/strategies/index.ts';
+import type { Target } from '../models/target.ts';
+import type { Workplace } from './workplace.ts';
+
+/** What the target could not read back, and so was not tried. */
+export interface Unread {
+  readonly technique: string;
+  readonly family: string;
+  /** Sentences that it read, of those whose call was answered. */
+  readonly read: number;
+  readonly of: number;
+}
+
+/** Whether a call went wrong, so that another may do. */
+export const failedConversation = ({ turns, invalid }: Conversation): boolean =>
+  turns.some(({ finish }) => finish === 'error') || invalid?.kind === 'error';
+
+/** The converters that the target cannot read back; `asked`: sentences that it was to read. */
+export async function unreadBy(
+  workplace: Workplace,
+  target: Target,
+  techniques: readonly Technique[],
+): Promise<{ unread: Unread[]; asked: number }> {
+  const { config, emit, targets } = workplace;
+  const hiding = techniques.filter(({ id }) => isAttack(id) && hidesWords(attackById(id)));
+  if (hiding.length === 0) return { unread: [], asked: 0 };
+  const detail = `can the target read ${hiding.length} converters?`;
+  emit({ type: 'stage', stage: 'probe', status: 'start', detail });
+  const { system } = config.target;
+  const options = { seed: config.seed, ...(system === undefined ? {} : { system }) };
+  const asked = hiding.flatMap(({ id: attack }) =>
+    probes(attack, target.id, options).map((each) => ({ attack, each })),
+  );
+  const answers: { readonly attack: string; readonly read: boolean | undefined }[] = [];
+  const width = Math.max(1, targets.concurrency);
+  for (let at = 0; at < asked.length; at += width) {
+    const slice = asked.slice(at, at + width);
+    const settled = await Promise.allSettled(
+      slice.map(({ each }) => probed(workplace, target, each, options)),
+    );
+    for (const [i, result] of settled.entries()) {
+      if (result.status === 'rejected') throw result.reason;
+      const { attack, each } = slice[i]!;
+      answers.push({ attack, read: wasRead(each.scenario, result.value) });
+    }
+    emit({ type: 'progress', stage: 'probe', done: answers.length, total: asked.length, unit: 'sentences' });
+  }
+  const unread = hiding.flatMap(({ id, family }) => {
+    const of = answers.filter(({ attack, read }) => attack === id && read !== undefined);
+    const read = of.filter((answer) => answer.read).length;
+    return read > 0 ? [] : [{ technique: id, family, read, of: of.length }];
+  });
+  return { unread, asked: asked.length };
+}
+
+async function probed(
+  { store, tools }: Workplace,
+  target: Target,
+  asked: ReturnType<typeof probes>[number],
+  options: ProbeOptions,
+): Promise<Conversation> {
+  const stored = (await store.conversation(asked.id))?.conversation;
+  if (stored && !failedConversation(stored)) return stored;
+  const conversation = await probe(asked, target, { ...options, signal: tools.signal });
+  await store.saveConversation({ scenario: asked.scenario, conversation }, []);
+  return conversation;
+}
