@@ -165,13 +165,15 @@ export const configSchema = z.strictObject({
   selection: z
     .strictObject({
       /** Adapter strengths to try for each checkpoint. */
-      strengths: z.array(z.number().gt(0).max(2)).min(1).default([1.5, 1.25, 1]),
+      strengths: z.array(z.number().gt(0).max(2)).min(1).default([1.25]),
+      /** Mixtures of the last SFT and the last DPO adapter to try, too: shares of the latter. */
+      between: z.array(z.number().gt(0).lt(1)).default([0.25, 0.5, 0.75]),
       /** Share of the dev items that is kept from training, for choosing. */
       holdout: z.number().gt(0).lt(0.9).default(0.25),
       /** Held-out scenarios of each kind at most. */
       scenarios: z.int().min(1).default(45),
       /** A candidate may refuse this much more of the benign held-out requests. */
-      maxOverRefusal: share.default(0.1),
+      maxOverRefusal: share.default(0.12),
       /** Answers of candidates are cut here: a refusal shows early. */
       maxTokens: z.int().min(8).default(32),
     })

@@ -22,7 +22,7 @@ import type { Store } from '../store/store.ts';
 import { MetricsLog } from '../training/metrics.ts';
 import { type SftRecipe, trainingId } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
-import { type Checkpoint, elsewhere, trainerOf, type TrainingPlace } from './trainer.ts';
+import { between, type Checkpoint, elsewhere, trainerOf, type TrainingPlace } from './trainer.ts';
 import { countsText } from './counts.ts';
 import { type MeasureOptions, measureTwice } from './measure.ts';
 import { pairsFor, type RoundDpo } from './pairs.ts';
@@ -77,6 +77,7 @@ export interface RoundOptions {
   readonly training: TrainingPlace & { readonly sft: SftRecipe; readonly dpo: RoundDpo | null };
   readonly selection: {
     readonly strengths: readonly number[];
+    readonly between: readonly number[];
     readonly maxOverRefusal: number;
     readonly maxTokens: number;
   };
@@ -241,7 +242,12 @@ class Round {
     const tuned = await this.#train(sft, dataset, start);
     if (!dpo) return tuned;
     const last = tuned.at(-1) as Checkpoint;
-    return [...tuned, ...(await this.#train(dpo, dataset, { id: last.id, adapter: this.#load(last) }))];
+    const preferred = await this.#train(dpo, dataset, { id: last.id, adapter: this.#load(last) });
+    const end = preferred.at(-1);
+    if (!end) return tuned;
+    const { model, file } = this.#weights;
+    const place = { config: model.config, base: file.name };
+    return [...tuned, ...between([last, end], this.#options.selection.between, place), ...preferred];
   }
 
   #load({ directory }: Checkpoint): Adapter {

@@ -1,4 +1,8 @@
 /** Which backend trains. */
+import { existsSync } from 'node:fs';
+import { loadAdapter, saveAdapter } from '../engine/adapter.ts';
+import { interpolateAdapters } from '../engine/adapter-arithmetic.ts';
+import type { ModelConfig } from '../engine/architecture.ts';
 import { type Trainer, trainOnnx } from '../training/onnx.ts';
 import type { LoraOptions } from '../training/recipe.ts';
 import type { TrlSettings } from '../training/trl/settings.ts';
@@ -9,6 +13,25 @@ export interface Checkpoint {
   readonly id: string;
   readonly directory: string;
   readonly name: string;
+}
+
+/**
+ * Adapters on the straight way from one checkpoint to another, at these shares of it: SFT declines most, DPO least, and
+ * what is wanted often lies between. Written once.
+ */
+export function between(
+  [from, to]: readonly [Checkpoint, Checkpoint],
+  shares: readonly number[],
+  { config, base }: { readonly config: ModelConfig; readonly base: string },
+): Checkpoint[] {
+  return shares.map((share) => {
+    const directory = `${to.directory}-${share}`;
+    if (!existsSync(directory)) {
+      const [first, last] = [from, to].map((each) => loadAdapter(each.directory, config));
+      saveAdapter(directory, interpolateAdapters(first!, last!, share), { base });
+    }
+    return { id: `${to.id}-${share}`, directory, name: `${Math.round(share * 100)} % dpo, the rest sft` };
+  });
 }
 
 export interface TrainingPlace {
