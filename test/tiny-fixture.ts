@@ -26,6 +26,10 @@ const numbers = {
   paddingToken: 0,
 } as unknown as ChatTokenizer;
 
+/** Forty random pairs, the data of the golden curves. */
+export const tinyStream = (): PreferenceExample[] =>
+  tinyGolden<{ stream: TokenPair[] }>('trl.json').stream.map(tokenExample);
+
 export const withTokens = (model: LoadedModel): LoadedModel => ({ ...model, tokenizer: numbers });
 
 export function tokenExample({ prompt, chosen, rejected }: TokenPair, index: number): PreferenceExample {

@@ -10,18 +10,10 @@ import { MetricsLog, type StepMetrics, TrainingWatch } from '../../src/training/
 import { trainOnnx, type TrainOptions } from '../../src/training/onnx.ts';
 import { dpoSchema, recipeSchema, sftSchema } from '../../src/training/recipe.ts';
 import { FileTrainingState } from '../../src/training/state.ts';
-import {
-  tinyGolden,
-  tinyLlama,
-  tinyPath,
-  tokenExample,
-  type TokenPair,
-  withTokens,
-} from '../tiny-fixture.ts';
+import { tinyLlama, tinyPath, tinyStream, withTokens } from '../tiny-fixture.ts';
 
 const model = withTokens(tinyLlama());
-const { stream } = tinyGolden<{ stream: TokenPair[] }>('trl.json');
-const data = stream.map(tokenExample);
+const data = tinyStream();
 const start = loadAdapter(tinyPath('adapter'), model.config);
 const folder = mkdtempSync(join(tmpdir(), 'temper-trainer-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

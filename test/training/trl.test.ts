@@ -12,14 +12,7 @@ import { LineFollower, metricsOf } from '../../src/training/trl/follow.ts';
 import { trlSchema } from '../../src/training/trl/settings.ts';
 import { trlTrainer } from '../../src/training/trl/trainer.ts';
 import { trainTrl, type TrlJob } from '../../src/training/trl/trl.ts';
-import {
-  tinyGolden,
-  tinyLlama,
-  tinyPath,
-  tokenExample,
-  type TokenPair,
-  withTokens,
-} from '../tiny-fixture.ts';
+import { tinyLlama, tinyPath, tinyStream, withTokens } from '../tiny-fixture.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'temper-trl-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -31,8 +24,7 @@ const fake = (behaviour: string): string[] => [
   tinyPath('adapter'),
   behaviour,
 ];
-const { stream } = tinyGolden<{ stream: TokenPair[] }>('trl.json');
-const data = stream.map(tokenExample);
+const data = tinyStream();
 const model = withTokens(tinyLlama());
 
 let jobs = 0;

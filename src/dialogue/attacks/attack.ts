@@ -40,3 +40,22 @@ export function chain(parts: readonly Attack[]): Attack {
       : {}),
   };
 }
+
+const REQUEST = '{request}';
+
+/** A text of a template: it has a place for the request. */
+export const templateText = z
+  .string()
+  .refine((text) => text.split(REQUEST).length === 2, `needs ${REQUEST} exactly once`);
+
+/** An attack that puts one of `texts`, chosen by seed, around the request. */
+export const templateAttack = (
+  about: Pick<Attack, 'id' | 'family' | 'description' | 'source'>,
+  texts: readonly string[],
+): Attack => ({
+  ...about,
+  kind: 'template',
+  options: z.strictObject({}),
+  // A replacer function, because a request may hold `$&`.
+  apply: (plain, rng) => rng.pick(texts).replace(REQUEST, () => plain),
+});

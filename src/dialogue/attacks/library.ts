@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { BUILT_IN } from '../../scenarios/built-in.ts';
 import { parseData } from '../../scenarios/data-file.ts';
-import type { Attack } from './attack.ts';
+import { type Attack, templateAttack, templateText } from './attack.ts';
 
 const text = z.string().min(1);
 
@@ -15,9 +15,7 @@ const schema = z.strictObject({
       family: text,
       description: text,
       source: text,
-      texts: z
-        .array(text.refine((each) => each.split('{request}').length === 2, 'needs {request} exactly once'))
-        .min(1),
+      texts: z.array(templateText).min(1),
     }),
   ),
   /** Capitals as five rows of five characters. */
@@ -33,17 +31,8 @@ export const LIBRARY_TEXTS: Readonly<Record<string, readonly string[]>> = Object
 );
 
 export const LIBRARY: Readonly<Record<string, Attack>> = Object.fromEntries(
-  Object.entries(data.templates).map(([id, { family, description, source, texts }]) => [
+  Object.entries(data.templates).map(([id, { texts, ...about }]) => [
     id,
-    {
-      id,
-      family,
-      kind: 'template',
-      description,
-      source,
-      options: z.strictObject({}),
-      // A replacer function, because a request may hold `$&`.
-      apply: (plain, rng) => rng.pick(texts).replace('{request}', () => plain),
-    } satisfies Attack,
+    templateAttack({ id, ...about }, texts),
   ]),
 );

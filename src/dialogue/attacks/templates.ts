@@ -6,19 +6,12 @@ import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
 import { BUILT_IN } from '../../scenarios/built-in.ts';
 import { parseData } from '../../scenarios/data-file.ts';
-import type { Attack } from './attack.ts';
+import { type Attack, templateAttack, templateText } from './attack.ts';
 
 const schema = z.strictObject({
   id: z.string(),
   version: z.string(),
-  templates: z.record(
-    z.string(),
-    z
-      .array(
-        z.string().refine((text) => text.split('{request}').length === 2, 'needs {request} exactly once'),
-      )
-      .min(1),
-  ),
+  templates: z.record(z.string(), z.array(templateText).min(1)),
 });
 
 const data = parseData(BUILT_IN.prompts('attacks'), schema, 'prompts');
@@ -36,16 +29,7 @@ function template(id: string, family: string, description: string, source: strin
       hint: 'Restore the file from the repository.',
     });
   }
-  return {
-    id,
-    family,
-    kind: 'template',
-    description,
-    source,
-    options: z.strictObject({}),
-    // A replacer function, because a request may hold `$&`.
-    apply: (plain, rng) => rng.pick(variants).replace('{request}', () => plain),
-  };
+  return templateAttack({ id, family, description, source }, variants);
 }
 
 export const rolePlay = template(
