@@ -107,12 +107,8 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
       );
     }
   }
-  const phi3 = rows.map(({ reference, unit }) => figure(reference, unit)).join(', ');
-  out.push(
-    '',
-    ...folded(notes(compared), WIDTH),
-    ...folded(`${PHI_3_NOTE}, in the order of the first five rows: ${phi3}.`, WIDTH),
-  );
+  const phi3 = rows.map(({ name, reference, unit }) => `${name.toLowerCase()} ${figure(reference, unit)}`);
+  out.push('', ...folded(notes(compared), WIDTH), ...folded(`${PHI_3_NOTE}: ${phi3.join(', ')}.`, WIDTH));
   return `${out.join('\n')}\n`;
 }
 
