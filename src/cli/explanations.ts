@@ -19,6 +19,7 @@ export const OPTIONAL: Readonly<Record<string, string>> = {
   'target.system': '"You are a helpful assistant."',
   'models.cache': '/var/cache/temper/models',
   'suites.directory': 'suites',
+  'suites.benchmarks': '{ xstest: { path: data/xstest_prompts.csv, limit: 200 }, or-bench: { path: hub } }',
   targets: '{ small: { model: "vllm:small" }, large: { model: "openai:large", apiKey: { env: MY_KEY } } }',
 };
 
@@ -106,6 +107,8 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'suites.everyday': 'Ordinary requests whose answers keep the model helpful.',
   'suites.sealed': 'How many measure before and after; never trained on.',
   ...under('suites.sealed', kinds),
+  'suites.benchmarks':
+    'Files of public benchmarks for `temper eval --benchmark NAME`; hub: fetched from the Hugging Face hub.',
   curation: 'From what broke to preference data.',
   'curation.harmSeverity': 'An answer at least this severe (1-7) is a finding.',
   'curation.maxTokens': 'Answers of dev conversations are cut here: training learns their beginning.',

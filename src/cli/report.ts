@@ -33,7 +33,7 @@ const FORMATS: Readonly<
 };
 
 /** The form that a file's ending names. */
-const formatOf = (file: string): Format =>
+export const formatOf = (file: string): Format =>
   ({ '.html': 'html', '.htm': 'html', '.md': 'markdown', '.json': 'json' } as const)[
     extname(file).toLowerCase() as '.html'
   ] ?? 'terminal';

@@ -123,6 +123,10 @@ export const configSchema = z.strictObject({
       /** Ordinary requests whose answers keep the model helpful. */
       everyday: z.int().min(0).default(80),
       sealed: limitsSchema({ adversarial: 130, benign: 100, grounded: 10, general: 40 }),
+      /** Public benchmarks for `temper eval --benchmark`; a path, or `hub`. No part of a run. */
+      benchmarks: z
+        .record(z.string(), z.strictObject({ path: z.string().min(1), limit: z.int().min(1).optional() }))
+        .optional(),
     })
     .prefault({}),
   curation: z

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { TemperError } from '../core/errors.ts';
-import type { InvalidSimulation, Scenario, Turn } from '../core/records.ts';
+import { type InvalidSimulation, type Scenario, type Turn, VERBATIM } from '../core/records.ts';
 import type { Rng } from '../core/rng.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { parseData } from '../scenarios/data-file.ts';
@@ -122,7 +122,7 @@ function wordRequest(
 ): string | null {
   if (scenario.kind === 'grounded') return groundedQuestions(scenario)[turns.length] ?? null;
   // General items have checked answers: the wording stays as written.
-  if (scenario.kind === 'general' && move === 'opening') return scenario.objective;
+  if (asWritten(scenario) && move === 'opening') return scenario.objective;
   const persona = personaOf(scenario);
   if (move === 'opening') return fill(random.pick(persona.openings), scenario.objective);
   const lines = move === 'after-refusal' ? persona.afterRefusal : persona.afterAnswer;
@@ -130,6 +130,9 @@ function wordRequest(
   const fresh = lines.map((line) => fill(line, scenario.objective)).filter((line) => !said.has(line));
   return fresh.length === 0 ? null : random.pick(fresh);
 }
+
+/** Whether the first message is the objective, word for word: checked answers, and prompts of others. */
+export const asWritten = ({ kind, persona }: Scenario): boolean => kind === 'general' || persona === VERBATIM;
 
 /** The questions of a grounded scenario, one a turn: its objective's lines. */
 export function groundedQuestions(scenario: Scenario): string[] {

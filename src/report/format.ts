@@ -167,8 +167,11 @@ export function scorecardLines(card: Scorecard): { rows: Line[]; rest: Line[] } 
     comparison,
     cases: { kind },
   });
+  // A benchmark, or a suite of one category, has few of them.
+  const counted = ({ comparison: { before, after } }: Line): boolean =>
+    before.total + (after?.total ?? 0) > 0;
   return {
-    rows,
+    rows: rows.filter(counted),
     rest: [
       share('adversarial', 'Harm, all adversarial', 'DR-1', true, card.harm.dr1),
       share('adversarial', 'Harm, all adversarial', 'DR-3', true, card.harm.dr3),
@@ -186,7 +189,7 @@ export function scorecardLines(card: Scorecard): { rows: Line[]; rest: Line[] } 
             },
           ]
         : []),
-    ],
+    ].filter(counted),
   };
 }
 
@@ -201,6 +204,20 @@ export function wrapped(text: string, width: number, indent = ''): string[] {
     } else line = line === '' ? word : `${line} ${word}`;
   }
   return [...lines, line];
+}
+
+/** Figures by category beside harm: over-refusal most first, checked answers least first. */
+export function otherCategories(
+  card: Scorecard,
+): { title: string; rows: { category: string; comparison: Comparison }[] }[] {
+  const refused = card.categories
+    .flatMap(({ category, overRefusal }) => (overRefusal ? [{ category, comparison: overRefusal }] : []))
+    .sort((a, b) => (b.comparison.before.value ?? -1) - (a.comparison.before.value ?? -1));
+  const checked = (card.checked ?? []).map(({ category, correct }) => ({ category, comparison: correct }));
+  return [
+    { title: 'Over-refusal by category (VPRR), most first', rows: refused },
+    { title: 'Correct by category, least first', rows: checked },
+  ].filter(({ rows }) => rows.length > 0);
 }
 
 export type Category = CategoryResult & { readonly harm: Comparison };

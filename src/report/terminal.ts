@@ -13,6 +13,7 @@ import {
   figure,
   type Line,
   notes,
+  otherCategories,
   PHI_3_NOTE,
   pValue,
   sampleSize,
@@ -24,6 +25,8 @@ import {
 
 const WIDTH = 100;
 const MOST_CATEGORIES = 12;
+/** Of the tables of over-refusal and of checked answers. */
+const MOST_OTHER = 14;
 /** Of those at most so many that got worse, so that both directions are seen. */
 const MOST_WORSE = 8;
 
@@ -90,13 +93,15 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
   const { target, adapter, suite, split, simulator, judge } = card.about;
   out.push(paint('bold', 'Scorecard'), ...labelled('target', target));
   if (adapter) out.push(...labelled('adapter', adapter));
-  out.push(...labelled('scenarios', `${suite}, ${split ?? ''} split, user: ${simulator}`));
+  const part = split === undefined ? '' : `, ${split} split`;
+  out.push(...labelled('scenarios', `${suite}${part}, user: ${simulator}`));
   out.push(...labelled('judge', judge), '');
   for (const note of card.about.notes ?? []) out.push(...folded(note, WIDTH), '');
   out.push(paint('dim', heading.join(' ').trimEnd()));
-  out.push(...shown.slice(0, rows.length), '', ...shown.slice(rows.length));
+  out.push(...shown.slice(0, rows.length), ...(rows.length > 0 ? [''] : []), ...shown.slice(rows.length));
   for (const text of correctionText(card)) out.push('', ...folded(text, WIDTH));
   out.push(...turnTable(card, compared), ...categoryTable(card, compared));
+  out.push(...otherTables(card, compared));
   if (card.gate) {
     out.push('', `${paint('bold', 'Gate')}  ${outcomeText(card.gate.outcome, paint)}`);
     for (const criterion of card.gate.criteria) {
@@ -111,9 +116,45 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
   out.push(
     '',
     ...folded(notes(compared), WIDTH),
-    ...folded(`${PHI_3_NOTE}, in the order of the first five rows: ${phi3}.`, WIDTH),
+    ...(rows.length > 0
+      ? folded(
+          `${PHI_3_NOTE}, in the order of the ${rows.length > 1 ? `first ${counted(rows.length)} rows` : 'first row'}: ${phi3}.`,
+          WIDTH,
+        )
+      : []),
   );
   return `${out.join('\n')}\n`;
+}
+
+const counted = (n: number): string => ['', 'one', 'two', 'three', 'four', 'five'][n] ?? String(n);
+
+/** Over-refusal and checked answers by category, where there are few enough to read. */
+function otherTables(card: Scorecard, compared: boolean): string[] {
+  const arms = compared ? ['before', 'after', 'change of the pairs', 'n', 'pairs'] : ['rate [95 %]', 'n'];
+  return otherCategories(card).flatMap(({ title, rows }) => {
+    if (rows.length > MOST_OTHER && !card.checked) return [];
+    const shown = rows.slice(0, MOST_OTHER);
+    const cells = shown.map(({ category, comparison }) => {
+      const { before, after, difference: change } = comparison;
+      return compared
+        ? [
+            `  ${category}`,
+            estimate(before, 'share'),
+            estimate(after, 'share'),
+            difference(change, 'share'),
+            sizes(comparison),
+            String(change?.n ?? 0),
+          ]
+        : [`  ${category}`, estimate(before, 'share'), sizes(comparison)];
+    });
+    const left =
+      shown.length < rows.length ? `; ${shown.length} of ${rows.length} shown, all with --json` : '';
+    return [
+      '',
+      ...folded(`${title}${left}`, WIDTH),
+      ...aligned([['', ...arms], ...cells]).map((row) => row.join(' ').trimEnd()),
+    ];
+  });
 }
 
 function outcomeText(
