@@ -20,6 +20,7 @@ export const OPTIONAL: Readonly<Record<string, string>> = {
   'models.cache': '/var/cache/temper/models',
   'suites.directory': 'suites',
   'suites.benchmarks': '{ xstest: { path: data/xstest_prompts.csv, limit: 200 }, or-bench: { path: hub } }',
+  judges: '{ panel: { rule: median, of: [embedded, "rubric:NAME", "guard:llama-guard-3:NAME"] } }',
   targets: '{ small: { model: "vllm:small" }, large: { model: "openai:large", apiKey: { env: MY_KEY } } }',
 };
 
@@ -93,7 +94,9 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'calls.budget.calls': 'Requests, repetitions included.',
   'calls.budget.tokens': 'Input and output together.',
   'calls.budget.dollars': 'By the price of the model.',
-  judge: 'embedded; or rubric:provider:model[@address], or rubric:NAME of `targets` (docs/models.md).',
+  judge:
+    'embedded; rubric:MODEL; guard:FORMAT:MODEL; ensemble:NAME of `judges`; human:SHEET. MODEL: provider:model[@address], or a name of `targets` (docs/models.md).',
+  judges: 'Ensembles of judges by name; rule: median, majority or escalate (docs/models.md).',
   attacker:
     'Who words the attacks of `temper attack --budget`: scripted; or llm:provider:model[@address], or llm:NAME of `targets`.',
   simulator: 'Who plays the user: scripted; or llm:provider:model[@address], or llm:NAME of `targets`.',

@@ -60,7 +60,7 @@ export function judgeCommand(): Command {
     )
     .option(
       '--judge <judge>',
-      '`embedded`, or `rubric:` and a model: provider:model[@address] or a name under `targets` (default: as configured)',
+      '`embedded`, rubric:MODEL, guard:FORMAT:MODEL, ensemble:NAME of `judges`, human:SHEET; MODEL: provider:model[@address] or a name under `targets` (default: as configured)',
     )
     .option('--out <out.jsonl>', 'where to write (default: stdout)')
     .addHelpText(

@@ -1,5 +1,7 @@
 /** The judge and the simulator of a configuration, with the models that they call. */
+import { sheetLabels, shownInSheet } from '../calibration/sheet.ts';
 import type { Config, TargetConfig } from '../config/config.ts';
+import { readUtf8 } from '../core/csv.ts';
 import { TemperError } from '../core/errors.ts';
 import { contentHash } from '../core/ids.ts';
 import { simulatorModel, createSimulator } from '../dialogue/registry.ts';
@@ -10,7 +12,7 @@ import { adapterHash, loadAdapter } from '../engine/adapter.ts';
 import { Generator } from '../engine/generator.ts';
 import { loadModel } from '../engine/model.ts';
 import type { Judge } from '../judges/judge.ts';
-import { createJudge, judgeSpec } from '../judges/registry.ts';
+import { createJudge, judgeModels } from '../judges/registry.ts';
 import { EmbeddedLanguageModel } from '../models/embedded.ts';
 import { requireConnection } from '../models/problems.ts';
 import type { OpenedRole } from '../models/role.ts';
@@ -35,10 +37,15 @@ function modelOf(config: Config, role: Role, name: string): TargetConfig {
   return model;
 }
 
-const modelNames = ({ judge, simulator, attacker }: Pick<Config, Role>): Record<Role, string | null> => ({
-  judge: judgeSpec(judge).model,
-  simulator: simulatorModel(simulator),
-  attacker: attackerModel(attacker),
+const modelNames = ({
+  judge,
+  simulator,
+  attacker,
+  judges,
+}: Pick<Config, Role | 'judges'>): Record<Role, string[]> => ({
+  judge: judgeModels(judge, judges),
+  simulator: [simulatorModel(simulator)].filter((name) => name !== null),
+  attacker: [attackerModel(attacker)].filter((name) => name !== null),
 });
 
 /** Errors: `config`, for what is wrong with a role before any model or store is opened. */
@@ -47,10 +54,7 @@ export function requireRoles(
   roles: readonly Role[] = ['judge', 'simulator', 'attacker'],
 ): void {
   const names = modelNames(config);
-  for (const role of roles) {
-    const name = names[role];
-    if (name !== null) modelOf(config, role, name);
-  }
+  for (const role of roles) for (const name of names[role]) modelOf(config, role, name);
 }
 
 /** Opens models for a role; `resources` closes them. */
@@ -100,7 +104,13 @@ export const openJudge = (
   config: Config,
   callers: Callers,
   resources: AsyncDisposableStack,
-): Promise<Judge> => createJudge(config.judge, opener(config, 'judge', callers, resources));
+): Promise<Judge> =>
+  createJudge(config.judge, {
+    openRole: opener(config, 'judge', callers, resources),
+    ...(config.judges ? { panels: config.judges } : {}),
+    readLabels: (path) => sheetLabels(readUtf8(path), path),
+    shownInSheets: shownInSheet,
+  });
 
 /** Errors: `config`, `model`, `store`. */
 export const openSimulator = (

@@ -120,7 +120,7 @@ export class Workplace implements AsyncDisposable {
   /** Of what was measured; `split`: with the suites of it. */
   about(created: string, split?: 'dev' | 'sealed'): About {
     const { target } = this.config;
-    const ownJudge = this.judge.model === this.targets.name;
+    const ownJudge = this.judge.models?.includes(this.targets.name) === true;
     return {
       ...(ownJudge ? { notes: [OWN_JUDGE] } : {}),
       target: `${this.targets.name}${target.adapter === undefined ? '' : ` + ${target.adapter}`}`,
