@@ -1,5 +1,5 @@
 /** Figures as text, the same in every report. Nothing is counted here. */
-import { printable } from '../core/limits.ts';
+import { printable, printableInLine } from '../core/limits.ts';
 import type { Scenario } from '../core/records.ts';
 import type { Comparison } from '../metrics/comparison.ts';
 import type { Criterion } from '../metrics/gate.ts';
@@ -191,6 +191,22 @@ export function scorecardLines(card: Scorecard): { rows: Line[]; rest: Line[] } 
         : []),
     ].filter(counted),
   };
+}
+
+/** Columns of a terminal that reports take. */
+export const WIDTH = 100;
+
+export const fitted = (text: string, width: number): string =>
+  text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width);
+
+/** Cells of columns as wide as their widest; where all of them are too wide, the first gives way. */
+export function aligned(rows: readonly (readonly string[])[]): string[][] {
+  const shown = rows.map((row) => row.map(printableInLine));
+  const widths = shown[0]!.map((_, i) => Math.max(...shown.map((row) => row[i]!.length)));
+  const total = (gap: number): number => widths.reduce((sum, width) => sum + width + gap, -gap);
+  if (total(2) <= WIDTH) for (let i = 0; i < widths.length - 1; i++) widths[i]!++;
+  widths[0]! -= Math.max(0, total(1) - WIDTH);
+  return shown.map((row) => row.map((text, i) => fitted(text, widths[i]!)));
 }
 
 /** Breaks text into lines of at most `width` where its words allow it, each after the first indented. */

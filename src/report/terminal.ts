@@ -1,9 +1,9 @@
 /** The scorecard for a terminal: plain text, at most 100 columns, colour only when asked for. */
 import { styleText } from 'node:util';
-import { printableInLine } from '../core/limits.ts';
 import type { Outcome } from '../metrics/gate.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 import {
+  aligned,
   clearChange,
   type Category,
   correctionText,
@@ -11,6 +11,7 @@ import {
   difference,
   estimate,
   figure,
+  fitted,
   type Line,
   notes,
   otherCategories,
@@ -20,10 +21,10 @@ import {
   scorecardLines,
   sizes,
   sortedCategories,
+  WIDTH,
   wrapped,
 } from './format.ts';
 
-const WIDTH = 100;
 const MOST_CATEGORIES = 12;
 /** Of the tables of over-refusal and of checked answers. */
 const MOST_OTHER = 14;
@@ -32,19 +33,6 @@ const MOST_WORSE = 8;
 
 export interface TerminalOptions {
   readonly colour: boolean;
-}
-
-const fitted = (text: string, width: number): string =>
-  text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width);
-
-/** Cells of columns as wide as their widest; where all of them are too wide, the first gives way. */
-function aligned(rows: readonly (readonly string[])[]): string[][] {
-  const shown = rows.map((row) => row.map(printableInLine));
-  const widths = shown[0]!.map((_, i) => Math.max(...shown.map((row) => row[i]!.length)));
-  const total = (gap: number): number => widths.reduce((sum, width) => sum + width + gap, -gap);
-  if (total(2) <= WIDTH) for (let i = 0; i < widths.length - 1; i++) widths[i]!++;
-  widths[0]! -= Math.max(0, total(1) - WIDTH);
-  return shown.map((row) => row.map((text, i) => fitted(text, widths[i]!)));
 }
 
 /** As `wrapped`, with words that are wider cut. */
