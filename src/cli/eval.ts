@@ -6,8 +6,9 @@ import { renderHtml } from '../report/html.ts';
 import { renderMarkdown } from '../report/markdown.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import { BENCHMARKS, benchmarkOf } from '../scenarios/benchmarks/index.ts';
-import { withCommon, withProgress } from './context.ts';
-import { integer } from './context.ts';
+import { BUILT_IN } from '../scenarios/built-in.ts';
+import { loadRaiSuites, raiSuitesNamed } from '../scenarios/rai.ts';
+import { integer, withCommon, withProgress } from './context.ts';
 import { checkOutput, print, printJson, say } from './output.ts';
 import { colourWanted } from './progress.ts';
 import { formatOf } from './report.ts';
@@ -15,33 +16,48 @@ import { targetConfig, type TargetOptions, withTarget } from './target.ts';
 
 export interface WantedOptions {
   readonly split?: 'dev' | 'sealed';
+  readonly suite?: string[];
   readonly benchmark?: string;
   readonly data?: string;
   readonly limit?: number;
 }
 
-/** --split, --benchmark, --data and --limit. */
+/** --split, --suite, --benchmark, --data and --limit. */
 export const withWanted = (command: Command): Command =>
   command
     .addOption(new Option('--split <split>', 'which scenarios (default: sealed)').choices(['dev', 'sealed']))
+    .option(
+      '--suite <names...>',
+      'responsible-AI suites instead: rai (all five), or ungroundedness, third-party-harm, harmful-continuation, harmful-summarization, jailbreak',
+    )
     .option('--benchmark <name>', `a public benchmark instead: ${Object.keys(BENCHMARKS).join(', ')}`)
     .option('--data <path>', 'its file or folder, or `hub` (default: suites.benchmarks of the configuration)')
-    .option('--limit <n>', 'scenarios of it at most, drawn by the seed, categories in turn', integer);
+    .option(
+      '--limit <n>',
+      'scenarios of the benchmark, or of each suite, at most: drawn by the seed, categories in turn',
+      integer,
+    );
 
 /** What the options ask for. Errors: `usage`, `config`. */
-export function wantedOf({ split, benchmark, data, limit }: WantedOptions): Wanted {
+export function wantedOf({ split, suite, benchmark, data, limit }: WantedOptions): Wanted {
   const alone = (what: string, why: string): TemperError =>
     new TemperError('usage', `${what} ${why}`, {
       hint: `Benchmarks: ${Object.keys(BENCHMARKS).join(', ')}.`,
     });
+  const given = Object.entries({ split, suite, benchmark }).filter(([, value]) => value !== undefined);
+  if (given.length > 1) throw alone(`--${given[0]![0]}`, `and --${given[1]![0]} name different scenarios`);
+  const most = limit === undefined ? {} : { limit };
   if (benchmark === undefined) {
     if (data !== undefined) throw alone('--data', 'needs --benchmark NAME');
-    if (limit !== undefined) throw alone('--limit', 'needs --benchmark NAME');
+    if (suite !== undefined) {
+      raiSuitesNamed(loadRaiSuites(BUILT_IN.rai), suite);
+      return { suites: suite, ...most };
+    }
+    if (limit !== undefined) throw alone('--limit', 'needs --benchmark or --suite');
     return { split: split ?? 'sealed' };
   }
-  if (split !== undefined) throw alone('--split', 'and --benchmark name different scenarios');
   benchmarkOf(benchmark);
-  return { benchmark, ...(data === undefined ? {} : { data }), ...(limit === undefined ? {} : { limit }) };
+  return { benchmark, ...(data === undefined ? {} : { data }), ...most };
 }
 
 /** The decoding that a benchmark needs, where the configuration says nothing. */
@@ -52,11 +68,13 @@ export const decodingFor = ({ benchmark }: Wanted): { maxTokens?: number } => {
 
 export function evalCommand(): Command {
   return withTarget(withWanted(withCommon(new Command('eval'))))
-    .description('Measure the target alone, on a split or on a public benchmark, and print its scorecard')
+    .description(
+      'Measure the target alone, on a split, on suites or on a public benchmark, and print its scorecard',
+    )
     .option('--out <file>', 'write the report, too: .html (with the conversations), .md, .json')
     .addHelpText(
       'after',
-      '\nExamples:\n  temper eval --split dev\n  temper eval --benchmark xstest --data xstest_prompts.csv\n  temper eval --target openai-compatible:NAME --base-url http://localhost:8000/v1\n  temper eval --adapter "$(temper show --latest-adapter)" --json',
+      '\nExamples:\n  temper eval --split dev\n  temper eval --suite rai --limit 20\n  temper eval --benchmark xstest --data xstest_prompts.csv\n  temper eval --target openai-compatible:NAME --base-url http://localhost:8000/v1\n  temper eval --adapter "$(temper show --latest-adapter)" --json',
     )
     .action(async (options: TargetOptions & WantedOptions & { out?: string }) => {
       const { out } = options;

@@ -10,13 +10,17 @@ import type { About, Scorecard } from '../metrics/scorecard.ts';
 import { type BenchmarkData, drawn, loadBenchmark } from '../scenarios/benchmarks/benchmark.ts';
 import { fetchBenchmark } from '../scenarios/benchmarks/hub.ts';
 import { benchmarkOf } from '../scenarios/benchmarks/index.ts';
+import { BUILT_IN } from '../scenarios/built-in.ts';
+import { expandRai, loadRaiSuites, raiSuitesNamed } from '../scenarios/rai.ts';
 import { loadSplits, roundScenarios } from './scenarios.ts';
 import { scorecardOf } from './scorecard.ts';
 import { type RunOptions, Workplace } from './workplace.ts';
 
-/** What a command asks for. `benchmark` goes before `split`. */
+/** What a command asks for: one of `split`, `suites` and `benchmark`. */
 export interface Wanted {
   readonly split?: 'dev' | 'sealed';
+  /** `rai`, or names of its suites. */
+  readonly suites?: readonly string[];
   readonly benchmark?: string;
   /** File or folder of the benchmark, or `hub`; default: what the configuration says. */
   readonly data?: string;
@@ -39,11 +43,26 @@ export async function evaluationSet(
   { emit = silent, signal }: { emit?: Emit; signal?: AbortSignal } = {},
 ): Promise<EvaluationSet> {
   if (wanted.benchmark !== undefined) return benchmarkSet(config, wanted.benchmark, wanted, { emit, signal });
+  if (wanted.suites !== undefined) return raiSet(config, wanted.suites, wanted.limit);
   const { split = 'sealed' } = wanted;
   const suites = loadSplits(config);
   const scenarios = roundScenarios(config, suites)[split];
   const suite = suites[split].map(({ id, version }) => `${id}@${version}`).join(', ');
   return { about: { suite, split, simulator: '', notes: [] }, scenarios };
+}
+
+/** The responsible-AI suites of those names; a limit is of each. */
+function raiSet(config: Config, names: readonly string[], limit: number | undefined): EvaluationSet {
+  const suites = raiSuitesNamed(loadRaiSuites(BUILT_IN.rai), names);
+  return {
+    about: {
+      suite: suites.map(({ id, version }) => `${id}@${version}`).join(', '),
+      split: 'sealed',
+      simulator: '',
+      notes: [],
+    },
+    scenarios: suites.flatMap((suite) => drawn(expandRai(suite, config.seed), limit, config.seed)),
+  };
 }
 
 async function benchmarkSet(
