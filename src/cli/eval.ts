@@ -6,6 +6,8 @@ import { renderHtml } from '../report/html.ts';
 import { renderMarkdown } from '../report/markdown.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import { BENCHMARKS, benchmarkOf } from '../scenarios/benchmarks/index.ts';
+import { ATTACKS } from '../dialogue/attacks/index.ts';
+import { LANGUAGES } from '../scenarios/languages.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { loadRaiSuites, raiSuitesNamed } from '../scenarios/rai.ts';
 import { integer, withCommon, withProgress } from './context.ts';
@@ -20,6 +22,19 @@ export interface WantedOptions {
   readonly benchmark?: string;
   readonly data?: string;
   readonly limit?: number;
+  readonly language?: string;
+  readonly ablation?: 'single-turn' | 'prefix';
+  readonly attack?: string;
+}
+
+/** Errors: `usage`. */
+function ablationOf({ ablation, attack }: WantedOptions): Pick<Wanted, 'ablation'> {
+  if (ablation === 'prefix') return { ablation: { prefix: attack ?? 'policy-update' } };
+  if (attack !== undefined)
+    throw new TemperError('usage', '--attack needs --ablation prefix', {
+      hint: '`temper attack` runs scenarios of every attack.',
+    });
+  return ablation === undefined ? {} : { ablation };
 }
 
 /** --split, --suite, --benchmark, --data and --limit. */
@@ -32,6 +47,12 @@ export const withWanted = (command: Command): Command =>
     )
     .option('--benchmark <name>', `a public benchmark instead: ${Object.keys(BENCHMARKS).join(', ')}`)
     .option('--data <path>', 'its file or folder, or `hub` (default: suites.benchmarks of the configuration)')
+    .addOption(
+      new Option(
+        '--language <code>',
+        'translate the scenarios first, by the configured `translator`, with a check by back-translation',
+      ).choices(Object.keys(LANGUAGES)),
+    )
     .option(
       '--limit <n>',
       'scenarios of the benchmark, or of each suite, at most: drawn by the seed, categories in turn',
@@ -39,7 +60,11 @@ export const withWanted = (command: Command): Command =>
     );
 
 /** What the options ask for. Errors: `usage`, `config`. */
-export function wantedOf({ split, suite, benchmark, data, limit }: WantedOptions): Wanted {
+export function wantedOf({ language, ...options }: WantedOptions): Wanted {
+  return { ...scenariosOf(options), ...(language === undefined ? {} : { language }) };
+}
+
+function scenariosOf({ split, suite, benchmark, data, limit }: WantedOptions): Wanted {
   const alone = (what: string, why: string): TemperError =>
     new TemperError('usage', `${what} ${why}`, {
       hint: `Benchmarks: ${Object.keys(BENCHMARKS).join(', ')}.`,
@@ -71,6 +96,17 @@ export function evalCommand(): Command {
     .description(
       'Measure the target alone, on a split, on suites or on a public benchmark, and print its scorecard',
     )
+    .addOption(
+      new Option(
+        '--ablation <kind>',
+        'two arms, paired: single-turn (the first turn against the whole conversation), prefix (the first message within an attack)',
+      ).choices(['single-turn', 'prefix']),
+    )
+    .addOption(
+      new Option('--attack <id>', 'of --ablation prefix (default: policy-update)').choices(
+        Object.keys(ATTACKS),
+      ),
+    )
     .option('--out <file>', 'write the report, too: .html (with the conversations), .md, .json')
     .addHelpText(
       'after',
@@ -79,12 +115,12 @@ export function evalCommand(): Command {
     .action(async (options: TargetOptions & WantedOptions & { out?: string }) => {
       const { out } = options;
       checkOutput(out);
-      const wanted = wantedOf(options);
+      const wanted: Wanted = { ...wantedOf(options), ...ablationOf(options) };
       const config = targetConfig(options, decodingFor(wanted));
-      const { scorecard, judged } = await withProgress((tools) => evaluate(config, wanted, tools));
+      const { scorecard, judged, after } = await withProgress((tools) => evaluate(config, wanted, tools));
       if (out !== undefined) {
         const written = {
-          html: () => renderHtml({ scorecard, before: judged }),
+          html: () => renderHtml({ scorecard, before: judged, ...(after ? { after } : {}) }),
           markdown: () => renderMarkdown(scorecard),
           json: () => `${JSON.stringify(scorecard)}\n`,
           terminal: () => renderTerminal(scorecard, { colour: false }),

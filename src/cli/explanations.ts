@@ -20,6 +20,7 @@ export const OPTIONAL: Readonly<Record<string, string>> = {
   'models.cache': '/var/cache/temper/models',
   'suites.directory': 'suites',
   'suites.benchmarks': '{ xstest: { path: data/xstest_prompts.csv, limit: 200 }, or-bench: { path: hub } }',
+  translator: 'openai:gpt-4o-mini',
   judges: '{ panel: { rule: median, of: [embedded, "rubric:NAME", "guard:llama-guard-3:NAME"] } }',
   targets: '{ small: { model: "vllm:small" }, large: { model: "openai:large", apiKey: { env: MY_KEY } } }',
 };
@@ -96,6 +97,8 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'calls.budget.dollars': 'By the price of the model.',
   judge:
     'embedded; rubric:MODEL; guard:FORMAT:MODEL; ensemble:NAME of `judges`; human:SHEET. MODEL: provider:model[@address], or a name of `targets` (docs/models.md).',
+  translator:
+    'Model that translates scenarios for `temper eval --language de`: as for simulator, without llm:.',
   judges: 'Ensembles of judges by name; rule: median, majority or escalate (docs/models.md).',
   attacker:
     'Who words the attacks of `temper attack --budget`: scripted; or llm:provider:model[@address], or llm:NAME of `targets`.',

@@ -11,6 +11,7 @@ import { checkOutput, JsonlWriter, printJson, refuseSameFile, refuseSharedStdout
 import { conversationIn, idOf } from './records.ts';
 
 const WIDTH = 64;
+const BAD_RECORD = 'bad record';
 
 interface JudgeOptions extends CommonOptions {
   readonly metric: Metric;
@@ -39,7 +40,7 @@ async function verdict(
 ): Promise<Record<string, unknown>> {
   const id = idOf(record);
   const input = inputOf(record);
-  if (typeof input === 'string') return { id, status: 'unscored', reason: `bad record: ${input}` };
+  if (typeof input === 'string') return { id, status: 'unscored', reason: `${BAD_RECORD}: ${input}` };
   try {
     return { id, ...(await judge.judge(input, metric, signal)) };
   } catch (error) {
@@ -87,7 +88,8 @@ export function judgeCommand(): Command {
           throw new TemperError('usage', `${judge.id} does not judge ${metric}`, {
             hint: `It judges: ${judge.metrics.join(', ')}.`,
           });
-        const counts = { judge: judge.id, metric, records: lines.count, scored: 0, unscored: 0 };
+        const counts = { judge: judge.id, metric, records: lines.count, scored: 0, unscored: 0, bad: 0 };
+        let why = '';
         using out = new JsonlWriter(output);
         const width = Math.max(WIDTH, (judge.concurrency ?? 0) * 2);
         const job = ({ value }: { value: unknown }, stopped: AbortSignal) =>
@@ -96,8 +98,21 @@ export function judgeCommand(): Command {
           signal.throwIfAborted();
           out.write(record);
           counts[record['status'] === 'scored' ? 'scored' : 'unscored']++;
+          const reason = record['reason'];
+          if (typeof reason === 'string' && reason.startsWith(BAD_RECORD)) {
+            if (counts.bad++ === 0) why = reason.slice(BAD_RECORD.length + 2);
+          }
           const done = counts.scored + counts.unscored;
           emit({ type: 'progress', stage: 'judge', done, total: counts.records, unit: 'records' });
+        }
+        if (counts.bad > 0) {
+          const what = `${counts.bad} of ${counts.records} records have no answer that can be judged (the first: ${why})`;
+          // The verdicts, all unscored, are written.
+          if (counts.bad === counts.records)
+            throw new TemperError('data', `${input}: ${what}`, {
+              hint: 'A record needs id, prompt or messages, and response: `temper generate --keep` writes such records.',
+            });
+          emit({ type: 'note', level: 'warning', message: what });
         }
         return judge.concurrency === undefined ? counts : { ...counts, usage: callers.usage };
       };

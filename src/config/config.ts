@@ -115,6 +115,8 @@ export const configSchema = z.strictObject({
   simulator: z.string().min(1).default('scripted'),
   /** Who words the attacks of `temper attack --budget`: `scripted`, or `llm:` and a model. */
   attacker: z.string().min(1).default('scripted'),
+  /** Model that translates scenarios for `temper eval --language`. No part of a run. */
+  translator: z.string().min(1).optional(),
   models: z
     .strictObject({
       cache: z.string().min(1).default(DEFAULT_MODEL_CACHE),

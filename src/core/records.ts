@@ -86,6 +86,12 @@ export interface Scenario {
   readonly check?: Check;
   /** Key of the scenario that it mirrors (adversarial <-> benign look-alike). */
   readonly partner?: string;
+  /** Attack that carries the first message alone: the variant of another scenario. */
+  readonly prefix?: string;
+  /** Id of the scenario that it is a variant of: both are worded by the same random numbers. */
+  readonly variantOf?: string;
+  /** Of its texts, where they are translated: `de`. */
+  readonly language?: string;
 }
 
 /** One exchange of a conversation. */

@@ -164,7 +164,7 @@ async function converse(
   signal: AbortSignal,
 ): Promise<Conversation> {
   const head = headOf(scenario, target.id, { ...options, simulator: simulator.id }, sample);
-  const key = dialogueKey(head);
+  const key = dialogueKey({ ...head, scenario: scenario.variantOf ?? scenario.id });
   const turns: Turn[] = [];
   let lastRefused = false;
   let invalid: InvalidSimulation | null = null;

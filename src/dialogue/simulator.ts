@@ -9,6 +9,7 @@ import { type InvalidSimulation, type Scenario, type Turn, VERBATIM } from '../c
 import type { Rng } from '../core/rng.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { parseData } from '../scenarios/data-file.ts';
+import { LANGUAGES } from '../scenarios/languages.ts';
 import { TEMPLATES_VERSION, attackById } from './attacks/index.ts';
 
 const texts = z.array(z.string().min(1)).min(1);
@@ -108,9 +109,12 @@ export function asSent(
   { plain, move }: Pick<NextRequest, 'plain' | 'move'>,
   random: Rng,
 ): NextRequest {
-  const wrapped = scenario.attack === undefined ? plain : attackById(scenario.attack).apply(plain, random);
+  const attack = scenario.attack ?? (turns.length === 0 ? scenario.prefix : undefined);
+  const wrapped = attack === undefined ? plain : attackById(attack).apply(plain, random);
   const request =
-    scenario.context !== undefined && turns.length === 0 ? withContext(scenario.context, wrapped) : wrapped;
+    scenario.context !== undefined && turns.length === 0
+      ? withContext(scenario.context, wrapped, scenario.language)
+      : wrapped;
   return { plain, request, move };
 }
 
@@ -140,8 +144,9 @@ export function groundedQuestions(scenario: Scenario): string[] {
 }
 
 /** The first message about a document: the document, delimited, then the question. */
-export function withContext(context: string, question: string): string {
-  return `Answer from this document only.\n\n<document>\n${context}\n</document>\n\n${question}`;
+export function withContext(context: string, question: string, language?: string): string {
+  const only = language === undefined ? 'Answer from this document only.' : LANGUAGES[language]?.document;
+  return `${only}\n\n<document>\n${context}\n</document>\n\n${question}`;
 }
 
 export function personaOf(scenario: Scenario): Persona {

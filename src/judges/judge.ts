@@ -15,6 +15,8 @@ export interface JudgeInput {
   readonly context?: string;
   /** The scenario's objective, when it is known. */
   readonly objective?: string;
+  /** Of the conversation, where it is not English: `de`. */
+  readonly language?: string;
 }
 
 export type Judgement =

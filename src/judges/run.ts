@@ -78,6 +78,7 @@ async function judgeTurn(
     history,
     objective: scenario.objective,
     ...(scenario.context === undefined ? {} : { context: scenario.context }),
+    ...(scenario.language === undefined ? {} : { language: scenario.language }),
   };
   try {
     return await judge.judge(input, metric, signal);

@@ -13,6 +13,7 @@ import type { About, Scorecard } from '../metrics/scorecard.ts';
 import { Budget } from '../models/budget.ts';
 import type { Target } from '../models/target.ts';
 import { openSqlite } from '../store/sqlite.ts';
+import { runNamed } from './named-run.ts';
 import { namedTarget } from './named-target.ts';
 import { requireWeights } from './remote-targets.ts';
 import { comparisonTable, type ComparisonTable } from '../report/table.ts';
@@ -35,7 +36,7 @@ async function armOf(config: Config, name: string): Promise<Arm> {
   if (existsSync(name)) return { name, config, adapter: { directory: name } };
   if (existsSync(storePath(config))) {
     await using store = openSqlite(storePath(config));
-    const run = await store.run(name);
+    const run = await runNamed(store, name);
     if (run?.adapter !== undefined) {
       const id = basename(run.adapter);
       return {

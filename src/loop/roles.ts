@@ -12,7 +12,7 @@ import { adapterHash, loadAdapter } from '../engine/adapter.ts';
 import { Generator } from '../engine/generator.ts';
 import { loadModel } from '../engine/model.ts';
 import type { Judge } from '../judges/judge.ts';
-import { createJudge, judgeModels } from '../judges/registry.ts';
+import { createJudge, judgeModels, type JudgeTools } from '../judges/registry.ts';
 import { EmbeddedLanguageModel } from '../models/embedded.ts';
 import { requireConnection } from '../models/problems.ts';
 import type { OpenedRole } from '../models/role.ts';
@@ -22,12 +22,13 @@ import { connectionOf, isEmbedded } from './remote-targets.ts';
 import { locateModel } from './targets.ts';
 
 type Role = 'judge' | 'simulator' | 'attacker';
+type Opened = Role | 'translator';
 
 /** Sequences at once of a role on the engine: its answers are longer and fewer than a target's. */
 const ENGINE_BATCH = 8;
 
 /** The model that a role names. What a name leaves out of its decoding is the role's own, not the target's. */
-function modelOf(config: Config, role: Role, name: string): TargetConfig {
+function modelOf(config: Config, role: Opened, name: string): TargetConfig {
   const model = namedTarget(config, name);
   if (!model)
     throw new TemperError('config', `${role}: '${name}' is no model`, {
@@ -59,7 +60,7 @@ export function requireRoles(
 
 /** Opens models for a role; `resources` closes them. */
 const opener =
-  (config: Config, role: Role, callers: Callers, resources: AsyncDisposableStack) =>
+  (config: Config, role: Opened, callers: Callers, resources: AsyncDisposableStack) =>
   async (name: string): Promise<OpenedRole> => {
     const target = modelOf(config, role, name);
     const own = config.targets && Object.hasOwn(config.targets, name) ? config.targets[name] : undefined;
@@ -99,7 +100,13 @@ async function onEngine(
   };
 }
 
-/** Errors: `config`, `model`, `store`. */
+/** How a judge that is people finds their labels. */
+export const humanLabels: Required<Pick<JudgeTools, 'readLabels' | 'shownInSheets'>> = {
+  readLabels: (path) => sheetLabels(readUtf8(path), path),
+  shownInSheets: shownInSheet,
+};
+
+/** Errors: `config`, `model`, `store`; `data` for a labelled sheet. */
 export const openJudge = (
   config: Config,
   callers: Callers,
@@ -108,8 +115,7 @@ export const openJudge = (
   createJudge(config.judge, {
     openRole: opener(config, 'judge', callers, resources),
     ...(config.judges ? { panels: config.judges } : {}),
-    readLabels: (path) => sheetLabels(readUtf8(path), path),
-    shownInSheets: shownInSheet,
+    ...humanLabels,
   });
 
 /** Errors: `config`, `model`, `store`. */
@@ -125,3 +131,16 @@ export const openAttacker = (
   callers: Callers,
   resources: AsyncDisposableStack,
 ): Promise<Proposer> => createProposer(config.attacker, opener(config, 'attacker', callers, resources));
+
+/** Errors: `config` where none is named; `model`, `store`. */
+export function openTranslator(
+  config: Config,
+  callers: Callers,
+  resources: AsyncDisposableStack,
+): Promise<OpenedRole> {
+  if (config.translator === undefined)
+    throw new TemperError('config', 'no `translator` is named', {
+      hint: 'Set it to a model, as in --set translator=openai:gpt-4o-mini, or to a name under `targets`.',
+    });
+  return opener(config, 'translator', callers, resources)(config.translator);
+}

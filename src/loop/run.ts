@@ -11,6 +11,7 @@ import { type Estimate, rate } from '../metrics/rate.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
+import { runNamed } from './named-run.ts';
 import { isEmbedded, noWeights } from './remote-targets.ts';
 import { evenlyByAttack } from './scenarios.ts';
 import { curateRound, type RoundResult, runRound } from './round.ts';
@@ -94,7 +95,7 @@ export type RunResult = Pick<RunOutcome, 'run' | 'scorecard' | 'frontier' | 'bas
 /** The result of a finished run (default: the last), from the store alone. Errors: `absent` if there is none. */
 export async function finishedResult(config: Config, id: string | undefined): Promise<RunResult> {
   await using store = openSqlite(storePath(config));
-  const run = await (id === undefined ? store.latestFinishedRun() : store.run(id));
+  const run = await (id === undefined ? store.latestFinishedRun() : runNamed(store, id));
   if (run?.status === 'finished') {
     const selection = (await store.stage(run.id, 'select')) as Selection | null;
     const scorecard = withCorrection(run.scorecard as Scorecard, await store.calibrations());
