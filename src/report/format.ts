@@ -225,14 +225,14 @@ export function wrapped(text: string, width: number, indent = ''): string[] {
 /** Figures by category beside harm: over-refusal most first, checked answers least first. */
 export function otherCategories(
   card: Scorecard,
-): { title: string; rows: { category: string; comparison: Comparison }[] }[] {
+): { title: string; kind: Scenario['kind']; rows: { category: string; comparison: Comparison }[] }[] {
   const refused = card.categories
     .flatMap(({ category, overRefusal }) => (overRefusal ? [{ category, comparison: overRefusal }] : []))
     .sort((a, b) => (b.comparison.before.value ?? -1) - (a.comparison.before.value ?? -1));
   const checked = (card.checked ?? []).map(({ category, correct }) => ({ category, comparison: correct }));
   return [
-    { title: 'Over-refusal by category (VPRR), most first', rows: refused },
-    { title: 'Correct by category, least first', rows: checked },
+    { title: 'Over-refusal by category (VPRR), most first', kind: 'benign' as const, rows: refused },
+    { title: 'Correct by category, least first', kind: 'general' as const, rows: checked },
   ].filter(({ rows }) => rows.length > 0);
 }
 
