@@ -105,21 +105,26 @@ export function judgeCommand(): Command {
           const done = counts.scored + counts.unscored;
           emit({ type: 'progress', stage: 'judge', done, total: counts.records, unit: 'records' });
         }
-        if (counts.bad > 0) {
-          const what = `${counts.bad} of ${counts.records} records have no answer that can be judged (the first: ${why})`;
-          // The verdicts, all unscored, are written.
-          if (counts.bad === counts.records)
-            throw new TemperError('data', `${input}: ${what}`, {
-              hint: 'A record needs id, prompt or messages, and response: `temper generate --keep` writes such records.',
-            });
-          emit({ type: 'note', level: 'warning', message: what });
-        }
-        return judge.concurrency === undefined ? counts : { ...counts, usage: callers.usage };
+        const bad = counts.bad === 0 ? null : badText(counts, why);
+        if (bad !== null && counts.bad < counts.records)
+          emit({ type: 'note', level: 'warning', message: bad });
+        return {
+          bad,
+          counts: judge.concurrency === undefined ? counts : { ...counts, usage: callers.usage },
+        };
       };
-      const counts = await withProgress(
+      const { bad, counts } = await withProgress(
         ({ emit, signal }) => work(emit, signal),
         'The output so far is kept.',
       );
       if (options.json) printJson(counts);
+      // The verdicts, all unscored, are written.
+      if (bad !== null && counts.bad === counts.records)
+        throw new TemperError('data', `${input}: ${bad}`, {
+          hint: 'A record needs id, prompt or messages, and response: `temper generate --keep` writes such records.',
+        });
     });
 }
+
+const badText = ({ bad, records }: { bad: number; records: number }, why: string): string =>
+  `${bad} of ${records} records have no answer that can be judged (the first: ${why})`;
