@@ -69,9 +69,16 @@ export interface Measured {
 async function measureArm(
   { name, config, adapter }: Arm,
   wanted: Wanted,
+  given: Config,
   tools: RunOptions,
 ): Promise<Measured> {
-  const set = await evaluationSet(config, wanted, tools);
+  // A run has its own suites and seed; where data lie and who translates is this command's.
+  const suites = { ...config.suites, benchmarks: given.suites.benchmarks };
+  const set = await evaluationSet(
+    { ...given, seed: config.seed, selection: config.selection, suites },
+    wanted,
+    tools,
+  );
   await using workplace = await Workplace.open(config, tools);
   const { targets } = workplace;
   const target = adapter
@@ -136,7 +143,7 @@ async function measureArms(
   for (const name of names) arms.push(await armOf(config, name));
   const { budget = new Budget(config.calls.budget) } = tools;
   const measured: Measured[] = [];
-  for (const arm of arms) measured.push(await measureArm(arm, wanted, { ...tools, budget }));
+  for (const arm of arms) measured.push(await measureArm(arm, wanted, config, { ...tools, budget }));
   const { ids, refused } = shared(measured);
   const unlike = (['judge', 'simulator'] as const)
     .filter((part) => new Set(measured.map(({ about }) => about[part])).size > 1)
