@@ -20,6 +20,7 @@ test('the default configuration lacks nothing', async () => {
     'ok target: the default model',
     'ok judge: embedded',
     'ok simulator: scripted',
+    'ok attacker: scripted',
   ]);
 });
 

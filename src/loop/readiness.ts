@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Config, environment, type TargetConfig } from '../config/config.ts';
 import { errorMessage } from '../core/errors.ts';
 import { simulatorModel } from '../dialogue/registry.ts';
+import { attackerModel } from '../dialogue/strategies/registry.ts';
 import { isModel } from '../engine/model.ts';
 import { createJudge, judgeModels } from '../judges/registry.ts';
 import { connectionProblems } from '../models/problems.ts';
@@ -135,7 +136,7 @@ async function sheetChecks(config: Config): Promise<Check[]> {
 }
 
 export async function readiness(config: Config): Promise<Check[]> {
-  const { target, targets = {}, judge, judges, simulator, translator } = config;
+  const { target, targets = {}, judge, judges, simulator, attacker, translator } = config;
   const others: Check[] = [];
   for (const name of Object.keys(targets))
     others.push(...(await modelChecks(name, namedTarget(config, name) as TargetConfig)));
@@ -146,6 +147,9 @@ export async function readiness(config: Config): Promise<Check[]> {
     ...(await sheetChecks(config)),
     ...(await roleChecks(config, 'simulator', simulator, () =>
       [simulatorModel(simulator)].filter((name) => name !== null),
+    )),
+    ...(await roleChecks(config, 'attacker', attacker, () =>
+      [attackerModel(attacker)].filter((name) => name !== null),
     )),
     ...(translator === undefined
       ? []

@@ -151,7 +151,14 @@ export class Workplace implements AsyncDisposable {
     const { config } = this;
     const { directory: _directory, models: _models, calls: _calls, targets: _targets, ...own } = config;
     // Runs of before there was a choice keep their ids.
-    const { simulator: _simulator, attacker: _attacker, translator: _translator, training, suites, ...rest } = own;
+    const {
+      simulator: _simulator,
+      attacker: _attacker,
+      translator: _translator,
+      training,
+      suites,
+      ...rest
+    } = own;
     // A round measures no benchmark and translates nothing.
     const { benchmarks: _benchmarks, ...splits } = suites;
     const settings = { ...rest, suites: splits };

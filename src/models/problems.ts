@@ -36,7 +36,12 @@ export function requireConnection(
 }
 
 /** How a name under `targets` stands in the setting of a role. */
-const NAMED = { judge: 'rubric:NAME', simulator: 'llm:NAME', translator: 'NAME' } as const;
+const NAMED = {
+  judge: 'rubric:NAME',
+  simulator: 'llm:NAME',
+  attacker: 'llm:NAME',
+  translator: 'NAME',
+} as const;
 
 const places = (names: readonly string[]): string => names.map((name) => `{{${name}}}`).join(', ');
 
