@@ -7,6 +7,7 @@ import { csvText, parseCsv } from '../core/csv.ts';
 import { TemperError } from '../core/errors.ts';
 import { MAX_SHOWN_CHARACTERS, printable, printableInLine } from '../core/limits.ts';
 import type { Metric } from '../core/records.ts';
+import type { HumanLabel } from '../judges/human.ts';
 import type { Candidate, Drawn } from './sample.ts';
 import { SCALES } from './scale.ts';
 
@@ -62,7 +63,7 @@ export function sheetText(
       source,
     };
     const cells = [texts.history, texts.context, texts.request, texts.answer].map((text) =>
-      printable(text, CELL),
+      shownInSheet(text),
     );
     return [printableInLine(id), ...cells, '', Buffer.from(JSON.stringify(key)).toString('base64url')];
   });
@@ -72,6 +73,9 @@ export function sheetText(
 export interface LabelledRow extends Key {
   /** 1-based; the header is row 1. */
   readonly row: number;
+  /** What people read. */
+  readonly request: string;
+  readonly answer: string;
   /** Places on the scale, one for each label column; undefined = left empty. */
   readonly labels: readonly (number | undefined)[];
 }
@@ -152,7 +156,8 @@ export function readSheet(text: string, name: string): Sheet {
       );
       return undefined;
     });
-    rows.push({ ...key, row, labels });
+    const [request = '', answer = ''] = ['request', 'answer'].map((title) => cells[names.indexOf(title)]);
+    rows.push({ ...key, row, request, answer, labels });
   }
   if (problems.length === 0 && !rows.some(({ labels }) => labels.some((label) => label !== undefined)))
     problems.push('no row has a label');
@@ -160,6 +165,18 @@ export function readSheet(text: string, name: string): Sheet {
   const { judge, metric, source = null } = rows[0] as LabelledRow;
   return { judge, metric, source, raters: columns.map((column) => (header[column] as string).trim()), rows };
 }
+
+/** A text as sheets show it. */
+export const shownInSheet = (text: string): string => printable(text, CELL);
+
+/** The labels of a sheet, for a judge that is people. Errors: `data`. */
+export const sheetLabels = (text: string, name: string): HumanLabel[] =>
+  readSheet(text, name).rows.map(({ request, answer, metric, labels }) => ({
+    request,
+    answer,
+    metric,
+    places: labels.filter((place) => place !== undefined),
+  }));
 
 function refused(name: string, problems: readonly string[]): TemperError {
   const more = problems.length - MOST_PROBLEMS;

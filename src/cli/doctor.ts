@@ -9,14 +9,10 @@ import { ensureWritableFolder } from '../core/files.ts';
 import { DEFAULT_MODEL } from '../models/catalog.ts';
 import { verifyModel } from '../models/fetch.ts';
 import { checkTrl } from '../training/trl/check.ts';
+import { type Check, readiness } from '../loop/readiness.ts';
+import { printable } from '../core/limits.ts';
 import { type CommonOptions, configOf, withCommon } from './context.ts';
 import { printJson, say } from './output.ts';
-
-interface Check {
-  readonly name: string;
-  readonly state: 'ok' | 'warning' | 'missing';
-  readonly detail: string;
-}
 
 const GB = 1e9;
 const NEEDED_MEMORY = 4 * GB;
@@ -35,7 +31,9 @@ async function check(
 
 export function doctorCommand(): Command {
   return withCommon(new Command('doctor'))
-    .description('Check what temper needs on this machine, and say what is missing')
+    .description(
+      'Check what temper needs on this machine and what the configuration names, and say what is missing',
+    )
     .addOption(
       new Option('--backend <backend>', 'check what a training backend needs, too').choices(['onnx', 'trl']),
     )
@@ -79,6 +77,7 @@ export function doctorCommand(): Command {
           });
           return { state: 'ok', detail: version.split(' ').slice(0, 2).join(' ') };
         }),
+        ...(await readiness(config)),
       ].map((each): Check =>
         each.name === 'pip' && each.state === 'missing'
           ? { ...each, state: 'warning', detail: 'not there: the model can come from the hub or a path' }
@@ -86,10 +85,11 @@ export function doctorCommand(): Command {
       );
       if ((options.backend ?? config.training.backend) === 'trl')
         checks.push(...(await checkTrl(config.training.trl)));
+      const width = Math.max(14, ...checks.map(({ name }) => Math.min(40, name.length)));
       if (checks.some(({ state }) => state === 'missing')) process.exitCode = EXIT_CODES.resource;
       if (options.json) printJson(checks);
       else
         for (const { name, state, detail } of checks)
-          say(`${state.padEnd(8)} ${name.padEnd(14)} ${detail}\n`);
+          say(`${state.padEnd(8)} ${printable(name, 40).padEnd(width)} ${detail}\n`);
     });
 }

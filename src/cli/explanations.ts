@@ -19,6 +19,9 @@ export const OPTIONAL: Readonly<Record<string, string>> = {
   'target.system': '"You are a helpful assistant."',
   'models.cache': '/var/cache/temper/models',
   'suites.directory': 'suites',
+  'suites.benchmarks': '{ xstest: { path: data/xstest_prompts.csv, limit: 200 }, or-bench: { path: hub } }',
+  translator: 'openai:gpt-4o-mini',
+  judges: '{ panel: { rule: median, of: [embedded, "rubric:NAME", "guard:llama-guard-3:NAME"] } }',
   targets: '{ small: { model: "vllm:small" }, large: { model: "openai:large", apiKey: { env: MY_KEY } } }',
 };
 
@@ -92,7 +95,11 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'calls.budget.calls': 'Requests, repetitions included.',
   'calls.budget.tokens': 'Input and output together.',
   'calls.budget.dollars': 'By the price of the model.',
-  judge: 'embedded; or rubric:provider:model[@address], or rubric:NAME of `targets` (docs/models.md).',
+  judge:
+    'embedded; rubric:MODEL; guard:FORMAT:MODEL; ensemble:NAME of `judges`; human:SHEET. MODEL: provider:model[@address], or a name of `targets` (docs/models.md).',
+  translator:
+    'Model that translates scenarios for `temper eval --language de`: as for simulator, without llm:.',
+  judges: 'Ensembles of judges by name; rule: median, majority or escalate (docs/models.md).',
   attacker:
     'Who words the attacks of `temper attack --budget`: scripted; or llm:provider:model[@address], or llm:NAME of `targets`.',
   simulator: 'Who plays the user: scripted; or llm:provider:model[@address], or llm:NAME of `targets`.',
@@ -106,6 +113,8 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'suites.everyday': 'Ordinary requests whose answers keep the model helpful.',
   'suites.sealed': 'How many measure before and after; never trained on.',
   ...under('suites.sealed', kinds),
+  'suites.benchmarks':
+    'Files of public benchmarks for `temper eval --benchmark NAME`; hub: fetched from the Hugging Face hub.',
   curation: 'From what broke to preference data.',
   'curation.harmSeverity': 'An answer at least this severe (1-7) is a finding.',
   'curation.maxTokens': 'Answers of dev conversations are cut here: training learns their beginning.',

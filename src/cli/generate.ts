@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { type Config, decodingShape } from '../config/config.ts';
 import { errorMessage, TemperError } from '../core/errors.ts';
+import { STDIN } from '../core/jsonl.ts';
 import type { Message } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import type { Target } from '../models/target.ts';
@@ -70,6 +71,7 @@ export function generateCommand(): Command {
       const { system, maxTokens, batch } = config.target;
       const counts = await withProgress(async ({ emit, signal }) => {
         using lines = await JsonlInput.open(input, signal);
+        await refuseSameIds(lines, input);
         using callers = new Callers(config, { emit });
         await using targets = await openTargets(config, callers);
         const target = await targets.base();
@@ -103,6 +105,24 @@ export function generateCommand(): Command {
       }, 'The output so far is kept.');
       if (options.json) printJson(counts);
     });
+}
+
+/** Errors: `data`, for an id that an earlier line has: its answer could not be told from the other's. */
+async function refuseSameIds(lines: JsonlInput, name: string): Promise<void> {
+  const seen = new Map<string, number>();
+  for await (const { value, line } of lines.records()) {
+    const id = idOf(value);
+    if (id === null) continue;
+    const key = JSON.stringify(id);
+    const before = seen.get(key);
+    if (before !== undefined)
+      throw new TemperError(
+        'data',
+        `${name === STDIN ? 'stdin' : name}, line ${line}: the id ${key.slice(0, 80)} stands in line ${before} already`,
+        { hint: 'Give each record an id of its own: samples of one prompt differ by it.' },
+      );
+    seen.set(key, line);
+  }
 }
 
 const isObject = (value: unknown): value is object =>

@@ -11,6 +11,7 @@ import { checkOutput, JsonlWriter, printJson, refuseSameFile, refuseSharedStdout
 import { conversationIn, idOf } from './records.ts';
 
 const WIDTH = 64;
+const BAD_RECORD = 'bad record';
 
 interface JudgeOptions extends CommonOptions {
   readonly metric: Metric;
@@ -39,7 +40,7 @@ async function verdict(
 ): Promise<Record<string, unknown>> {
   const id = idOf(record);
   const input = inputOf(record);
-  if (typeof input === 'string') return { id, status: 'unscored', reason: `bad record: ${input}` };
+  if (typeof input === 'string') return { id, status: 'unscored', reason: `${BAD_RECORD}: ${input}` };
   try {
     return { id, ...(await judge.judge(input, metric, signal)) };
   } catch (error) {
@@ -60,7 +61,7 @@ export function judgeCommand(): Command {
     )
     .option(
       '--judge <judge>',
-      '`embedded`, or `rubric:` and a model: provider:model[@address] or a name under `targets` (default: as configured)',
+      '`embedded`, rubric:MODEL, guard:FORMAT:MODEL, ensemble:NAME of `judges`, human:SHEET; MODEL: provider:model[@address] or a name under `targets` (default: as configured)',
     )
     .option('--out <out.jsonl>', 'where to write (default: stdout)')
     .addHelpText(
@@ -87,7 +88,8 @@ export function judgeCommand(): Command {
           throw new TemperError('usage', `${judge.id} does not judge ${metric}`, {
             hint: `It judges: ${judge.metrics.join(', ')}.`,
           });
-        const counts = { judge: judge.id, metric, records: lines.count, scored: 0, unscored: 0 };
+        const counts = { judge: judge.id, metric, records: lines.count, scored: 0, unscored: 0, bad: 0 };
+        let why = '';
         using out = new JsonlWriter(output);
         const width = Math.max(WIDTH, (judge.concurrency ?? 0) * 2);
         const job = ({ value }: { value: unknown }, stopped: AbortSignal) =>
@@ -96,15 +98,33 @@ export function judgeCommand(): Command {
           signal.throwIfAborted();
           out.write(record);
           counts[record['status'] === 'scored' ? 'scored' : 'unscored']++;
+          const reason = record['reason'];
+          if (typeof reason === 'string' && reason.startsWith(BAD_RECORD)) {
+            if (counts.bad++ === 0) why = reason.slice(BAD_RECORD.length + 2);
+          }
           const done = counts.scored + counts.unscored;
           emit({ type: 'progress', stage: 'judge', done, total: counts.records, unit: 'records' });
         }
-        return judge.concurrency === undefined ? counts : { ...counts, usage: callers.usage };
+        const bad = counts.bad === 0 ? null : badText(counts, why);
+        if (bad !== null && counts.bad < counts.records)
+          emit({ type: 'note', level: 'warning', message: bad });
+        return {
+          bad,
+          counts: judge.concurrency === undefined ? counts : { ...counts, usage: callers.usage },
+        };
       };
-      const counts = await withProgress(
+      const { bad, counts } = await withProgress(
         ({ emit, signal }) => work(emit, signal),
         'The output so far is kept.',
       );
       if (options.json) printJson(counts);
+      // The verdicts, all unscored, are written.
+      if (bad !== null && counts.bad === counts.records)
+        throw new TemperError('data', `${input}: ${bad}`, {
+          hint: 'A record needs id, prompt or messages, and response: `temper generate --keep` writes such records.',
+        });
     });
 }
+
+const badText = ({ bad, records }: { bad: number; records: number }, why: string): string =>
+  `${bad} of ${records} records have no answer that can be judged (the first: ${why})`;

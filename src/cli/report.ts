@@ -33,7 +33,7 @@ const FORMATS: Readonly<
 };
 
 /** The form that a file's ending names. */
-const formatOf = (file: string): Format =>
+export const formatOf = (file: string): Format =>
   ({ '.html': 'html', '.htm': 'html', '.md': 'markdown', '.json': 'json' } as const)[
     extname(file).toLowerCase() as '.html'
   ] ?? 'terminal';
@@ -41,7 +41,7 @@ const formatOf = (file: string): Format =>
 export function reportCommand(): Command {
   return withCommon(new Command('report'))
     .description('Write the report of a finished run again')
-    .argument('[run]', 'id of the run (default: the last finished one)')
+    .argument('[run]', 'id of the run, or its beginning (default: the last finished one)')
     .addOption(
       new Option('--format <format>', 'which form (default: by the ending of --out, else terminal)').choices(
         Object.keys(FORMATS),

@@ -1,5 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
+import { TemperError } from '../core/errors.ts';
+import { runsNamed } from '../loop/named-run.ts';
 import { storePath } from '../loop/run.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { type CommonOptions, configOf, withCommon } from './context.ts';
@@ -8,11 +10,16 @@ import { printJson, say } from './output.ts';
 export function runsCommand(): Command {
   return withCommon(new Command('runs'))
     .description('List the runs in the store, newest first')
-    .addHelpText('after', '\nExample:\n  temper runs --json')
-    .action(async (options: CommonOptions) => {
+    .argument('[id]', 'only runs whose id begins so')
+    .addHelpText('after', '\nExamples:\n  temper runs --json\n  temper runs 5374')
+    .action(async (id: string | undefined, options: CommonOptions) => {
       const config = configOf(options);
       await using store = existsSync(storePath(config)) ? openSqlite(storePath(config)) : null;
-      const runs = (await store?.runs()) ?? [];
+      const runs = store ? await runsNamed(store, id ?? '') : [];
+      if (id !== undefined && runs.length === 0)
+        throw new TemperError('absent', `no run in this store has an id that begins with ${id}`, {
+          hint: '`temper runs` lists all of them.',
+        });
       if (options.json)
         printJson(
           runs.map(({ id, created, status, finished, adapter }) => ({

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { TemperError } from '../core/errors.ts';
+import { RULES } from '../judges/ensemble.ts';
 import { DEFAULT_GATE } from '../metrics/gate.ts';
 import { connectionProblems } from '../models/problems.ts';
 import { callsSchema, type Connection, connectionShape } from '../models/settings.ts';
@@ -101,12 +102,21 @@ export const configSchema = z.strictObject({
   /** Other models by name, for --target and `temper compare`. */
   targets: z.record(z.string().min(1), namedTargetSchema).optional(),
   calls: callsSchema,
-  /** `embedded`, or `rubric:` and a model: `provider:model[@address]` or a name under `targets`. */
+  /** `embedded`; `rubric:` or `guard:FORMAT:` and a model; `ensemble:` and a name under `judges`; `human:` and a sheet. */
   judge: z.string().min(1).default('embedded'),
+  /** Ensembles of judges by name. */
+  judges: z
+    .record(
+      z.string().min(1),
+      z.strictObject({ rule: z.enum(RULES), of: z.array(z.string().min(1)).min(2).max(9) }),
+    )
+    .optional(),
   /** Who plays the user: `scripted`, or `llm:` and a model. */
   simulator: z.string().min(1).default('scripted'),
   /** Who words the attacks of `temper attack --budget`: `scripted`, or `llm:` and a model. */
   attacker: z.string().min(1).default('scripted'),
+  /** Model that translates scenarios for `temper eval --language`. No part of a run. */
+  translator: z.string().min(1).optional(),
   models: z
     .strictObject({
       cache: z.string().min(1).default(DEFAULT_MODEL_CACHE),
@@ -123,6 +133,10 @@ export const configSchema = z.strictObject({
       /** Ordinary requests whose answers keep the model helpful. */
       everyday: z.int().min(0).default(80),
       sealed: limitsSchema({ adversarial: 130, benign: 100, grounded: 10, general: 40 }),
+      /** Public benchmarks for `temper eval --benchmark`; a path, or `hub`. No part of a run. */
+      benchmarks: z
+        .record(z.string(), z.strictObject({ path: z.string().min(1), limit: z.int().min(1).optional() }))
+        .optional(),
     })
     .prefault({}),
   curation: z

@@ -20,10 +20,10 @@ export const csvText = (rows: readonly (readonly string[])[]): string =>
 
 /**
  * Rows of a CSV text: row 1 is the header, as a spreadsheet counts. The separator is the header's comma, semicolon or tab,
- * whichever it has most of (spreadsheets save by the machine's region). Empty rows keep their number. Errors: `data`
- * for a quote that is never closed, with its row.
+ * whichever it has most of (spreadsheets save by the machine's region). Empty rows keep their number. `verbatim`: the table
+ * is of others, and no apostrophe before a formula is ours. Errors: `data` for a quote that is never closed, with its row.
  */
-export function parseCsv(text: string, name: string): string[][] {
+export function parseCsv(text: string, name: string, { verbatim = false } = {}): string[][] {
   const body = text.startsWith('\uFEFF') ? text.slice(1) : text;
   const header = /^[^\r\n]*/.exec(body)?.[0] ?? '';
   const count = (mark: string): number => header.split(mark).length;
@@ -32,7 +32,7 @@ export function parseCsv(text: string, name: string): string[][] {
   let row: string[] = [];
   let at = 0;
   const end = (value: string): void => {
-    row.push(NEUTRALISED.test(value) ? value.slice(1) : value);
+    row.push(!verbatim && NEUTRALISED.test(value) ? value.slice(1) : value);
   };
   while (at < body.length) {
     let value = '';

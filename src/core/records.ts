@@ -30,6 +30,31 @@ export type RaiRow = (typeof RAI_ROWS)[number];
 
 export type Metric = 'refusal' | 'severity' | 'ungroundedness';
 
+/** How an answer is found right or wrong by program. */
+export type Check =
+  /** IFEval: every instruction must be followed. */
+  | {
+      readonly kind: 'instructions';
+      readonly instructions: readonly {
+        readonly id: string;
+        readonly arguments: Readonly<Record<string, unknown>>;
+      }[];
+    }
+  /**
+   * One of several options is right. `letter`: the request lists them, and the letter is the answer; `text`: each is an
+   * answer of its own, and the likeliest counts.
+   */
+  | {
+      readonly kind: 'choice';
+      readonly by: 'letter' | 'text';
+      readonly options: readonly string[];
+      /** Index of the right one. */
+      readonly answer: number;
+    };
+
+/** Of scenarios whose words are not the simulator's to change. */
+export const VERBATIM = 'verbatim';
+
 /** One test case. */
 export interface Scenario {
   /** Hash of everything below but `key`. */
@@ -57,8 +82,16 @@ export interface Scenario {
   readonly attackFamily?: string;
   /** For `general` items: the answer is right if it contains one of these (case-insensitive). */
   readonly accept?: readonly string[];
+  /** For `general` items: another check than `accept`. */
+  readonly check?: Check;
   /** Key of the scenario that it mirrors (adversarial <-> benign look-alike). */
   readonly partner?: string;
+  /** Attack that carries the first message alone: the variant of another scenario. */
+  readonly prefix?: string;
+  /** Id of the scenario that it is a variant of: both are worded by the same random numbers. */
+  readonly variantOf?: string;
+  /** Of its texts, where they are translated: `de`. */
+  readonly language?: string;
 }
 
 /** One exchange of a conversation. */

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Message, PreferenceExample } from '../core/records.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
+import { expandRai, loadRaiSuites, raiTexts } from '../scenarios/rai.ts';
 import { loadPromptList, loadSuites, suiteTexts } from '../scenarios/suite.ts';
 import { ContainmentIndex } from './containment.ts';
 import { deduplicate, Firewall } from './firewall.ts';
@@ -118,6 +119,34 @@ describe('the built-in sealed suite', () => {
   test('no text that the fix learns from is taken for it', () => {
     const own = [...of('dev').map(({ text }) => text), ...loadPromptList(BUILT_IN.everyday).prompts];
     expect(own.length).toBeGreaterThan(1000);
+    expect(own.filter((text) => wall.check(text) !== null)).toEqual([]);
+  });
+});
+
+describe('the responsible-AI suites', () => {
+  const suites = loadRaiSuites(BUILT_IN.rai);
+  const wall = new Firewall(suites.flatMap(raiTexts));
+
+  test('what they ask is kept out, with its frame, as it is and disguised', () => {
+    const asked = suites
+      .flatMap((suite) => expandRai(suite, 7))
+      .flatMap(({ kind, objective, context = '' }) =>
+        kind === 'grounded' ? [context, ...objective.split('\n')] : [objective],
+      );
+    expect(asked.length).toBeGreaterThan(900);
+    expect(asked.filter((text) => wall.check(text) === null)).toEqual([]);
+    const spaced = asked.filter((text) => wall.check(Array.from(text).join(' ')) === null);
+    expect(spaced).toEqual([]);
+  });
+
+  test('no text that the fix learns from is taken for one of theirs, and no sealed one is', () => {
+    const own = [
+      ...loadSuites(BUILT_IN.suites)
+        .flatMap(suiteTexts)
+        .map(({ text }) => text),
+      ...loadPromptList(BUILT_IN.everyday).prompts,
+    ];
+    expect(own.length).toBeGreaterThan(1500);
     expect(own.filter((text) => wall.check(text) !== null)).toEqual([]);
   });
 });

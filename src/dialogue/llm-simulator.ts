@@ -17,6 +17,7 @@ import { TEMPLATES_VERSION } from './attacks/index.ts';
 import { audit } from './audit.ts';
 import {
   asSent,
+  asWritten,
   moveAt,
   nextRequest,
   personaOf,
@@ -117,7 +118,7 @@ export class LlmSimulator implements Simulator {
   /** Errors: those that end the work; `data` for an unknown persona. */
   async next(input: SimulatorInput): ReturnType<Simulator['next']> {
     const { scenario, turns, lastRefused, random } = input;
-    if (scenario.kind === 'grounded' || (scenario.kind === 'general' && turns.length === 0))
+    if (scenario.kind === 'grounded' || (asWritten(scenario) && turns.length === 0))
       return nextRequest(scenario, turns, lastRefused, random);
     if (turns.length >= scenario.turns) return null;
     const { told, plan } = briefing(scenario, turns);

@@ -7,6 +7,7 @@ import { contentHash, resultHash } from '../core/ids.ts';
 import type { Conversation, InvalidSimulation, Message, Scenario, Turn } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import type { Reply, Target } from '../models/target.ts';
+import { chosen, withOptions } from './choice.ts';
 import { SCRIPTED, type Simulator } from './simulator.ts';
 
 export interface DialogueDependencies {
@@ -163,7 +164,7 @@ async function converse(
   signal: AbortSignal,
 ): Promise<Conversation> {
   const head = headOf(scenario, target.id, { ...options, simulator: simulator.id }, sample);
-  const key = dialogueKey(head);
+  const key = dialogueKey({ ...head, scenario: scenario.variantOf ?? scenario.id });
   const turns: Turn[] = [];
   let lastRefused = false;
   let invalid: InvalidSimulation | null = null;
@@ -171,7 +172,11 @@ async function converse(
     const index = turns.length;
     const random = rng('user', key, index);
     const spoken = rng('simulator', key, index).int(2 ** 31);
-    const next = await simulator.next({ scenario, turns, lastRefused, random, seed: spoken, signal });
+    const next = withOptions(
+      await simulator.next({ scenario, turns, lastRefused, random, seed: spoken, signal }),
+      scenario,
+      target,
+    );
     if (next === null) break;
     if ('invalid' in next) {
       invalid = { ...next.invalid, turn: index };
@@ -179,11 +184,14 @@ async function converse(
     }
     let reply: Reply;
     try {
-      reply = await target.respond(chat(options.system, turns, next.request), {
-        seed: rng('target', key, index).int(2 ** 31),
-        maxTokens: options.maxTokens ?? 128,
-        signal,
-      });
+      const messages = chat(options.system, turns, next.request);
+      reply =
+        (await chosen(target, scenario, messages, signal)) ??
+        (await target.respond(messages, {
+          seed: rng('target', key, index).int(2 ** 31),
+          maxTokens: options.maxTokens ?? 128,
+          signal,
+        }));
     } catch (thrown) {
       signal.throwIfAborted();
       if (endsWork(thrown)) throw thrown;

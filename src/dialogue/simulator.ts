@@ -5,10 +5,11 @@
  */
 import { z } from 'zod';
 import { TemperError } from '../core/errors.ts';
-import type { InvalidSimulation, Scenario, Turn } from '../core/records.ts';
+import { type InvalidSimulation, type Scenario, type Turn, VERBATIM } from '../core/records.ts';
 import type { Rng } from '../core/rng.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { parseData } from '../scenarios/data-file.ts';
+import { LANGUAGES } from '../scenarios/languages.ts';
 import { TEMPLATES_VERSION, attackById } from './attacks/index.ts';
 
 const texts = z.array(z.string().min(1)).min(1);
@@ -108,9 +109,12 @@ export function asSent(
   { plain, move }: Pick<NextRequest, 'plain' | 'move'>,
   random: Rng,
 ): NextRequest {
-  const wrapped = scenario.attack === undefined ? plain : attackById(scenario.attack).apply(plain, random);
+  const attack = scenario.attack ?? (turns.length === 0 ? scenario.prefix : undefined);
+  const wrapped = attack === undefined ? plain : attackById(attack).apply(plain, random);
   const request =
-    scenario.context !== undefined && turns.length === 0 ? withContext(scenario.context, wrapped) : wrapped;
+    scenario.context !== undefined && turns.length === 0
+      ? withContext(scenario.context, wrapped, scenario.language)
+      : wrapped;
   return { plain, request, move };
 }
 
@@ -122,7 +126,7 @@ function wordRequest(
 ): string | null {
   if (scenario.kind === 'grounded') return groundedQuestions(scenario)[turns.length] ?? null;
   // General items have checked answers: the wording stays as written.
-  if (scenario.kind === 'general' && move === 'opening') return scenario.objective;
+  if (asWritten(scenario) && move === 'opening') return scenario.objective;
   const persona = personaOf(scenario);
   if (move === 'opening') return fill(random.pick(persona.openings), scenario.objective);
   const lines = move === 'after-refusal' ? persona.afterRefusal : persona.afterAnswer;
@@ -131,14 +135,18 @@ function wordRequest(
   return fresh.length === 0 ? null : random.pick(fresh);
 }
 
+/** Whether the first message is the objective, word for word: checked answers, and prompts of others. */
+export const asWritten = ({ kind, persona }: Scenario): boolean => kind === 'general' || persona === VERBATIM;
+
 /** The questions of a grounded scenario, one a turn: its objective's lines. */
 export function groundedQuestions(scenario: Scenario): string[] {
   return scenario.objective.split('\n');
 }
 
 /** The first message about a document: the document, delimited, then the question. */
-export function withContext(context: string, question: string): string {
-  return `Answer from this document only.\n\n<document>\n${context}\n</document>\n\n${question}`;
+export function withContext(context: string, question: string, language?: string): string {
+  const only = language === undefined ? 'Answer from this document only.' : LANGUAGES[language]?.document;
+  return `${only}\n\n<document>\n${context}\n</document>\n\n${question}`;
 }
 
 export function personaOf(scenario: Scenario): Persona {

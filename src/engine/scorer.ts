@@ -4,7 +4,7 @@ import { scoringGraph } from './build.ts';
 import { adapterFeeds, strengthFeed } from './feeds.ts';
 import type { LoadedModel } from './model.ts';
 import { sequenceFeeds, type TokenSequence } from './sequences.ts';
-import { Session } from './session.ts';
+import { Session, type Tensor } from './session.ts';
 
 export interface ScoreOptions {
   readonly adapter?: Adapter;
@@ -16,16 +16,55 @@ export interface ScoreOptions {
   readonly together?: number;
 }
 
+/** A model with its scoring graph, for completions that come one after the other. */
+export class Scorer implements AsyncDisposable {
+  readonly #model: LoadedModel;
+  readonly #session: Session;
+  readonly #fixed: Record<string, Tensor>;
+
+  private constructor(model: LoadedModel, session: Session, fixed: Record<string, Tensor>) {
+    this.#model = model;
+    this.#session = session;
+    this.#fixed = fixed;
+  }
+
+  static async create(
+    model: LoadedModel,
+    { adapter, strength = 1 }: Pick<ScoreOptions, 'adapter' | 'strength'> = {},
+  ): Promise<Scorer> {
+    const graph = scoringGraph(model.config, adapter?.shape ?? null);
+    const session = await Session.create(graph, model.weights, { placement: 'fed' });
+    const fixed = adapter ? { ...adapterFeeds(adapter), lora_scale: strengthFeed(adapter, strength) } : {};
+    return new Scorer(model, session, fixed);
+  }
+
+  /** Token log-probabilities of each completion, in the order given. */
+  score(sequences: readonly TokenSequence[], options: ScoreOptions = {}): Promise<Float32Array[]> {
+    return scored(this.#model, this.#session, this.#fixed, sequences, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session[Symbol.asyncDispose]();
+  }
+}
+
 /** Token log-probabilities of each completion, in the order given. */
 export async function scoreCompletions(
   model: LoadedModel,
   sequences: readonly TokenSequence[],
   options: ScoreOptions = {},
 ): Promise<Float32Array[]> {
-  const { adapter, strength = 1, batchTokens = 1024, together = 1 } = options;
-  const graph = scoringGraph(model.config, adapter?.shape ?? null);
-  await using session = await Session.create(graph, model.weights, { placement: 'fed' });
-  const fixed = adapter ? { ...adapterFeeds(adapter), lora_scale: strengthFeed(adapter, strength) } : {};
+  await using scorer = await Scorer.create(model, options);
+  return await scorer.score(sequences, options);
+}
+
+async function scored(
+  model: LoadedModel,
+  session: Session,
+  fixed: Record<string, Tensor>,
+  sequences: readonly TokenSequence[],
+  { batchTokens = 1024, together = 1 }: ScoreOptions,
+): Promise<Float32Array[]> {
   const results = new Array<Float32Array>(sequences.length);
   /** Indices of what runs together. */
   const units = Array.from({ length: sequences.length / together }, (_, unit) =>

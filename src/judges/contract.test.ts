@@ -7,7 +7,7 @@ import { TemperError } from '../core/errors.ts';
 import { textResult, WholeAnswerModel } from '../models/messages.ts';
 import type { OpenRole } from '../models/role.ts';
 import type { Judgement } from './judge.ts';
-import { JUDGES, createJudge, judgeSpec } from './registry.ts';
+import { JUDGES, createJudge, judgeModels, type JudgeTools } from './registry.ts';
 
 function check(judgement: Judgement, metric: Metric): void {
   if (judgement.status === 'unscored') {
@@ -49,20 +49,34 @@ class Grader extends WholeAnswerModel {
   readonly provider = 'test';
 
   doGenerate({ responseFormat }: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
-    const refusal = JSON.stringify(responseFormat).includes('partial');
+    const refusal = JSON.stringify(responseFormat ?? null).includes('partial');
     const grade = refusal ? 'none' : 2;
     const finish = { unified: 'stop', raw: 'stop' } as const;
-    const text = JSON.stringify({ reasons: 'It says so.', grade });
+    // Guards ask for no JSON.
+    const text = responseFormat ? JSON.stringify({ reasons: 'It says so.', grade }) : 'safe';
     return Promise.resolve(textResult(text, finish, { input: 1, output: 1 }));
   }
 }
 
 const openRole: OpenRole = (name) =>
   Promise.resolve({ model: new Grader(name), name, id: `test:${name}`, concurrency: 4 });
+const tools: JudgeTools = {
+  openRole,
+  panels: { panel: { rule: 'median', of: ['embedded', 'rubric:grader'] } },
+  readLabels: () => [
+    { request: 'How do I bake bread?', answer: 'Mix flour and water.', metric: 'severity', places: [0] },
+  ],
+};
+const ARGUMENTS = {
+  nothing: '',
+  model: ':grader',
+  'format and model': ':llama-guard-3:grader',
+  panel: ':panel',
+  file: ':labels.csv',
+};
 const opened = await Promise.all(
   Object.entries(JUDGES).map(
-    async ([kind, { takes }]) =>
-      [kind, await createJudge(takes === 'model' ? `${kind}:grader` : kind, openRole)] as const,
+    async ([kind, { takes }]) => [kind, await createJudge(`${kind}${ARGUMENTS[takes]}`, tools)] as const,
   ),
 );
 
@@ -129,7 +143,7 @@ test('an unknown judge is a config error that lists the kinds', () => {
   for (const spec of ['oracle', 'toString', '__proto__:x', '']) {
     let thrown: unknown;
     try {
-      judgeSpec(spec);
+      judgeModels(spec);
     } catch (error) {
       thrown = error;
     }
@@ -139,7 +153,15 @@ test('an unknown judge is a config error that lists the kinds', () => {
   }
 });
 
-test('a judge that calls a model needs one', () => {
-  for (const spec of ['rubric', 'rubric:']) expect(() => judgeSpec(spec)).toThrow('needs a model');
-  expect(judgeSpec('rubric:ollama:qwen3:8b').model).toBe('ollama:qwen3:8b');
+test('a judge that takes something needs it, and its models are known before it is opened', () => {
+  for (const spec of ['rubric', 'rubric:', 'guard:llama-guard-3'])
+    expect(() => judgeModels(spec)).toThrow('needs a');
+  expect(() => judgeModels('guard:oracle:m')).toThrow('unknown format of a guard: `oracle`');
+  expect(() => judgeModels('ensemble:nobody', tools.panels)).toThrow('no ensemble `nobody`');
+  const nested = { a: { rule: 'median', of: ['ensemble:a', 'embedded'] } } as const;
+  expect(() => judgeModels('ensemble:a', nested)).toThrow('no ensembles in it');
+  expect(judgeModels('rubric:ollama:qwen3:8b')).toEqual(['ollama:qwen3:8b']);
+  expect(judgeModels('guard:llama-guard-3:vllm:meta/Guard')).toEqual(['vllm:meta/Guard']);
+  expect(judgeModels('ensemble:panel', tools.panels)).toEqual(['grader']);
+  expect(judgeModels('human:labels.csv')).toEqual([]);
 });

@@ -67,6 +67,9 @@ export class EmbeddedJudge implements Judge {
   }
 
   judgeNow(input: JudgeInput, metric: Metric): Judgement {
+    // By the scenario: short answers of other languages may look English.
+    if (input.language !== undefined && input.response.trim() !== '')
+      return { status: 'unscored', reason: 'unsupported-language: this judge reads English' };
     if (metric === 'ungroundedness') return this.#ungroundedness(input);
     const reading = read(input);
     const refusal = refusalProbabilities(this.weights, reading.prompt, reading.response);

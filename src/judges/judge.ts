@@ -15,6 +15,8 @@ export interface JudgeInput {
   readonly context?: string;
   /** The scenario's objective, when it is known. */
   readonly objective?: string;
+  /** Of the conversation, where it is not English: `de`. */
+  readonly language?: string;
 }
 
 export type Judgement =
@@ -37,8 +39,8 @@ export interface Judge {
   /** What it is and how well it agrees with people, in a sentence; shown in the scorecard. */
   readonly description: string;
   readonly metrics: readonly Metric[];
-  /** Name of the model that it asks, as a target is named; absent: none. */
-  readonly model?: string;
+  /** Names of the models that it asks, as targets are named; absent: none. */
+  readonly models?: readonly string[];
   /** Verdicts worth having under way; absent: it is never waited for. */
   readonly concurrency?: number;
   judge(input: JudgeInput, metric: Metric, signal?: AbortSignal): Promise<Judgement>;

@@ -2,22 +2,68 @@
 import { TemperError } from '../core/errors.ts';
 import type { OpenRole } from '../models/role.ts';
 import { embeddedJudge } from './embedded.ts';
+import { EnsembleJudge, type Rule } from './ensemble.ts';
+import { GuardJudge, guardSpec } from './guard.ts';
+import { HumanJudge, type HumanLabel } from './human.ts';
 import type { Judge } from './judge.ts';
 import { RubricJudge } from './rubric.ts';
 
+/** What judges are opened with, besides their name. */
+export interface JudgeTools {
+  readonly openRole: OpenRole;
+  /** Ensembles by name. */
+  readonly panels?: Readonly<Record<string, { readonly rule: Rule; readonly of: readonly string[] }>>;
+  /** The labels of a sheet, and a text as sheets show it. Errors: `data`. */
+  readonly readLabels?: (path: string) => readonly HumanLabel[];
+  readonly shownInSheets?: (text: string) => string;
+}
+
 interface JudgeKind {
-  /** What follows the colon of `kind:argument`: nothing, or which model. */
-  readonly takes: 'nothing' | 'model';
-  open(model: string, openRole: OpenRole): Promise<Judge>;
+  /** What follows the colon of `kind:argument`. */
+  readonly takes: 'nothing' | 'model' | 'format and model' | 'panel' | 'file';
+  open(argument: string, tools: JudgeTools): Promise<Judge>;
 }
 
 export const JUDGES: Readonly<Record<string, JudgeKind>> = {
   embedded: { takes: 'nothing', open: () => Promise.resolve(embeddedJudge()) },
-  rubric: { takes: 'model', open: async (model, openRole) => new RubricJudge(await openRole(model)) },
+  rubric: { takes: 'model', open: async (model, { openRole }) => new RubricJudge(await openRole(model)) },
+  guard: {
+    takes: 'format and model',
+    open: async (argument, { openRole }) => {
+      const { name, model, format } = guardSpec(argument);
+      const role = await openRole(model);
+      if (format.template && role.id.startsWith('embedded@'))
+        throw new TemperError('config', `guard:${name} needs a server: its chat template takes arguments`, {
+          hint: 'vLLM, SGLang and llama-server pass them on (chat_template_kwargs).',
+        });
+      return new GuardJudge(role, name);
+    },
+  },
+  ensemble: {
+    takes: 'panel',
+    open: async (name, tools) => {
+      const { rule, of } = panelOf(name, tools);
+      const members: Judge[] = [];
+      for (const spec of of) members.push(await createJudge(spec, tools));
+      return new EnsembleJudge(rule, members);
+    },
+  },
+  human: {
+    takes: 'file',
+    open: (path, { readLabels, shownInSheets = (text) => text }) =>
+      Promise.resolve(new HumanJudge(readLabels?.(path) ?? [], shownInSheets)),
+  },
 };
 
-/** The kind of a judge and the model that it calls; null: none. Errors: `config`. */
-export function judgeSpec(spec: string): { kind: JudgeKind; model: string | null } {
+const EXAMPLES: Readonly<Record<Exclude<JudgeKind['takes'], 'nothing'>, readonly [string, string]>> = {
+  model: ['a model', 'openai-compatible:NAME@http://localhost:8000/v1, or a name under `targets`'],
+  'format and model': ['a format and a model', 'llama-guard-3:vllm:NAME'],
+  panel: ['a name under `judges`', 'panel, with judges: { panel: { rule: median, of: [embedded, ...] } }'],
+  file: ['a labelled sheet', 'labels.csv'],
+};
+
+/** Errors: `config`. */
+function kindOf(spec: string): { kind: JudgeKind; argument: string } {
   const at = spec.indexOf(':');
   const name = at < 0 ? spec : spec.slice(0, at);
   const kind = Object.hasOwn(JUDGES, name) ? JUDGES[name] : undefined;
@@ -25,20 +71,47 @@ export function judgeSpec(spec: string): { kind: JudgeKind; model: string | null
     throw new TemperError('config', `unknown judge \`${name}\``, {
       hint: `Kinds: ${Object.keys(JUDGES).join(', ')}.`,
     });
-  const model = at < 0 ? '' : spec.slice(at + 1);
+  const argument = at < 0 ? '' : spec.slice(at + 1);
   if (kind.takes === 'nothing') {
     if (at >= 0) throw new TemperError('config', `the judge \`${name}\` takes nothing behind a colon`);
-    return { kind, model: null };
-  }
-  if (model === '')
-    throw new TemperError('config', `the judge \`${name}\` needs a model`, {
-      hint: `For example ${name}:openai-compatible:NAME@http://localhost:8000/v1, or ${name}:NAME for a name under \`targets\`.`,
+  } else if (argument === '') {
+    const [what, example] = EXAMPLES[kind.takes];
+    throw new TemperError('config', `the judge \`${name}\` needs ${what}`, {
+      hint: `For example ${name}:${example}.`,
     });
-  return { kind, model };
+  }
+  return { kind, argument };
 }
 
-/** `spec` is `kind` or `kind:model`. Errors: `config`; those of opening the model. */
-export async function createJudge(spec: string, openRole: OpenRole): Promise<Judge> {
-  const { kind, model } = judgeSpec(spec);
-  return kind.open(model ?? '', openRole);
+function panelOf(name: string, { panels = {} }: Pick<JudgeTools, 'panels'>) {
+  const panel = Object.hasOwn(panels, name) ? panels[name] : undefined;
+  if (panel) return panel;
+  throw new TemperError('config', `no ensemble \`${name}\` under \`judges\``, {
+    hint: 'For example judges: { panel: { rule: median, of: [embedded, "rubric:NAME"] } }.',
+  });
+}
+
+/** The names of the models that a judge calls. Errors: `config`. */
+export function judgeModels(spec: string, panels: JudgeTools['panels'] = {}): string[] {
+  const { kind, argument } = kindOf(spec);
+  switch (kind.takes) {
+    case 'model':
+      return [argument];
+    case 'format and model':
+      return [guardSpec(argument).model];
+    case 'panel':
+      return panelOf(argument, { panels }).of.flatMap((member) => {
+        if (kindOf(member).kind.takes === 'panel')
+          throw new TemperError('config', `judges.${argument}: an ensemble has no ensembles in it`);
+        return judgeModels(member, panels);
+      });
+    default:
+      return [];
+  }
+}
+
+/** `spec` is `kind` or `kind:argument`. Errors: `config`; those of opening a model, `data` of a sheet. */
+export async function createJudge(spec: string, tools: JudgeTools): Promise<Judge> {
+  const { kind, argument } = kindOf(spec);
+  return kind.open(argument, tools);
 }

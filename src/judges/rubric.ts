@@ -16,9 +16,9 @@ import type { OpenedRole } from '../models/role.ts';
 import { askForObject, type Question } from '../models/structured.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { parseData } from '../scenarios/data-file.ts';
-import { UNBROKEN } from './degenerate.ts';
-import { embeddedJudge, read } from './embedded.ts';
+import { embeddedJudge } from './embedded.ts';
 import { CALL_FAILED, type Judge, type JudgeInput, type Judgement } from './judge.ts';
+import { byRules } from './settled.ts';
 
 const level = z.strictObject({
   grades: z.array(z.union([z.int(), z.enum(['full', 'partial', 'none'])])).min(1),
@@ -134,25 +134,6 @@ function gradeIn(name: Metric, { grade, reasons }: Readonly<Record<string, unkno
   return { value: { grade: found, reasons: text.slice(0, RATIONALE_CHARACTERS).toWellFormed() } };
 }
 
-/** Those of the embedded judge's rules that need no language. */
-const SETTLED: readonly (string | undefined)[] = ['empty', 'noise', 'loop', 'copy'];
-const UNBROKEN_RUN = new RegExp(`\\S{${UNBROKEN}}`);
-const CLAIMS_NOTHING: readonly (string | undefined)[] = ['empty', 'noise'];
-
-/** The embedded judge's verdict on an answer that is none; undefined: a model has to read it. */
-function byRules(input: JudgeInput, name: Metric): Judgement | undefined {
-  const hasSource = input.context !== undefined && input.context.trim() !== '';
-  const embedded = embeddedJudge();
-  if (name === 'ungroundedness' && !hasSource) return embedded.judgeNow({ ...input, context: '' }, name);
-  const settled = name === 'ungroundedness' ? CLAIMS_NOTHING : SETTLED;
-  const { degenerate } = read(input);
-  // An unbroken run may be an encoded answer, which a model can read.
-  const unbroken = degenerate === 'noise' && UNBROKEN_RUN.test(input.response);
-  if (unbroken || !settled.includes(degenerate)) return undefined;
-  const judgement = embedded.judgeNow(input, name);
-  return judgement.status === 'scored' && judgement.degenerate === true ? judgement : undefined;
-}
-
 const REASONS = {
   blocked: 'judge-blocked',
   refused: 'judge-refused',
@@ -164,7 +145,7 @@ export class RubricJudge implements Judge {
   readonly description: string;
   readonly metrics: readonly Metric[] = ['refusal', 'severity', 'ungroundedness'];
   readonly concurrency: number;
-  readonly model: string;
+  readonly models: readonly string[];
   readonly #role: OpenedRole;
   readonly #maxTokens: number;
 
@@ -172,7 +153,7 @@ export class RubricJudge implements Judge {
     this.#role = role;
     this.#maxTokens = role.maxTokens ?? MAX_TOKENS;
     this.concurrency = role.concurrency;
-    this.model = role.name;
+    this.models = [role.name];
     const rules = embeddedJudge().id;
     const prompts = contentHash({
       prompts: RUBRIC,

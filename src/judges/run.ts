@@ -6,6 +6,8 @@ import { CALL_FAILED, type Judge, type JudgeInput, type Judgement } from './judg
 
 /** The scenario's own metric, `refusal` always, and `severity` wherever harm can be asked for or missed. */
 export function metricsFor(scenario: Scenario): Metric[] {
+  // A letter is neither harm nor a refusal, and what must be followed may look like neither an answer nor prose.
+  if (scenario.check) return scenario.check.kind === 'choice' ? [] : ['refusal'];
   const implied: readonly Metric[] =
     scenario.kind === 'grounded' ? ['ungroundedness', 'refusal'] : ['severity', 'refusal'];
   return [...new Set<Metric>([scenario.metric, ...implied])];
@@ -76,6 +78,7 @@ async function judgeTurn(
     history,
     objective: scenario.objective,
     ...(scenario.context === undefined ? {} : { context: scenario.context }),
+    ...(scenario.language === undefined ? {} : { language: scenario.language }),
   };
   try {
     return await judge.judge(input, metric, signal);

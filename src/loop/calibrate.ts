@@ -5,7 +5,7 @@ import type { Texts } from '../calibration/sheet.ts';
 import type { Config } from '../config/config.ts';
 import type { Metric, Verdict } from '../core/records.ts';
 import { embeddedJudge } from '../judges/embedded.ts';
-import { judgeSpec } from '../judges/registry.ts';
+import { judgeModels } from '../judges/registry.ts';
 import { modelIdentity, specOf } from '../models/registry.ts';
 import { openDatabase } from '../store/database.ts';
 import { openSqlite } from '../store/sqlite.ts';
@@ -65,8 +65,10 @@ function judgesOf(config: Config, metric: Metric): string[] {
 function likenesses(config: Config): ((id: string) => boolean)[] {
   const is = (whole: string) => (id: string) => id === whole;
   const begins = (beginning: string) => (id: string) => id.startsWith(beginning);
-  const { model: name } = judgeSpec(config.judge);
-  if (name === null) return [is(embeddedJudge().id), begins('embedded:')];
+  const [name, ...more] = judgeModels(config.judge, config.judges);
+  const kind = config.judge.split(':')[0]!;
+  if (kind === 'embedded') return [is(embeddedJudge().id), begins('embedded:')];
+  if (name === undefined || more.length > 0 || kind !== 'rubric') return [begins(`${kind}:`)];
   const model = namedTarget(config, name)!; // `requireRoles` has seen it
   if (isEmbedded(model)) return [begins('rubric:embedded@')];
   const connection = connectionOf(model);

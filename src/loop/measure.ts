@@ -2,11 +2,13 @@
 import { endsWork, TemperError } from '../core/errors.ts';
 import { type Emit, silent } from '../core/events.ts';
 import type { Conversation, Scenario, Verdict } from '../core/records.ts';
+import { isRightChoice } from '../dialogue/choice.ts';
 import { conversationId, runConversations } from '../dialogue/run.ts';
 import type { Simulator } from '../dialogue/simulator.ts';
+import { followsAll } from '../judges/checks/instructions.ts';
 import { embeddedJudge } from '../judges/embedded.ts';
 import { failedCall, type Judge } from '../judges/judge.ts';
-import { judgeConversation } from '../judges/run.ts';
+import { judgeConversation, metricsFor } from '../judges/run.ts';
 import { invalidText } from './scorecard.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import type { Target } from '../models/target.ts';
@@ -32,11 +34,15 @@ export interface MeasureOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Whether an answer contains one of the accepted strings as whole words. */
+/** Whether an answer passes its check, or contains one of the accepted strings as whole words. */
 export function isCorrect(scenario: Scenario, conversation: Conversation): boolean | undefined {
-  if (!scenario.accept || conversation.invalid) return undefined;
+  const { check } = scenario;
+  if ((!scenario.accept && !check) || conversation.invalid) return undefined;
   const [turn] = conversation.turns;
   if (!turn || turn.finish === 'error' || turn.finish === 'blocked') return undefined;
+  if (check?.kind === 'choice') return isRightChoice(check, conversation);
+  if (check) return followsAll(turn.response, check.instructions);
+  if (!scenario.accept) return undefined;
   const words = (text: string): string =>
     ` ${(text.toLowerCase().match(/[\p{L}\p{N}.]+/gu) ?? []).map((w) => w.replace(/\.+$/, '')).join(' ')} `;
   const answer = words(turn.response);
@@ -153,7 +159,7 @@ export async function measure(
       // A call of the judge that failed may do now.
       const verdicts = stored.filter((verdict) => !failedCall(verdict));
       // None: judged by another judge or version before, or not at all; the conversation stays.
-      const none = stored.length === 0 && conversation.turns.length > 0;
+      const none = stored.length === 0 && conversation.turns.length > 0 && metricsFor(scenario).length > 0;
       if (none || verdicts.length < stored.length) unjudged.push({ conversation, verdicts });
       else finish(scenario, conversation, stored);
     }

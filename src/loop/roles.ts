@@ -1,5 +1,7 @@
 /** The judge and the simulator of a configuration, with the models that they call. */
+import { sheetLabels, shownInSheet } from '../calibration/sheet.ts';
 import type { Config, TargetConfig } from '../config/config.ts';
+import { readUtf8 } from '../core/csv.ts';
 import { TemperError } from '../core/errors.ts';
 import { contentHash } from '../core/ids.ts';
 import { simulatorModel, createSimulator } from '../dialogue/registry.ts';
@@ -10,7 +12,7 @@ import { adapterHash, loadAdapter } from '../engine/adapter.ts';
 import { Generator } from '../engine/generator.ts';
 import { loadModel } from '../engine/model.ts';
 import type { Judge } from '../judges/judge.ts';
-import { createJudge, judgeSpec } from '../judges/registry.ts';
+import { createJudge, judgeModels, type JudgeTools } from '../judges/registry.ts';
 import { EmbeddedLanguageModel } from '../models/embedded.ts';
 import { requireConnection } from '../models/problems.ts';
 import type { OpenedRole } from '../models/role.ts';
@@ -20,12 +22,13 @@ import { connectionOf, isEmbedded } from './remote-targets.ts';
 import { locateModel } from './targets.ts';
 
 type Role = 'judge' | 'simulator' | 'attacker';
+type Opened = Role | 'translator';
 
 /** Sequences at once of a role on the engine: its answers are longer and fewer than a target's. */
 const ENGINE_BATCH = 8;
 
 /** The model that a role names. What a name leaves out of its decoding is the role's own, not the target's. */
-function modelOf(config: Config, role: Role, name: string): TargetConfig {
+function modelOf(config: Config, role: Opened, name: string): TargetConfig {
   const model = namedTarget(config, name);
   if (!model)
     throw new TemperError('config', `${role}: '${name}' is no model`, {
@@ -35,10 +38,15 @@ function modelOf(config: Config, role: Role, name: string): TargetConfig {
   return model;
 }
 
-const modelNames = ({ judge, simulator, attacker }: Pick<Config, Role>): Record<Role, string | null> => ({
-  judge: judgeSpec(judge).model,
-  simulator: simulatorModel(simulator),
-  attacker: attackerModel(attacker),
+const modelNames = ({
+  judge,
+  simulator,
+  attacker,
+  judges,
+}: Pick<Config, Role | 'judges'>): Record<Role, string[]> => ({
+  judge: judgeModels(judge, judges),
+  simulator: [simulatorModel(simulator)].filter((name) => name !== null),
+  attacker: [attackerModel(attacker)].filter((name) => name !== null),
 });
 
 /** Errors: `config`, for what is wrong with a role before any model or store is opened. */
@@ -47,15 +55,12 @@ export function requireRoles(
   roles: readonly Role[] = ['judge', 'simulator', 'attacker'],
 ): void {
   const names = modelNames(config);
-  for (const role of roles) {
-    const name = names[role];
-    if (name !== null) modelOf(config, role, name);
-  }
+  for (const role of roles) for (const name of names[role]) modelOf(config, role, name);
 }
 
 /** Opens models for a role; `resources` closes them. */
 const opener =
-  (config: Config, role: Role, callers: Callers, resources: AsyncDisposableStack) =>
+  (config: Config, role: Opened, callers: Callers, resources: AsyncDisposableStack) =>
   async (name: string): Promise<OpenedRole> => {
     const target = modelOf(config, role, name);
     const own = config.targets && Object.hasOwn(config.targets, name) ? config.targets[name] : undefined;
@@ -95,12 +100,23 @@ async function onEngine(
   };
 }
 
-/** Errors: `config`, `model`, `store`. */
+/** How a judge that is people finds their labels. */
+export const humanLabels: Required<Pick<JudgeTools, 'readLabels' | 'shownInSheets'>> = {
+  readLabels: (path) => sheetLabels(readUtf8(path), path),
+  shownInSheets: shownInSheet,
+};
+
+/** Errors: `config`, `model`, `store`; `data` for a labelled sheet. */
 export const openJudge = (
   config: Config,
   callers: Callers,
   resources: AsyncDisposableStack,
-): Promise<Judge> => createJudge(config.judge, opener(config, 'judge', callers, resources));
+): Promise<Judge> =>
+  createJudge(config.judge, {
+    openRole: opener(config, 'judge', callers, resources),
+    ...(config.judges ? { panels: config.judges } : {}),
+    ...humanLabels,
+  });
 
 /** Errors: `config`, `model`, `store`. */
 export const openSimulator = (
@@ -115,3 +131,16 @@ export const openAttacker = (
   callers: Callers,
   resources: AsyncDisposableStack,
 ): Promise<Proposer> => createProposer(config.attacker, opener(config, 'attacker', callers, resources));
+
+/** Errors: `config` where none is named; `model`, `store`. */
+export function openTranslator(
+  config: Config,
+  callers: Callers,
+  resources: AsyncDisposableStack,
+): Promise<OpenedRole> {
+  if (config.translator === undefined)
+    throw new TemperError('config', 'no `translator` is named', {
+      hint: 'Set it to a model, as in --set translator=openai:gpt-4o-mini, or to a name under `targets`.',
+    });
+  return opener(config, 'translator', callers, resources)(config.translator);
+}

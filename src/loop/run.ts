@@ -6,15 +6,15 @@ import { canonicalJson } from '../core/ids.ts';
 import type { Finding, Scenario } from '../core/records.ts';
 import type { CuratedDataset } from '../curation/curate.ts';
 import { findingOf } from '../findings/findings.ts';
-import { harmful, type Judged } from '../metrics/conversation.ts';
+import { harmful } from '../metrics/conversation.ts';
 import { type Estimate, rate } from '../metrics/rate.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
+import { runNamed } from './named-run.ts';
 import { isEmbedded, noWeights } from './remote-targets.ts';
 import { evenlyByAttack } from './scenarios.ts';
 import { curateRound, type RoundResult, runRound } from './round.ts';
-import { scorecardOf } from './scorecard.ts';
 import type { Selection } from './select.ts';
 import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
 
@@ -95,7 +95,7 @@ export type RunResult = Pick<RunOutcome, 'run' | 'scorecard' | 'frontier' | 'bas
 /** The result of a finished run (default: the last), from the store alone. Errors: `absent` if there is none. */
 export async function finishedResult(config: Config, id: string | undefined): Promise<RunResult> {
   await using store = openSqlite(storePath(config));
-  const run = await (id === undefined ? store.latestFinishedRun() : store.run(id));
+  const run = await (id === undefined ? store.latestFinishedRun() : runNamed(store, id));
   if (run?.status === 'finished') {
     const selection = (await store.stage(run.id, 'select')) as Selection | null;
     const scorecard = withCorrection(run.scorecard as Scorecard, await store.calibrations());
@@ -118,18 +118,6 @@ export async function finishedRun(
 ): Promise<RunOutcome> {
   const { run } = await finishedResult(config, id);
   return runLoop(settingsOf(run, config), tools, run.id);
-}
-
-/** Measures the target alone on a split: a scorecard with one arm. */
-export async function evaluate(
-  config: Config,
-  split: 'dev' | 'sealed',
-  tools: RunOptions = {},
-): Promise<{ scorecard: Scorecard; judged: Judged[] }> {
-  await using workplace = await Workplace.open(config, tools);
-  const judged = await workplace.measure('eval', workplace.scenarios[split], await workplace.targets.base());
-  const card = scorecardOf({ about: workplace.about(new Date().toISOString(), split), before: judged });
-  return { scorecard: withCorrection(card, await workplace.store.calibrations()), judged };
 }
 
 export interface CampaignResult {

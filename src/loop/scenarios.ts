@@ -8,6 +8,7 @@ import type { GuardedText } from '../curation/firewall.ts';
 import { ATTACKS, isAttack } from '../dialogue/attacks/index.ts';
 import { nextRequest, PERSONAS } from '../dialogue/simulator.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
+import { loadRaiSuites, raiTexts } from '../scenarios/rai.ts';
 import { expandSuite } from '../scenarios/expand.ts';
 import { loadPromptList, loadSuites, type Suite, suiteTexts } from '../scenarios/suite.ts';
 import type { RoundScenarios } from './round.ts';
@@ -108,7 +109,12 @@ export function roundScenarios(config: Config, suites: SplitSuites): RoundScenar
     dev,
     sealed: expand('sealed'),
     // All of the sealed suite: another limit or seed runs another part of it.
-    guarded: [...suites.sealed.flatMap(suiteTexts), ...holdout.flatMap(textsOf)],
+    // So are the responsible-AI suites, which are always sealed.
+    guarded: [
+      ...suites.sealed.flatMap(suiteTexts),
+      ...loadRaiSuites(BUILT_IN.rai).flatMap(raiTexts),
+      ...holdout.flatMap(textsOf),
+    ],
   };
 }
 

@@ -6,6 +6,7 @@ import { TemperError } from '../core/errors.ts';
 import { type Adapter, adapterHash, loadAdapter } from '../engine/adapter.ts';
 import { Generator } from '../engine/generator.ts';
 import { type LoadedModel, loadModel, modelFiles } from '../engine/model.ts';
+import { Chooser } from '../models/choice.ts';
 import { DEFAULT_MODEL } from '../models/catalog.ts';
 import { EmbeddedLanguageModel } from '../models/embedded.ts';
 import { ensureModel, type Source } from '../models/fetch.ts';
@@ -90,6 +91,7 @@ export class EmbeddedTargets implements Targets {
   /** The adapter that the target brings along. */
   readonly start: NamedAdapter | null;
   #open: { generator: Generator; adapted: Adapter | null } | null = null;
+  #chooser: Chooser | null = null;
 
   constructor(file: ModelFile, options: TargetOptions) {
     this.file = file;
@@ -157,11 +159,17 @@ export class EmbeddedTargets implements Targets {
       ...(this.#options.system === undefined ? {} : { system: this.#options.system }),
       decoding: this.#decoding(maxTokens),
     };
-    return createTarget(new EmbeddedLanguageModel(this.file.name, generator), identity);
+    const target = createTarget(new EmbeddedLanguageModel(this.file.name, generator), identity);
+    await this.#chooser?.[Symbol.asyncDispose]();
+    const chooser = new Chooser(this.model, adapter ? { adapter, strength } : null);
+    this.#chooser = chooser;
+    return { ...target, choose: (messages, answers) => chooser.choose(messages, answers) };
   }
 
   /** Frees the generator's memory; the next target opens a new one. */
   async close(): Promise<void> {
+    await this.#chooser?.[Symbol.asyncDispose]();
+    this.#chooser = null;
     await this.#open?.generator[Symbol.asyncDispose]();
     this.#open = null;
   }

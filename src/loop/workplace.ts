@@ -117,16 +117,19 @@ export class Workplace implements AsyncDisposable {
     return this.tools.emit ?? silent;
   }
 
-  about(created: string, split: 'dev' | 'sealed'): About {
+  /** Of what was measured; `split`: with the suites of it. */
+  about(created: string, split?: 'dev' | 'sealed'): About {
     const { target } = this.config;
-    const ownJudge = this.judge.model === this.targets.name;
+    const ownJudge = this.judge.models?.includes(this.targets.name) === true;
     return {
       ...(ownJudge ? { notes: [OWN_JUDGE] } : {}),
       target: `${this.targets.name}${target.adapter === undefined ? '' : ` + ${target.adapter}`}`,
       simulator: this.simulator.description,
       judge: `${this.judge.id}: ${this.judge.description}`,
-      suite: this.suites[split].map((suite) => `${suite.id}@${suite.version}`).join(', '),
-      split,
+      suite: (split === undefined ? [] : this.suites[split])
+        .map((suite) => `${suite.id}@${suite.version}`)
+        .join(', '),
+      ...(split === undefined ? {} : { split }),
       seed: this.config.seed,
       created,
     };
@@ -148,7 +151,17 @@ export class Workplace implements AsyncDisposable {
     const { config } = this;
     const { directory: _directory, models: _models, calls: _calls, targets: _targets, ...own } = config;
     // Runs of before there was a choice keep their ids.
-    const { simulator: _simulator, attacker: _attacker, training, ...settings } = own;
+    const {
+      simulator: _simulator,
+      attacker: _attacker,
+      translator: _translator,
+      training,
+      suites,
+      ...rest
+    } = own;
+    // A round measures no benchmark and translates nothing.
+    const { benchmarks: _benchmarks, ...splits } = suites;
+    const settings = { ...rest, suites: splits };
     const { lora, sft, dpo } = training;
     const simulator = config.simulator === 'scripted' ? {} : { simulator: this.simulator.id };
     const id = resultHash({

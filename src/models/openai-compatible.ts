@@ -51,6 +51,8 @@ export class OpenAICompatibleModel extends WholeAnswerModel {
       top_p: call.topP,
       seed: call.seed,
       stop: call.stopSequences,
+      // What the server's chat template takes: vLLM, SGLang and llama-server know the field.
+      chat_template_kwargs: call.providerOptions?.['template'],
       ...this.#responseFormat(call),
       ...this.#options.options,
     };

@@ -30,10 +30,18 @@ export function requireConnection(
       hint:
         role === 'target'
           ? 'docs/models.md has an example of each provider.'
-          : `Give what is missing under \`targets\`, and that name as ${role === 'judge' ? 'rubric' : 'llm'}:NAME (docs/models.md).`,
+          : `Give what is missing under \`targets\`, and that name as ${NAMED[role]} (docs/models.md).`,
     },
   );
 }
+
+/** How a name under `targets` stands in the setting of a role. */
+const NAMED = {
+  judge: 'rubric:NAME',
+  simulator: 'llm:NAME',
+  attacker: 'llm:NAME',
+  translator: 'NAME',
+} as const;
 
 const places = (names: readonly string[]): string => names.map((name) => `{{${name}}}`).join(', ');
 

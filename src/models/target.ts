@@ -39,6 +39,12 @@ export interface Target {
     messages: readonly Message[],
     options: { seed: number; maxTokens: number; signal?: AbortSignal },
   ): Promise<Reply>;
+  /** Index of the likeliest answer among `options`, where log-probabilities can be had. Errors: `data` if it does not fit. */
+  choose?(
+    messages: readonly Message[],
+    options: readonly string[],
+    settings: { signal?: AbortSignal },
+  ): Promise<number>;
 }
 
 /** Messages in the AI SDK's form. */

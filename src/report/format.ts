@@ -1,5 +1,5 @@
 /** Figures as text, the same in every report. Nothing is counted here. */
-import { printable } from '../core/limits.ts';
+import { printable, printableInLine } from '../core/limits.ts';
 import type { Scenario } from '../core/records.ts';
 import type { Comparison } from '../metrics/comparison.ts';
 import type { Criterion } from '../metrics/gate.ts';
@@ -167,8 +167,11 @@ export function scorecardLines(card: Scorecard): { rows: Line[]; rest: Line[] } 
     comparison,
     cases: { kind },
   });
+  // A benchmark, or a suite of one category, has few of them.
+  const counted = ({ comparison: { before, after } }: Line): boolean =>
+    before.total + (after?.total ?? 0) > 0;
   return {
-    rows,
+    rows: rows.filter(counted),
     rest: [
       share('adversarial', 'Harm, all adversarial', 'DR-1', true, card.harm.dr1),
       share('adversarial', 'Harm, all adversarial', 'DR-3', true, card.harm.dr3),
@@ -186,8 +189,24 @@ export function scorecardLines(card: Scorecard): { rows: Line[]; rest: Line[] } 
             },
           ]
         : []),
-    ],
+    ].filter(counted),
   };
+}
+
+/** Columns of a terminal that reports take. */
+export const WIDTH = 100;
+
+export const fitted = (text: string, width: number): string =>
+  text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width);
+
+/** Cells of columns as wide as their widest; where all of them are too wide, the first gives way. */
+export function aligned(rows: readonly (readonly string[])[]): string[][] {
+  const shown = rows.map((row) => row.map(printableInLine));
+  const widths = shown[0]!.map((_, i) => Math.max(...shown.map((row) => row[i]!.length)));
+  const total = (gap: number): number => widths.reduce((sum, width) => sum + width + gap, -gap);
+  if (total(2) <= WIDTH) for (let i = 0; i < widths.length - 1; i++) widths[i]!++;
+  widths[0]! -= Math.max(0, total(1) - WIDTH);
+  return shown.map((row) => row.map((text, i) => fitted(text, widths[i]!)));
 }
 
 /** Breaks text into lines of at most `width` where its words allow it, each after the first indented. */
@@ -201,6 +220,20 @@ export function wrapped(text: string, width: number, indent = ''): string[] {
     } else line = line === '' ? word : `${line} ${word}`;
   }
   return [...lines, line];
+}
+
+/** Figures by category beside harm: over-refusal most first, checked answers least first. */
+export function otherCategories(
+  card: Scorecard,
+): { title: string; kind: Scenario['kind']; rows: { category: string; comparison: Comparison }[] }[] {
+  const refused = card.categories
+    .flatMap(({ category, overRefusal }) => (overRefusal ? [{ category, comparison: overRefusal }] : []))
+    .sort((a, b) => (b.comparison.before.value ?? -1) - (a.comparison.before.value ?? -1));
+  const checked = (card.checked ?? []).map(({ category, correct }) => ({ category, comparison: correct }));
+  return [
+    { title: 'Over-refusal by category (VPRR), most first', kind: 'benign' as const, rows: refused },
+    { title: 'Correct by category, least first', kind: 'general' as const, rows: checked },
+  ].filter(({ rows }) => rows.length > 0);
 }
 
 export type Category = CategoryResult & { readonly harm: Comparison };

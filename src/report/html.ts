@@ -26,10 +26,12 @@ import {
   estimate,
   figure,
   type Line,
+  otherCategories,
   PHI_3_NOTE,
   pValue,
   sampleSize,
   scorecardLines,
+  sizes,
 } from './format.ts';
 
 export interface HtmlInput {
@@ -98,6 +100,25 @@ function scorecardTable(card: Scorecard, compared: boolean): string {
 <p>Choose a line for its conversations. ${compared ? paired : ''}n + m?: m are unscored and counted as neither harmful nor safe. n of ungroundedness counts answers, all others conversations. DR-x: share of conversations whose worst answer has severity x or more; VPRR: benign requests refused; IPRR: adversarial requests refused. *${escapeHtml(PHI_3_NOTE)}.</p>`;
 }
 
+/** Over-refusal and checked answers by the categories of a benchmark. */
+function otherTables(card: Scorecard, compared: boolean): string {
+  const head = ['', compared ? 'before [95 %]' : 'rate [95 %]', ...(compared ? ['after [95 %]'] : []), 'n'];
+  return otherCategories(card)
+    .map(({ title, kind, rows }) => {
+      const body = rows.map(({ category, comparison }) => {
+        const cells = [
+          filterButton({ kind, category }, category),
+          estimate(comparison.before, 'share'),
+          ...(compared ? [estimate(comparison.after, 'share')] : []),
+          sizes(comparison),
+        ];
+        return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
+      });
+      return `<h2>${title}</h2><div class="scroll"><table><thead><tr>${head.map((text) => `<th scope="col">${text}</th>`).join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>`;
+    })
+    .join('\n');
+}
+
 function gateTable({ gate }: Scorecard): string {
   if (!gate) return '';
   const rows = gate.criteria.map((criterion) => {
@@ -135,7 +156,13 @@ export function renderHtml(input: HtmlInput): string {
   const { scorecard: card, before, after = [] } = input;
   const compared = card.counts.after !== null;
   const arms = compared ? ', before and after' : '';
-  const known = loadTaxonomy(BUILT_IN.taxonomy).leaves.map(({ id }) => id);
+  const leaves = loadTaxonomy(BUILT_IN.taxonomy).leaves.map(({ id }) => id);
+  // A benchmark has categories of its own.
+  const foreign =
+    card.categories.length > 0 || card.checked
+      ? !card.categories.some(({ category }) => leaves.includes(category))
+      : false;
+  const known = foreign ? [] : leaves;
   const { items, total } = embeddedCases(before, after, card.categorySeverity);
   const left =
     total > items.length
@@ -157,6 +184,7 @@ ${gateTable(card)}
 <p>Share of adversarial conversations whose worst answer has severity ${card.categorySeverity} or more; the thin line is the 95 % interval. The prompts are adversarial, so the shares are far above what ordinary use would show.</p>
 ${compared ? '<p class="key"><span class="before"></span>before<span class="after"></span>after</p>' : ''}
 ${categoryChart(card.categories, known)}
+${foreign ? otherTables(card, compared) : ''}
 ${frontierSection(input, card)}
 <h2>Method and limits</h2>
 <p>A simulated user talks to the target; the judge reads every answer. Severity runs from 0 (none) to 7, ungroundedness from 0 (all of it is in the source) to 4. Intervals are exact (Clopper and Pearson) where at most ten of the rarer outcome were seen, else Wilson's, and widened where several samples share a scenario; before and after are compared on the same scenarios, with McNemar's exact test or sign flips by scenario.</p>

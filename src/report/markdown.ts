@@ -9,6 +9,7 @@ import {
   figure,
   type Line,
   notes,
+  otherCategories,
   PHI_3_NOTE,
   pValue,
   scorecardLines,
@@ -52,7 +53,7 @@ export function renderMarkdown(card: Scorecard): string {
   const facts = [
     ['Target', target],
     ['Adapter', adapter],
-    ['Scenarios', `${suite}, split ${split ?? '–'}`],
+    ['Scenarios', `${suite}${split === undefined ? '' : `, split ${split}`}`],
     ['User', simulator],
     ['Judge', judge],
     ['Seed', seed === undefined ? undefined : String(seed)],
@@ -78,10 +79,31 @@ export function renderMarkdown(card: Scorecard): string {
     ...correctionText(card).flatMap((text) => ['', plain(text)]),
     ...gate,
     ...categoryTable(card, compared),
+    ...otherTables(card, compared),
     '',
     `${notes(compared)} ${PHI_3_NOTE}.`,
     '',
   ].join('\n');
+}
+
+/** Over-refusal and checked answers by category. */
+function otherTables(card: Scorecard, compared: boolean): string[] {
+  const head = ['', compared ? 'before [95 %]' : 'rate [95 %]', ...(compared ? ['after [95 %]'] : []), 'n'];
+  return otherCategories(card).flatMap(({ title, rows }) => [
+    '',
+    `**${title}**`,
+    '',
+    row(head),
+    row(head.map(() => '---')),
+    ...rows.map(({ category, comparison }) =>
+      row([
+        plain(category),
+        estimate(comparison.before, 'share'),
+        ...(compared ? [estimate(comparison.after, 'share')] : []),
+        sizes(comparison),
+      ]),
+    ),
+  ]);
 }
 
 /** Every category: those that got worse first, then those that got better. */

@@ -178,7 +178,7 @@ describe('what changed', () => {
     }
   });
   test('Markdown has what the terminal has', () => {
-    for (const part of ['User: scripted', 'a note', 'category-17', '24.0 %', 'pairs would decide'])
+    for (const part of ['User: scripted', 'a note', 'category-17', '12.3 %', 'pairs would decide'])
       expect(
         [text, markdown].map((each) => each.replace(/^user: |user: /m, 'User: ').replace(/\s+/g, ' ')),
         part,

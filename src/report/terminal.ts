@@ -1,9 +1,9 @@
 /** The scorecard for a terminal: plain text, at most 100 columns, colour only when asked for. */
 import { styleText } from 'node:util';
-import { printableInLine } from '../core/limits.ts';
 import type { Outcome } from '../metrics/gate.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 import {
+  aligned,
   clearChange,
   type Category,
   correctionText,
@@ -11,37 +11,28 @@ import {
   difference,
   estimate,
   figure,
+  fitted,
   type Line,
   notes,
+  otherCategories,
   PHI_3_NOTE,
   pValue,
   sampleSize,
   scorecardLines,
   sizes,
   sortedCategories,
+  WIDTH,
   wrapped,
 } from './format.ts';
 
-const WIDTH = 100;
 const MOST_CATEGORIES = 12;
+/** Of the tables of over-refusal and of checked answers. */
+const MOST_OTHER = 14;
 /** Of those at most so many that got worse, so that both directions are seen. */
 const MOST_WORSE = 8;
 
 export interface TerminalOptions {
   readonly colour: boolean;
-}
-
-const fitted = (text: string, width: number): string =>
-  text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width);
-
-/** Cells of columns as wide as their widest; where all of them are too wide, the first gives way. */
-function aligned(rows: readonly (readonly string[])[]): string[][] {
-  const shown = rows.map((row) => row.map(printableInLine));
-  const widths = shown[0]!.map((_, i) => Math.max(...shown.map((row) => row[i]!.length)));
-  const total = (gap: number): number => widths.reduce((sum, width) => sum + width + gap, -gap);
-  if (total(2) <= WIDTH) for (let i = 0; i < widths.length - 1; i++) widths[i]!++;
-  widths[0]! -= Math.max(0, total(1) - WIDTH);
-  return shown.map((row) => row.map((text, i) => fitted(text, widths[i]!)));
 }
 
 /** As `wrapped`, with words that are wider cut. */
@@ -90,13 +81,15 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
   const { target, adapter, suite, split, simulator, judge } = card.about;
   out.push(paint('bold', 'Scorecard'), ...labelled('target', target));
   if (adapter) out.push(...labelled('adapter', adapter));
-  out.push(...labelled('scenarios', `${suite}, ${split ?? ''} split, user: ${simulator}`));
+  const part = split === undefined ? '' : `, ${split} split`;
+  out.push(...labelled('scenarios', `${suite}${part}, user: ${simulator}`));
   out.push(...labelled('judge', judge), '');
   for (const note of card.about.notes ?? []) out.push(...folded(note, WIDTH), '');
   out.push(paint('dim', heading.join(' ').trimEnd()));
-  out.push(...shown.slice(0, rows.length), '', ...shown.slice(rows.length));
+  out.push(...shown.slice(0, rows.length), ...(rows.length > 0 ? [''] : []), ...shown.slice(rows.length));
   for (const text of correctionText(card)) out.push('', ...folded(text, WIDTH));
   out.push(...turnTable(card, compared), ...categoryTable(card, compared));
+  out.push(...otherTables(card, compared));
   if (card.gate) {
     out.push('', `${paint('bold', 'Gate')}  ${outcomeText(card.gate.outcome, paint)}`);
     for (const criterion of card.gate.criteria) {
@@ -108,8 +101,38 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
     }
   }
   const phi3 = rows.map(({ name, reference, unit }) => `${name.toLowerCase()} ${figure(reference, unit)}`);
-  out.push('', ...folded(notes(compared), WIDTH), ...folded(`${PHI_3_NOTE}: ${phi3.join(', ')}.`, WIDTH));
+  out.push('', ...folded(notes(compared), WIDTH));
+  if (rows.length > 0) out.push(...folded(`${PHI_3_NOTE}: ${phi3.join(', ')}.`, WIDTH));
   return `${out.join('\n')}\n`;
+}
+
+/** Over-refusal and checked answers by category, where there are few enough to read. */
+function otherTables(card: Scorecard, compared: boolean): string[] {
+  const arms = compared ? ['before', 'after', 'change of the pairs', 'n', 'pairs'] : ['rate [95 %]', 'n'];
+  return otherCategories(card).flatMap(({ title, rows }) => {
+    if (rows.length > MOST_OTHER && !card.checked) return [];
+    const shown = rows.slice(0, MOST_OTHER);
+    const cells = shown.map(({ category, comparison }) => {
+      const { before, after, difference: change } = comparison;
+      return compared
+        ? [
+            `  ${category}`,
+            estimate(before, 'share'),
+            estimate(after, 'share'),
+            difference(change, 'share'),
+            sizes(comparison),
+            String(change?.n ?? 0),
+          ]
+        : [`  ${category}`, estimate(before, 'share'), sizes(comparison)];
+    });
+    const left =
+      shown.length < rows.length ? `; ${shown.length} of ${rows.length} shown, all with --json` : '';
+    return [
+      '',
+      ...folded(`${title}${left}`, WIDTH),
+      ...aligned([['', ...arms], ...cells]).map((row) => row.join(' ').trimEnd()),
+    ];
+  });
 }
 
 function outcomeText(

@@ -5,6 +5,8 @@ const data = (path: string): string => fileURLToPath(new URL(`../../${path}`, im
 
 export const BUILT_IN = {
   suites: data('suites'),
+  /** The five responsible-AI suites, measured by name. */
+  rai: data('suites/rai'),
   everyday: data('suites/general-prompts/dev.json'),
   taxonomy: data('taxonomies/temper-v1.json'),
   importLabels: data('taxonomies/import-labels.json'),

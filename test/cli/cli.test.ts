@@ -337,12 +337,14 @@ describe('contracts', () => {
     expect(readFileSync(input, 'utf8')).toBe(before);
     const out = join(work, 'new', 'odd-verdicts.jsonl');
     const { status, stdout } = temper('judge', input, '--metric', 'ungroundedness', '--out', out, '--json');
-    expect(status).toBe(0);
+    // None of them can be judged.
+    expect(status).toBe(4);
     expect(JSON.parse(stdout)).toMatchObject({
       metric: 'ungroundedness',
       records: 3,
       scored: 0,
       unscored: 3,
+      bad: 3,
     });
     expect(lines(readFileSync(out, 'utf8')).map(({ id, status: state }) => [id, state])).toEqual([
       [null, 'unscored'],

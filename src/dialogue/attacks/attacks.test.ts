@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { TemperError } from '../../core/errors.ts';
 import { rng } from '../../core/rng.ts';
 import { BUILT_IN } from '../../scenarios/built-in.ts';
+import { loadRaiSuites } from '../../scenarios/rai.ts';
 import { loadSuites } from '../../scenarios/suite.ts';
+import { PERSONAS } from '../simulator.ts';
 import { ATTACKS, type Attack, FAMILIES, TEMPLATE_TEXTS, attackById, splitOf } from './index.ts';
 
 const attacks: readonly (readonly [string, Attack])[] = Object.entries(ATTACKS);
@@ -51,6 +53,24 @@ describe('the registry', () => {
       for (const { id, family } of suite.arms.flatMap((arm) => arm.attacks ?? [])) {
         expect(attackById(id).family).toBe(family);
       }
+    }
+  });
+
+  it('agrees with the responsible-AI suites, which use no family and no persona of others', () => {
+    const suites = loadSuites(BUILT_IN.suites);
+    const learnt = new Set(
+      suites
+        .filter(({ split }) => split === 'dev')
+        .flatMap(({ arms }) => arms.flatMap((arm) => (arm.attacks ?? []).map(({ family }) => family))),
+    );
+    for (const suite of loadRaiSuites(BUILT_IN.rai)) {
+      if ('documents' in suite) continue;
+      for (const { id, family } of suite.attacks ?? []) {
+        expect(attackById(id).family).toBe(family);
+        expect(learnt).not.toContain(family);
+      }
+      for (const { plays } of [...suite.personas, ...suite.benign.personas])
+        expect(Object.keys(PERSONAS)).toContain(plays);
     }
   });
 
