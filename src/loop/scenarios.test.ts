@@ -25,6 +25,18 @@ describe('what training may not see', () => {
   );
 });
 
+test('candidates are chosen by what the limits leave out of training, too, unless the run is a small one', () => {
+  const held = (adversarial: number) => {
+    const config = configSchema.parse({ suites: { dev: { adversarial } } });
+    const { holdout, train } = roundScenarios(config, loadSplits(config));
+    const asked = holdout.filter(({ kind }) => kind === 'adversarial');
+    const learnt = new Set(train.map(({ objective }) => objective));
+    expect(asked.filter(({ objective }) => learnt.has(objective))).toEqual([]);
+    return asked.length;
+  };
+  expect([held(8), held(140)]).toEqual([8, 60]);
+});
+
 test('a persona or an attack that nobody knows is found when the suites are loaded, all at once', () => {
   const directory = mkdtempSync(join(tmpdir(), 'temper-suites-'));
   for (const suite of loadSuites(BUILT_IN.suites)) {

@@ -90,15 +90,20 @@ export function roundScenarios(config: Config, suites: SplitSuites): RoundScenar
   const held = (scenario: Scenario): boolean => share(scenario) < part;
   const dev = expand('dev');
   const running = new Set(dev.map((scenario) => scenario.id));
-  const rest = expand('dev', {}).filter(
+  const all = expand('dev', {});
+  const rest = all.filter(
     (scenario) => scenario.kind === 'adversarial' && !running.has(scenario.id) && !held(scenario),
   );
   // Single turns are enough to choose by, and quick; expansion takes categories in turn, so a cut keeps them all.
+  // What the limits leave out of training may choose all the same: the more there is, the less a choice is luck.
   const kept = Map.groupBy(
-    dev.filter((scenario) => held(scenario) && scenario.turns === 1),
+    all.filter((scenario) => held(scenario) && scenario.turns === 1),
     (scenario) => scenario.kind,
   );
-  const holdout = [...kept.values()].flatMap((scenarios) => scenarios.slice(0, most));
+  // But a small run stays small.
+  const holdout = [...kept].flatMap(([kind, scenarios]) =>
+    scenarios.slice(0, Math.min(most, config.suites.dev[kind] ?? most)),
+  );
   return {
     train: [...dev.filter((scenario) => !held(scenario)), ...everydayScenarios(config.suites.everyday)],
     unrun: rest.flatMap((scenario) => {
