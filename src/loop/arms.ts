@@ -12,6 +12,9 @@ import type { Selection } from './select.ts';
 export const BEFORE = 'verify: before';
 export const AFTER = 'verify: after';
 
+/** Suite of what people asked in the console. */
+export const BY_HAND = 'console';
+
 export type Arms = ReadonlyMap<string, readonly string[]>;
 
 /** The arms of a run by name. Empty where a run of an earlier temper, with a model of its own, noted none. */
@@ -23,7 +26,7 @@ export async function armsOf(store: Store, run: RunRecord): Promise<Arms> {
     const split = arm.startsWith('verify') ? 'sealed' : 'dev';
     const ids: string[] = [];
     for await (const { scenario, conversation } of store.conversations(target))
-      if (scenario.split === split) ids.push(conversation.id);
+      if (scenario.split === split && scenario.suite !== BY_HAND) ids.push(conversation.id);
     if (ids.length > 0) found.set(arm, ids);
   }
   return found;

@@ -14,7 +14,7 @@ import { databaseError } from '../store/database.ts';
 import { decode } from '../store/tables.ts';
 
 /** A change of what is kept makes the index anew. */
-const VERSION = 3;
+const VERSION = 4;
 const BUSY_TIMEOUT_MS = 10_000;
 /** Conversations of one step, between which other requests are answered. */
 const STEP = 250;
@@ -38,6 +38,7 @@ const SCHEMA = `
   create index items_by_target on items (target);
   create table arms (run text not null, arm text not null, item integer not null, primary key (run, arm, item))
     without rowid;
+  create index arms_by_item on arms (item);
   create virtual table words using fts5(
     text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2', prefix='2 3');
   pragma user_version = ${VERSION};`;
@@ -150,6 +151,7 @@ export class SearchIndex implements Disposable {
       keep.run('verdicts', verdicts);
     });
     if (places.length > 2 * OVERLAP) this.database.exec('analyze main');
+    this.#syncArms();
     if (places.length > 0) this.version++;
   }
 
@@ -172,7 +174,8 @@ export class SearchIndex implements Disposable {
   #remove(place: number): void {
     for (const table of ['items', 'words'])
       this.database.prepare(`delete from ${table} where rowid = ?`).run(place);
-    this.database.prepare('delete from arms where item = ?').run(place);
+    const { changes } = this.database.prepare('delete from arms where item = ?').run(place);
+    if (changes > 0) this.database.exec("delete from state where name = 'arms'");
   }
 
   #transaction(work: () => void): void {
@@ -220,12 +223,21 @@ export class SearchIndex implements Disposable {
     });
   }
 
-  /** Notes which items an arm of a run has, where that is not known yet. */
+  /** Which items the arms have that runs noted in the store. */
+  #syncArms(): void {
+    const noted = this.#number('select count(*) as n from store.arms');
+    if (noted === this.#state('arms')) return;
+    this.#transaction(() => {
+      this.database.exec(
+        'insert or ignore into arms select a.run, a.arm, i.rowid from store.arms a join items i on i.id = a.conversation',
+      );
+      this.database.prepare("insert or replace into state (name, value) values ('arms', ?)").run(noted);
+    });
+    this.version++;
+  }
+
+  /** An arm of a run that noted none. */
   noteArm(run: string, arm: string, conversations: readonly string[]): void {
-    const known = this.database
-      .prepare('select count(*) as n from arms where run = ? and arm = ?')
-      .get(run, arm);
-    if ((known as { n: number }).n === conversations.length) return;
     this.#transaction(() => {
       const add = this.database.prepare(
         'insert or ignore into arms select ?, ?, rowid from items where id = ?',
