@@ -1,22 +1,9 @@
 /** Questions to the index: a page of conversations, their number, and how many each choice of a facet would leave. */
 import type { SQLInputValue } from 'node:sqlite';
+import { type Facet, FACETS } from './facets.ts';
 import type { SearchIndex } from './search-index.ts';
 
-export const FACETS = [
-  'kind',
-  'category',
-  'outcome',
-  'attack',
-  'row',
-  'turns',
-  'split',
-  'language',
-  'target',
-  'judge',
-  'disagree',
-  'suite',
-] as const;
-export type Facet = (typeof FACETS)[number];
+export { type Facet, FACETS } from './facets.ts';
 
 export const SORTS = ['place', 'severity', 'turns', 'category', 'key', 'outcome', 'attack'] as const;
 export type Sort = (typeof SORTS)[number];
