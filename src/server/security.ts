@@ -7,7 +7,7 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 
 /** Only what the app itself serves runs or is loaded; Plot writes one style sheet of its own, known by its hash. */
-const PLOT_STYLES = ["'sha256-PLOT'"];
+const PLOT_STYLES = ["'sha256-73ODLxiiUHRnRZ8d3DCT283uv3RwPLof9vTPvXnDvTk='"];
 export const POLICY = [
   "default-src 'none'",
   "script-src 'self'",

@@ -20,12 +20,12 @@ const PAGES = [
     'c',
     page(async () => (await import('./pages/conversations.tsx')).Conversations),
   ],
-  ['/console', 'Red-team console', 'a', page(async () => (await import('./pages/console.tsx')).Console)],
+  ['/console', 'Red team', 'a', page(async () => (await import('./pages/console.tsx')).Console)],
   ['/findings', 'Findings', 'f', page(async () => (await import('./pages/findings.tsx')).Findings)],
   ['/data', 'Data', 'd', page(async () => (await import('./pages/data.tsx')).Data)],
   ['/training', 'Training', 't', page(async () => (await import('./pages/training.tsx')).Training)],
   ['/labels', 'Labelling', 'l', page(async () => (await import('./pages/labels.tsx')).Labels)],
-  ['/settings', 'Settings and help', 'h', page(async () => (await import('./pages/settings.tsx')).Settings)],
+  ['/settings', 'Settings, help', 'h', page(async () => (await import('./pages/settings.tsx')).Settings)],
 ] as const;
 
 const HOME = '/scorecard';
