@@ -181,6 +181,10 @@ export class EmbeddedTargets implements Targets {
     return { ...target, choose: (messages, answers) => chooser.choose(messages, answers) };
   }
 
+  get isOpen(): boolean {
+    return this.#open !== null;
+  }
+
   /** Frees the generator's memory; the next target opens a new one. */
   async close(): Promise<void> {
     await this.#chooser?.[Symbol.asyncDispose]();

@@ -14,6 +14,8 @@ import type { Reply, Target } from '../models/target.ts';
 
 /** The target as it is. */
 export const BASE = 'base';
+/** Sequences at once: one request at a time is answered, and a small batch takes little memory. Answers do not depend on it. */
+const BATCH = 2;
 /** Models are closed after so long without a request: they hold about 1 GB. */
 const IDLE_MS = 10 * 60_000;
 const METRICS: readonly Metric[] = ['severity', 'refusal'];
@@ -68,8 +70,9 @@ export class Chat implements AsyncDisposable {
   #open(): Promise<Opened> {
     this.#opened ??= (async () => {
       await using resources = new AsyncDisposableStack();
-      const callers = resources.use(new Callers(this.#config));
-      const targets = resources.use(await openTargets(this.#config, callers));
+      const config = { ...this.#config, target: { ...this.#config.target, batch: BATCH } };
+      const callers = resources.use(new Callers(config));
+      const targets = resources.use(await openTargets(config, callers));
       const judge = await openJudge(this.#config, callers, resources);
       return { targets, judge, resources: resources.move() };
     })();
@@ -102,7 +105,8 @@ export class Chat implements AsyncDisposable {
     }
   }
 
-  async #target({ targets }: Opened, arm: string): Promise<Target> {
+  async #target(opened: Opened, arm: string): Promise<Target> {
+    const { targets } = opened;
     if (arm !== BASE) {
       if (!this.adapters().includes(arm))
         throw new TemperError('absent', `there is no adapter ${arm} in this store`);
@@ -114,7 +118,12 @@ export class Chat implements AsyncDisposable {
       const adapter = loadAdapter(join(this.#config.directory, 'adapters', arm), weights.model.config);
       return weights.adapted({ id: arm, adapter }, 1);
     }
-    return targets.weights ? targets.weights.base({ beside: true }) : targets.base();
+    const { weights } = targets;
+    if (!weights) return targets.base();
+    const [first] = this.adapters();
+    // The engine is opened with room for an adapter, once for both.
+    if (first !== undefined && !weights.isOpen) await this.#target(opened, first);
+    return weights.base({ beside: true });
   }
 
   /** Errors: those of the model. */

@@ -32,7 +32,7 @@ const HOME = '/scorecard';
 
 function Working() {
   const { connected, working, events, indexing } = useLive();
-  if (!connected) return <span className="bad">not connected: is `temper serve` running?</span>;
+  if (!connected) return <span className="bad">not connected: is temper serve running?</span>;
   if (working) {
     const { phase, stage } = progressOf(events);
     return (

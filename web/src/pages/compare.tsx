@@ -181,7 +181,7 @@ export function Compare() {
   return (
     <Page
       title="Compare"
-      lead="From what the store has; `temper compare` measures other models first."
+      lead="Arms that runs in this store measured, paired or side by side."
       actions={
         <div className="row">
           <button type="button" aria-pressed={!several} onClick={() => setSeveral(false)}>

@@ -185,7 +185,7 @@ function List({
       <Empty title="No conversation matches">
         <p>
           {Object.keys(filter).length === 0
-            ? 'This store has none yet: a run, `temper eval` or `temper attack` brings them.'
+            ? 'This store has none yet: a run brings them, as do temper eval and temper attack.'
             : 'Take filters away, or search for fewer words.'}
         </p>
       </Empty>

@@ -365,7 +365,7 @@ export function Data() {
     return (
       <Page title="Data">
         <Empty title="No dataset yet">
-          <p>A run curates one from what broke; so does `temper curate`.</p>
+          <p>A run curates one from what broke; so does temper curate.</p>
         </Empty>
       </Page>
     );

@@ -154,7 +154,7 @@ export function Findings() {
         {({ total, statuses, clusters }) =>
           clusters.length === 0 ? (
             <Empty title="No finding yet">
-              <p>A run or `temper attack` finds some; you find your own in the red-team console.</p>
+              <p>A run finds some, as does temper attack; you find your own in the red-team console.</p>
             </Empty>
           ) : (
             <>

@@ -172,7 +172,7 @@ export function Runs() {
         {({ runs: all }) =>
           all.length === 0 ? (
             <Empty title="No run in this store yet">
-              <p>Start one here, or with `temper run` in a terminal: it is followed here as well.</p>
+              <p>Start one here, or with temper run in a terminal: it is followed here as well.</p>
             </Empty>
           ) : (
             <section className="card">

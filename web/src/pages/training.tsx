@@ -51,7 +51,7 @@ const colourOf = (name: string): string => (/rejected|eval/.test(name) ? COLOURS
 
 function Curve({
   steps,
-  names,
+  names: wanted,
   title,
   label,
   help,
@@ -62,6 +62,8 @@ function Curve({
   label: string;
   help: string;
 }) {
+  const names = wanted.filter((name) => steps.some((step) => step[name] !== undefined));
+  const key = names.join();
   const draw = useCallback(
     (plot: Plot) => {
       const points = names.flatMap((name) =>
@@ -101,7 +103,8 @@ function Curve({
         ],
       };
     },
-    [steps, names, label],
+    // oxlint-disable-next-line react/exhaustive-deps -- `key` stands for the names
+    [steps, key, label],
   );
   return (
     <section className="card">

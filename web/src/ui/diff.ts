@@ -4,6 +4,8 @@ import { wordsOf } from './untrusted.tsx';
 
 /** Words of each text; longer ones are shown without marks. */
 const MOST = 1500;
+/** Share of the shorter text that both have, at least. */
+const LEAST_COMMON = 0.25;
 
 export function changedWords(before: string, after: string): { before: boolean[]; after: boolean[] } | null {
   const clean = (text: string): string[] => wordsOf(printable(text, Infinity)).map((word) => word.trim());
@@ -18,6 +20,8 @@ export function changedWords(before: string, after: string): { before: boolean[]
         a[i] === b[j]
           ? common[(i + 1) * width + j + 1]! + 1
           : Math.max(common[(i + 1) * width + j]!, common[i * width + j + 1]!);
+  // Marks on nearly every word tell nothing.
+  if (common[0]! < LEAST_COMMON * Math.min(a.length, b.length)) return null;
   const marks = { before: a.map(() => true), after: b.map(() => true) };
   for (let i = 0, j = 0; i < a.length && j < b.length;) {
     if (a[i] === b[j]) {

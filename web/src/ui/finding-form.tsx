@@ -37,7 +37,9 @@ export function FindingForm({
   const [severity, setSeverity] = useState(Math.max(3, severityOf(turn.record.replies[worst]!)));
   const [note, setNote] = useState('');
   const box = useRef<HTMLElement>(null);
-  useEffect(() => box.current?.scrollIntoView({ block: 'center' }), []);
+  useEffect(() => {
+    box.current?.scrollIntoView({ block: 'center' });
+  }, []);
   const arms = Object.keys(turn.record.replies);
   if (save.data)
     return (
