@@ -12,7 +12,7 @@ let r = await page.goto(base+path);
 if (r.status()===401) { const link=[...readFileSync('/tmp/serve.log','utf8').matchAll(/http:\/\/\S+/g)].at(-1)[0]; await page.goto(link); await ctx.storageState({path:'/tmp/state.json'}); await page.goto(base+path); }
 await page.waitForLoadState('load'); await page.waitForTimeout(1800);
 for (const f of flags) if (f.startsWith('click=')) { await page.click(f.slice(6)); await page.waitForTimeout(900); } else if (f.startsWith('keys=')) { for (const k of f.slice(5).split(',')) { await page.keyboard.press(k); await page.waitForTimeout(250);} await page.waitForTimeout(600);} else if (f.startsWith('eval=')) console.log(JSON.stringify(await page.evaluate(f.slice(5))));
-const over = await page.evaluate(() => ({ sw: document.documentElement.scrollWidth, cw: document.documentElement.clientWidth }));
+await page.waitForTimeout(700); const over = await page.evaluate(() => ({ sw: document.documentElement.scrollWidth, cw: document.documentElement.clientWidth }));
 if (over.sw>over.cw) console.log('OVERFLOW', over, await page.evaluate(()=>[...document.querySelectorAll('body *')].filter(e=>e.getBoundingClientRect().right>document.documentElement.clientWidth+1 && !e.closest('.scroll,.list,.matrix')).slice(0,5).map(e=>e.tagName+'.'+e.className+' '+(e.textContent||'').slice(0,40))));
 await page.screenshot({ path: `/tmp/shots/${name}.png`, fullPage: flags.includes('full') });
 await browser.close();

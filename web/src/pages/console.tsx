@@ -219,7 +219,7 @@ export function Console() {
                 }
               </Loaded>
             </section>
-            <section className="card" style={{ gridColumn: 'span 2' }}>
+            <section className="card double">
               <h2>What was tried</h2>
               <Coverage />
             </section>

@@ -23,20 +23,22 @@ interface Field {
 
 /** Not of a run: where its store is, and how models elsewhere are reached (temper.yaml says that). */
 const LEFT_OUT = new Set(['directory', 'models', 'targets']);
-const FIRST = [
-  'seed',
-  'target.path',
-  'judge',
-  'suites.dev.adversarial',
-  'suites.dev.benign',
-  'suites.sealed.adversarial',
-  'suites.sealed.benign',
-  'suites.sealed.general',
-  'training.sft.epochs',
-  'training.dpo.epochs',
-  'gate.harmReduction',
-  'gate.overRefusalMargin',
-];
+/** What most people set, in words. */
+const FIRST: Readonly<Record<string, string>> = {
+  'target.path': 'model file or folder (empty: the default model)',
+  'target.system': 'system prompt',
+  judge: 'judge',
+  seed: 'seed',
+  'suites.dev.adversarial': 'dev scenarios, adversarial (empty: all)',
+  'suites.dev.benign': 'dev scenarios, benign look-alikes',
+  'suites.sealed.adversarial': 'sealed scenarios, adversarial',
+  'suites.sealed.benign': 'sealed scenarios, benign look-alikes',
+  'suites.sealed.general': 'sealed scenarios, general',
+  'training.sft.epochs': 'SFT epochs',
+  'training.dpo.epochs': 'DPO epochs',
+  'gate.harmReduction': 'gate: harm must fall by this share',
+  'gate.overRefusalMargin': 'gate: over-refusal may rise by less than',
+};
 
 const simple = new Set(['string', 'number', 'integer', 'boolean']);
 
@@ -112,9 +114,9 @@ function Input({
     onChange: (event: { target: { value: string } }) => set(event.target.value),
   };
   return (
-    <label className="field">
+    <label className="field" title={path}>
       <span className={changed ? 'changed' : ''}>
-        {path}
+        {FIRST[path] ?? path}
         {changed ? ` (was ${shown(initial) || 'empty'})` : ''}
       </span>
       {options ? (
@@ -173,7 +175,7 @@ export function StartForm({ busy, done }: { busy: boolean; done: () => void }) {
       }}
     />
   );
-  const first = FIRST.flatMap((path) => fields.filter((field) => field.path === path));
+  const first = Object.keys(FIRST).flatMap((path) => fields.filter((field) => field.path === path));
   const groups = Map.groupBy(
     fields.filter(({ path }) => path.toLowerCase().includes(search.toLowerCase())),
     ({ path }) => path.split('.')[0]!,
