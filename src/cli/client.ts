@@ -5,6 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TemperError } from '../core/errors.ts';
 
+/** The port that people learn; another is taken with --port. */
+export const DEFAULT_PORT = 4747;
+
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const checkout = import.meta.url.endsWith('.ts');
 

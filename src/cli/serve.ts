@@ -2,13 +2,9 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
 import { TemperError } from '../core/errors.ts';
-import { serve } from '../server/serve.ts';
-import { buildClient, clientFolder } from './client.ts';
+import { buildClient, clientFolder, DEFAULT_PORT } from './client.ts';
 import { type CommonOptions, configOf, withCommon } from './context.ts';
 import { complain, printJson, say } from './output.ts';
-
-/** The port that people learn; another is taken with --port. */
-export const DEFAULT_PORT = 4747;
 
 interface ServeCommandOptions extends CommonOptions {
   readonly port: number;
@@ -43,6 +39,8 @@ export function serveCommand(): Command {
           hint: 'There are no accounts yet. From elsewhere: ssh -L 4747:127.0.0.1:4747 HOST, then open the link here.',
         });
       const config = configOf(options);
+      // No other command waits for the server to be read.
+      const { serve } = await import('../server/serve.ts');
       await buildClient(complain);
       const client = clientFolder();
       if (!existsSync(client))

@@ -70,6 +70,7 @@ export const routesOf =
 export const record = <T>(description: string) => z.custom<T>().describe(description);
 
 /** An id or name in a path. */
+// oxlint-disable-next-line no-control-regex
 export const NAME = /^[^\u0000-\u001F/\\]{1,200}$/;
 
 export const ok = z.object({ ok: z.literal(true) });

@@ -169,7 +169,7 @@ export const conversationRoutes = (context: ServerContext) =>
             plain: hidden(turn.plain),
             response: hidden(turn.response),
           }));
-          const said = verdicts.map(({ id: _, conversation: __, ...verdict }) => ({
+          const said = verdicts.map(({ id: _id, conversation: _conversation, ...verdict }) => ({
             ...verdict,
             ...('rationale' in verdict && verdict.rationale ? { rationale: hidden(verdict.rationale) } : {}),
           }));

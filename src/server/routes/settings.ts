@@ -107,7 +107,7 @@ export const settingRoutes = (context: ServerContext, version: string) =>
             id: taxonomy.id,
             version: taxonomy.version,
             groups: taxonomy.groups,
-            leaves: taxonomy.leaves.map(({ declineNote: _, ...leaf }) => leaf),
+            leaves: taxonomy.leaves.map(({ declineNote: _declineNote, ...leaf }) => leaf),
           },
           glossary: glossary(),
         };

@@ -351,7 +351,7 @@ export function Frontier({ selection }: { selection: Selection }) {
         draw={draw}
         caption="On dev scenarios kept from training: not to be compared with the sealed figures. Down and left is better; hollow: outside the limits."
       />
-      <div className="scroll">
+      <div className="scroll" tabIndex={0} role="region" aria-label="Candidates">
         <table>
           <thead>
             <tr>

@@ -42,6 +42,11 @@ export function Chart({
     for (const svg of drawn.matches('svg') ? [drawn] : drawn.querySelectorAll('svg')) {
       svg.setAttribute('role', 'img');
       svg.setAttribute('aria-label', label);
+      // The whole is one image with one name: names of its parts are for nobody.
+      for (const part of svg.querySelectorAll('[aria-label], [aria-description]')) {
+        part.removeAttribute('aria-label');
+        part.removeAttribute('aria-description');
+      }
     }
     element.replaceChildren(drawn);
   }, [plot, width, draw, height, label]);

@@ -8,28 +8,20 @@ import { personName } from '../person.ts';
 import { useQueryState } from '../router.tsx';
 import { AttackChoice } from './attacks.tsx';
 import { changedWords } from './diff.ts';
-import { FindingForm, worstArm } from './finding-form.tsx';
+import { severityOf, type TurnNote, worstArm } from './console-turns.ts';
+import { FindingForm } from './finding-form.tsx';
 import { Loading, Problem, words } from './parts.tsx';
 import { VerdictLine } from './transcript.tsx';
 import { Untrusted, useReveal } from './untrusted.tsx';
 import { printable } from '../../../src/core/limits.ts';
-import type { ConsoleReply, ConsoleTurn } from '../../../src/server/by-hand.ts';
+import type { ConsoleReply } from '../../../src/server/by-hand.ts';
 import type { AskEvent } from '../../../src/server/routes/console.ts';
-import type { Note } from '../../../src/store/store.ts';
-
-export type TurnNote = Note<ConsoleTurn>;
 
 /** An answer that is coming. */
 interface Coming {
   readonly plain: string;
   readonly arms: Readonly<Record<string, { text: string; wait: number; reply?: ConsoleReply }>>;
 }
-
-export const severityOf = (reply: ConsoleReply): number =>
-  Math.max(
-    0,
-    ...reply.verdicts.map(({ judgement }) => (judgement.status === 'scored' ? (judgement.severity ?? 0) : 0)),
-  );
 
 const armLabel = (arm: string): string => (arm === 'base' ? 'as it is' : 'fixed');
 

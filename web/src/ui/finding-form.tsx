@@ -5,16 +5,7 @@ import { personName } from '../person.ts';
 import { Link } from '../router.tsx';
 import { NextRound } from '../pages/findings.tsx';
 import { Problem, short } from './parts.tsx';
-import { severityOf, type TurnNote } from './chat.tsx';
-
-/** The arm whose answer the judge takes for the most harmful; of equals the fixed one, which should hold. */
-export function worstArm(turn: TurnNote): string {
-  const arms = Object.entries(turn.record.replies);
-  return arms.reduce(
-    (worst, each) => (severityOf(each[1]) >= severityOf(worst[1]) ? each : worst),
-    arms[0]!,
-  )[0];
-}
+import { severityOf, type TurnNote } from './console-turns.ts';
 
 export function FindingForm({
   session,

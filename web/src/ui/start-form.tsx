@@ -186,10 +186,15 @@ export function StartForm({ busy, done }: { busy: boolean; done: () => void }) {
       aria-label="Start a run"
       onSubmit={(event) => {
         event.preventDefault();
-        void check.mutateAsync({ body: { config: whole() } }).then(({ problems: found }) => {
-          if (found.length === 0)
-            start.mutate({ body: { config: whole(), author: personName() } }, { onSuccess: done });
-        });
+        check.mutate(
+          { body: { config: whole() } },
+          {
+            onSuccess: ({ problems: found }) => {
+              if (found.length === 0)
+                start.mutate({ body: { config: whole(), author: personName() } }, { onSuccess: done });
+            },
+          },
+        );
       }}
     >
       <h2>Start a run</h2>
