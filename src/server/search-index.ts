@@ -18,6 +18,7 @@ const VERSION = 4;
 const BUSY_TIMEOUT_MS = 10_000;
 /** Conversations of one step, between which other requests are answered. */
 const STEP = 250;
+const ARMS_STEP = 5000;
 /** Rows read again: what took the place of the newest row has its place. */
 const OVERLAP = 64;
 /** Characters of a conversation whose words are found; and of its beginning, for lists. */
@@ -141,7 +142,8 @@ export class SearchIndex implements Disposable {
     this.progress = { done: 0, total: places.length };
     for (let at = 0; at < places.length && !this.#closed; at += STEP) {
       this.#write(places.slice(at, at + STEP));
-      this.progress = { done: Math.min(places.length, at + STEP), total: places.length };
+      // All is done when the arms are known as well.
+      this.progress = { done: Math.min(places.length - 1, at + STEP), total: places.length };
       await new Promise((resolve) => setImmediate(resolve));
     }
     if (this.#closed) return;
@@ -150,8 +152,9 @@ export class SearchIndex implements Disposable {
       keep.run('conversations', conversations);
       keep.run('verdicts', verdicts);
     });
-    if (places.length > 2 * OVERLAP) this.database.exec('analyze main');
-    this.#syncArms();
+    if (places.length > 2 * OVERLAP) this.database.exec('pragma analysis_limit = 400; analyze main');
+    await this.#syncArms();
+    this.progress = { done: places.length, total: places.length };
     if (places.length > 0) this.version++;
   }
 
@@ -223,16 +226,24 @@ export class SearchIndex implements Disposable {
     });
   }
 
-  /** Which items the arms have that runs noted in the store. */
-  #syncArms(): void {
+  /** Which items the arms have that runs noted in the store; in steps, as a run may have measured very many. */
+  async #syncArms(): Promise<void> {
     const noted = this.#number('select count(*) as n from store.arms');
     if (noted === this.#state('arms')) return;
-    this.#transaction(() => {
-      this.database.exec(
-        'insert or ignore into arms select a.run, a.arm, i.rowid from store.arms a join items i on i.id = a.conversation',
-      );
-      this.database.prepare("insert or replace into state (name, value) values ('arms', ?)").run(noted);
-    });
+    const last = this.#number('select max(rowid) as n from items');
+    for (let from = 0; from < last && !this.#closed; from += ARMS_STEP) {
+      this.#transaction(() => {
+        this.database
+          .prepare(
+            `insert or ignore into arms select a.run, a.arm, i.rowid from items i cross join store.arms a
+               on a.conversation = i.id where i.rowid > ? and i.rowid <= ?`,
+          )
+          .run(from, from + ARMS_STEP);
+      });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (this.#closed) return;
+    this.database.prepare("insert or replace into state (name, value) values ('arms', ?)").run(noted);
     this.version++;
   }
 
