@@ -70,7 +70,18 @@ function Versions({ id }: { id: string }) {
   );
 }
 
-function Card({ shown, current, focus }: { shown: ShownExample; current: boolean; focus: () => void }) {
+function Card({
+  shown,
+  current,
+  scroll,
+  focus,
+}: {
+  shown: ShownExample;
+  current: boolean;
+  /** Whether keys move through the list, which follows them. */
+  scroll: boolean;
+  focus: () => void;
+}) {
   const { example, review, versions } = shown;
   const decide = useChange('POST /api/examples/:id/review');
   const [editing, setEditing] = useState(false);
@@ -81,8 +92,8 @@ function Card({ shown, current, focus }: { shown: ShownExample; current: boolean
   const { hidden, button } = useReveal(example.purpose === 'harm');
   const box = useRef<HTMLElement>(null);
   useEffect(() => {
-    if (current) box.current?.scrollIntoView({ block: 'nearest' });
-  }, [current]);
+    if (current && scroll) box.current?.scrollIntoView({ block: 'nearest' });
+  }, [current, scroll]);
   const made = { chosen: textOf(example.chosen), rejected: textOf(example.rejected) };
   const shownTexts = edit ?? made;
   const marks = shownTexts.rejected === '' ? null : changedWords(shownTexts.chosen, shownTexts.rejected);
@@ -303,6 +314,11 @@ export function Data() {
   const id = query['dataset'] ?? datasets.data?.datasets[0]?.id;
   const [text, setText] = useState(query['text'] ?? '');
   const [current, setCurrent] = useState(0);
+  const [keyed, setKeyed] = useState(false);
+  const move = (to: number): void => {
+    setKeyed(true);
+    setCurrent(to);
+  };
   const offset = Number(query['offset'] ?? 0) || 0;
   const { purpose, source, category, decision, finding } = query;
   const filter = {
@@ -329,8 +345,8 @@ export function Data() {
   }, [text]);
   const most = (page.data?.examples.length ?? 1) - 1;
   useKeys({
-    j: () => setCurrent(Math.min(most, current + 1)),
-    k: () => setCurrent(Math.max(0, current - 1)),
+    j: () => move(Math.min(most, current + 1)),
+    k: () => move(Math.max(0, current - 1)),
     '/': () => search.current?.focus(),
   });
   const choice = (name: string, label: string, options: readonly (readonly [string, string])[]) => (
@@ -494,7 +510,11 @@ export function Data() {
                 key={shown.example.id}
                 shown={shown}
                 current={i === current}
-                focus={() => setCurrent(i)}
+                scroll={keyed}
+                focus={() => {
+                  setKeyed(false);
+                  setCurrent(i);
+                }}
               />
             ))}
             {total > PAGE ? (
