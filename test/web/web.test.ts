@@ -124,6 +124,7 @@ describe.skipIf(BROWSER === undefined)('the web app', { timeout: 240_000 }, () =
       const show = page.locator('.detail').getByRole('button', { name: 'Show texts' });
       if (await show.count()) await show.click();
       const shown = await page.locator('.detail').innerText();
+      // oxlint-disable-next-line no-control-regex
       expect(shown).not.toMatch(/[\u0000-\u0008\u001B\u202E\u2066]/);
       await page.keyboard.press('Escape');
     }
