@@ -184,7 +184,9 @@ export function makeWebStore(
     }
   }
   const findings = kept.before.flatMap((one) => findingOf(one, 3) ?? []);
-  const addFinding = insert('findings', 5);
+  const addFinding = database.prepare(
+    'insert into findings (id, conversation, kind, category, record) values (?, ?, ?, ?, ?)',
+  );
   for (const finding of findings)
     addFinding.run(finding.id, finding.conversation, finding.kind, finding.category, JSON.stringify(finding));
   const examples = kept.before.slice(0, 40).map((one, i): PreferenceExample => {

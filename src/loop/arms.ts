@@ -12,7 +12,7 @@ import type { Selection } from './select.ts';
 export const BEFORE = 'verify: before';
 export const AFTER = 'verify: after';
 
-/** Suite of what people asked in the console. */
+/** Suite of what people asked by hand. */
 export const BY_HAND = 'console';
 
 export type Arms = ReadonlyMap<string, readonly string[]>;
@@ -71,18 +71,4 @@ export function asJudged(
 ): Judged {
   const correct = isCorrect(scenario, conversation);
   return { scenario, conversation, verdicts, ...(correct === undefined ? {} : { correct }) };
-}
-
-/** What an arm measured, with the verdicts of one judge. */
-export async function judgedArm(
-  store: Store,
-  conversations: readonly string[],
-  judge: string,
-): Promise<Judged[]> {
-  const judged: Judged[] = [];
-  for (const id of conversations) {
-    const stored = await store.conversation(id);
-    if (stored) judged.push(asJudged(stored.scenario, stored.conversation, await store.verdicts(id, judge)));
-  }
-  return judged;
 }

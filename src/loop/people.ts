@@ -37,8 +37,10 @@ export async function loadPeople(store: Store): Promise<People> {
   const changing = examples.filter(
     ({ record }) => record.decision === 'reject' || record.decision === 'edit',
   );
-  const dismissed = findings.filter(({ record }) => record.status === 'dismissed');
-  const hand = findings.filter(({ record }) => record.byHand && record.status === 'confirmed');
+  // The register has the last word, as findings are dismissed on the command line too.
+  const dismissed: string[] = [];
+  for await (const { finding } of store.register({ status: 'dismissed' })) dismissed.push(finding.id);
+  const hand = findings.filter(({ record, subject }) => record.byHand && !dismissed.includes(subject));
   const byHand: { judged: Judged; finding: Finding }[] = [];
   for (const { subject } of hand) {
     const { finding } = ((await store.find(subject)) ?? {}) as { finding?: Finding };
@@ -48,13 +50,13 @@ export async function loadPeople(store: Store): Promise<People> {
   }
   const parts = [
     ...changing.map(({ subject, record }) => ({ example: subject, record })),
-    ...dismissed.map(({ subject }) => ({ dismissed: subject })),
+    ...dismissed.map((id) => ({ dismissed: id })),
     ...byHand.map(({ finding }) => ({ byHand: finding.id })),
   ].map(contentHash);
   return {
     id: parts.length === 0 ? null : contentHash({ people: parts.sort() }),
     reviews: new Map(changing.map(({ subject, author, record }) => [subject, { ...record, author }])),
-    dismissed: new Set(dismissed.map(({ subject }) => subject)),
+    dismissed: new Set(dismissed),
     byHand,
   };
 }

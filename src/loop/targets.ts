@@ -129,7 +129,7 @@ export class EmbeddedTargets implements Targets {
     if (options.beside && !this.start && generator && adapted) {
       // An adapter at strength 0 adds nothing: no other generator has to be opened.
       generator.setAdapter(adapted, 0);
-      return Promise.resolve(this.#over(generator, null, 1, options.maxTokens));
+      return this.#over(generator, null, 1, options.maxTokens);
     }
     return this.start ? this.adapted(this.start, 1, options) : this.#target(null, 1, options);
   }
@@ -162,12 +162,13 @@ export class EmbeddedTargets implements Targets {
     return this.#over(generator, named, strength, maxTokens);
   }
 
-  #over(
+  async #over(
     generator: Generator,
     named: NamedAdapter | null,
     strength: number,
     maxTokens: number | undefined,
-  ): Target {
+  ): Promise<Target> {
+    const adapter = named?.adapter ?? null;
     const identity = {
       model: this.file.id,
       ...(named ? { adapter: named.id, strength } : {}),

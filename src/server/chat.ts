@@ -1,4 +1,4 @@
-/** The models of the console: the target as it is and with an adapter, opened when first asked, one request at a time. */
+/** The models for asking by hand: the target as it is and with an adapter, opened when first asked, one request at a time. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';

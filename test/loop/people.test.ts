@@ -106,9 +106,7 @@ test('a round respects what people decided, and is another round for it', { time
   // Another round, under an id of its own.
   expect(await store.runs()).toHaveLength(2);
 
-  await store.saveNote(
-    note<FindingReview>(FINDING_NOTE, made.finding.id, { status: 'dismissed', byHand: true }),
-  );
+  await store.changeFindings(new Map([[made.finding.id, { status: 'dismissed' as const }]]));
   const third = await curateDev(config);
   expect(third.examples.some(({ lineage }) => lineage.finding === made.finding.id)).toBe(false);
 });

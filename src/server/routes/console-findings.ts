@@ -1,4 +1,4 @@
-/** What comes of the console: findings by hand, what the next round makes of them, and what nobody has tried. */
+/** What comes of asking by hand: findings by hand, what the next round makes of them, and what nobody has tried. */
 import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
 import type { PreferenceExample } from '../../core/records.ts';
@@ -54,11 +54,14 @@ export const handFindingRoutes = (context: ServerContext) =>
         const made = recordsOf({ ...body, session, path });
         await context.store.saveConversation(made, made.verdicts);
         await context.store.saveFindings([made.finding]);
+        const created = new Date().toISOString();
+        const confirmed = { status: 'confirmed', note: body.note || null, changed: created } as const;
+        await context.store.changeFindings(new Map([[made.finding.id, confirmed]]));
         await context.store.saveNote<FindingReview>({
           kind: FINDING_NOTE,
           subject: made.finding.id,
           author: body.author,
-          created: new Date().toISOString(),
+          created,
           record: {
             status: 'confirmed',
             byHand: true,

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
 import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from '../../core/records.ts';
-import { latest, FINDING_NOTE, type FindingReview } from '../../loop/people.ts';
 import { decode } from '../../store/tables.ts';
 import type { ServerContext } from '../context.ts';
 import { FACETS, type Facet, type Filter, type Item, SORTS } from '../search-query.ts';
@@ -209,16 +208,13 @@ export const conversationRoutes = (context: ServerContext) =>
         const siblings = context.search.siblings(params.id);
         const ids = [...new Set(siblings.map(({ id }) => id))].filter((id) => id !== params.id);
         const { database } = context.search.index;
-        const statuses = latest(await context.store.notes<FindingReview>(FINDING_NOTE));
         const all = [params.id, ...ids];
         const marks = all.map(() => '?').join(', ');
         const findings = (
           database
             .prepare(`select record from store.findings where conversation in (${marks})`)
-            .all(...all) as {
-            record: string;
-          }[]
-        ).map((row) => decode<Finding>(row.record));
+            .all(...all) as { record: string; status: string }[]
+        ).map((row) => ({ ...decode<Finding>(row.record), status: row.status }));
         const examples = database
           .prepare(
             `select dataset, record from store.examples where json_extract(record, '$.lineage.conversation') in (${marks}) limit 20`,
@@ -234,7 +230,7 @@ export const conversationRoutes = (context: ServerContext) =>
           })),
           findings: findings.map((finding) => ({
             ...finding,
-            status: statuses.get(finding.id)?.record.status ?? 'open',
+            status: finding.status === 'new' ? 'open' : finding.status,
           })),
           examples: examples.map((row) => ({
             dataset: row.dataset,

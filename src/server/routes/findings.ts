@@ -10,8 +10,12 @@ import { author, record, routesOf, text } from '../route.ts';
 
 const on = routesOf('findings');
 
+const STATUSES = ['open', 'confirmed', 'dismissed', 'fixed', 'regressed'] as const;
+type ShownStatus = (typeof STATUSES)[number];
+
 export interface ShownFinding extends Finding {
-  readonly status: FindingReview['status'];
+  /** Of the register; `open` is what nobody has looked at. */
+  readonly status: ShownStatus;
   readonly byHand: boolean;
   readonly author: string | null;
   readonly reason: string | null;
@@ -28,7 +32,7 @@ export const findingRoutes = (context: ServerContext) =>
         path: '/api/findings',
         summary: 'Findings under filters, worst first, and their numbers by status, category and attack',
         query: z.object({
-          status: z.enum(['open', 'confirmed', 'dismissed']).optional(),
+          status: z.enum(STATUSES).optional(),
           kind: z.enum(['harm', 'over-refusal']).optional(),
           category: z.string().optional(),
           attack: z.string().optional(),
@@ -54,9 +58,10 @@ export const findingRoutes = (context: ServerContext) =>
         const { database } = context.search.index;
         const rows = database
           .prepare(
-            `select f.record, i.snippet from store.findings f left join items i on i.id = f.conversation`,
+            `select f.record, f.status, f.note, i.snippet from store.findings f
+               left join items i on i.id = f.conversation`,
           )
-          .all() as { record: string; snippet: string | null }[];
+          .all() as { record: string; status: string; note: string | null; snippet: string | null }[];
         const answered = new Map(
           (
             database
@@ -73,10 +78,10 @@ export const findingRoutes = (context: ServerContext) =>
           const note = notes.get(finding.id);
           return {
             ...finding,
-            status: note?.record.status ?? 'open',
+            status: row.status === 'new' ? 'open' : (row.status as ShownStatus),
             byHand: note?.record.byHand === true,
             author: note?.author ?? null,
-            reason: note?.record.reason ?? null,
+            reason: note?.record.reason ?? row.note,
             snippet: row.snippet ?? '',
             examples: answered.get(finding.id) ?? 0,
           };
@@ -127,13 +132,26 @@ export const findingRoutes = (context: ServerContext) =>
         const found = (await context.store.find(params.id)) as { finding?: Finding } | null;
         if (!found?.finding) throw new TemperError('absent', `no finding ${params.id} is in this store`);
         const subject = found.finding.id;
+        const created = new Date().toISOString();
+        await context.store.changeFindings(
+          new Map([
+            [
+              subject,
+              {
+                status: body.status === 'open' ? ('new' as const) : body.status,
+                ...(body.reason ? { note: body.reason } : {}),
+                changed: created,
+              },
+            ],
+          ]),
+        );
         const before = latest(await context.store.notes<FindingReview>(FINDING_NOTE, subject)).get(subject);
         return {
           note: await context.store.saveNote<FindingReview>({
             kind: FINDING_NOTE,
             subject,
             author: body.author,
-            created: new Date().toISOString(),
+            created,
             record: { ...before?.record, status: body.status, reason: body.reason },
           }),
         };

@@ -83,6 +83,8 @@ function asSheet(
       ...(probability === undefined ? {} : { probability }),
       source,
       row: i + 2,
+      request: '',
+      answer: '',
       labels: raters.map((rater) => people.get(rater)!.get(id) ?? undefined),
     })),
   };

@@ -2,7 +2,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { type Config, environment } from '../../config/config.ts';
-import { judgeSpec } from '../../judges/registry.ts';
 import { DEFAULT_MODEL } from '../../models/catalog.ts';
 import { cachedPath } from '../../models/fetch.ts';
 import { PROVIDERS } from '../../models/registry.ts';
@@ -63,7 +62,7 @@ export const settingRoutes = (context: ServerContext, version: string) =>
           directory: z.string(),
           config: record<Config>('temper.yaml with all defaults'),
           model: z.object({ name: z.string(), present: z.boolean() }),
-          judge: z.object({ name: z.string(), model: z.string().nullable() }),
+          judge: z.object({ name: z.string() }),
           keys: z.array(
             z.object({ name: z.string(), present: z.boolean(), used: z.boolean(), provider: z.string() }),
           ),
@@ -93,7 +92,7 @@ export const settingRoutes = (context: ServerContext, version: string) =>
                 : config.target.model,
             present: config.target.model !== 'embedded' || existsSync(path),
           },
-          judge: { name: config.judge, model: judgeSpec(config.judge).model },
+          judge: { name: config.judge },
           keys: [
             ...own.map((name) => ({ name, present: present(name), used: true, provider: 'configuration' })),
             ...hosted.map(({ name, provider }) => ({
