@@ -15,7 +15,7 @@ import { VerdictLine } from './transcript.tsx';
 import { Untrusted, useReveal } from './untrusted.tsx';
 import { printable } from '../../../src/core/limits.ts';
 import type { ConsoleReply } from '../../../src/server/by-hand.ts';
-import type { AskEvent } from '../../../src/server/routes/console.ts';
+import type { AskEvent } from '../../../src/server/routes/sessions.ts';
 
 /** An answer that is coming. */
 interface Coming {

@@ -18,7 +18,7 @@ import {
 } from '../by-hand.ts';
 import type { ServerContext } from '../context.ts';
 import { author, record, routesOf, text } from '../route.ts';
-import { sessionOf } from './console.ts';
+import { sessionOf } from './sessions.ts';
 
 const on = routesOf('console');
 
