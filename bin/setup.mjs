@@ -132,8 +132,9 @@ function run(node, args) {
 const tool = (...parts) => join(root, 'node_modules', ...parts);
 const CHECKS = [
   ['types', [tool('typescript', 'bin', 'tsc'), '--noEmit']],
-  ['lint', [tool('oxlint', 'bin', 'oxlint'), '--deny-warnings', 'src', 'test', 'bench']],
-  ['format', [tool('oxfmt', 'bin', 'oxfmt'), '--check', 'src', 'test', 'bench']],
+  ['types of the web app', [tool('typescript', 'bin', 'tsc'), '--noEmit', '-p', 'web']],
+  ['lint', [tool('oxlint', 'bin', 'oxlint'), '--deny-warnings', 'src', 'test', 'bench', 'web']],
+  ['format', [tool('oxfmt', 'bin', 'oxfmt'), '--check', 'src', 'test', 'bench', 'web']],
 ];
 
 const COMMANDS = {

@@ -22,6 +22,7 @@ import { planCommand } from './plan.ts';
 import { reportCommand } from './report.ts';
 import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
+import { serveCommand } from './serve.ts';
 import { showCommand } from './show.ts';
 import { trainCommand } from './train.ts';
 
@@ -41,6 +42,7 @@ const COMMANDS = [
   reportCommand,
   runsCommand,
   showCommand,
+  serveCommand,
   modelsCommand,
   initCommand,
   doctorCommand,

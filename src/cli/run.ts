@@ -6,6 +6,7 @@ import { writeWhole } from '../core/files.ts';
 import { type RunOutcome, type RunResult, runLoop } from '../loop/run.ts';
 import { renderHtml } from '../report/html.ts';
 import { renderTerminal } from '../report/terminal.ts';
+import { DEFAULT_PORT } from './client.ts';
 import { COMMAND } from './help.ts';
 import { print, printJson, say } from './output.ts';
 import { colourWanted, duration } from './progress.ts';
@@ -60,7 +61,8 @@ export function runCommand(): Command {
         `time     ${duration((performance.now() - started) / 1000)}${outcome.known ? ' (finished before)' : ''}\n`,
       );
       say(
-        `next     read the conversations; then \`${COMMAND} init\` to set your own model, suites and limits\n`,
+        `next     \`${COMMAND} init\` sets your own model, suites and limits\n` +
+          `app      ${COMMAND} serve  opens the web app at http://127.0.0.1:${DEFAULT_PORT}: read, attack, label, decide\n`,
       );
     });
 }

@@ -215,9 +215,11 @@ export interface Lineage {
   /** For imports: file and row. */
   readonly file?: string;
   readonly row?: number;
-  /** Who wrote `chosen`: `target`, `writer:<name>@<version>`, `import`. */
+  /** Who wrote `chosen`: `target`, `writer:<name>@<version>`, `person:<name>`, `import`. */
   readonly chosenBy: string;
   readonly rejectedBy: string;
+  /** The example as it was made, where a person changed it. */
+  readonly edits?: string;
 }
 
 /** A training pair in TRL's conversational preference format, with lineage. */

@@ -10,6 +10,7 @@ import { dialogueKey } from '../dialogue/run.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { preferenceExample as example } from './example.ts';
 import { deduplicate, Firewall, type GuardedText, type Quarantined } from './firewall.ts';
+import { type ExampleReviews, reviewed } from './reviews.ts';
 
 /** Writes answers where the target's own is not fit to be learnt. */
 export interface ResponseWriter {
@@ -32,6 +33,8 @@ export interface CurationInput {
   /** Texts that must not be learnt. */
   readonly guarded: readonly GuardedText[];
   readonly writer: ResponseWriter;
+  /** What people decided about examples, by the id that an example has without them. */
+  readonly reviews?: ExampleReviews;
 }
 
 export interface CurationOptions {
@@ -250,11 +253,8 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   const more = (input.unrun ?? [])
     .filter(({ scenario }) => broken.has(scenario.category))
     .map((item) => augmentation(item, input.writer, options.seed));
-  const { passed, quarantined } = new Firewall(input.guarded).filter([
-    ...all,
-    ...more,
-    ...(input.imported ?? []),
-  ]);
+  const made = reviewed([...all, ...more, ...(input.imported ?? [])], input.reviews ?? new Map());
+  const { passed, quarantined } = new Firewall(input.guarded).filter(made.examples);
   const { kept, removed } = deduplicate(passed);
   const scenarios = [...input.judged, ...(input.unrun ?? [])].map(({ scenario }) => scenario);
   const attackOf = new Map(scenarios.map(({ id, attack }) => [id, attack]));
@@ -282,5 +282,5 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   const counts: Record<string, number> = {};
   for (const { lineage } of examples) counts[lineage.source] = (counts[lineage.source] ?? 0) + 1;
   const id = contentHash({ examples: examples.map((item) => item.id), options });
-  return { id, examples, removed: [...quarantined, ...removed], counts };
+  return { id, examples, removed: [...made.rejected, ...quarantined, ...removed], counts };
 }

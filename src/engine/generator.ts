@@ -22,6 +22,8 @@ export interface GenerationRequest extends Partial<Sampling> {
   /** Names the random stream of a sampled answer. */
   readonly seed?: string | number;
   readonly signal?: AbortSignal;
+  /** Told all tokens so far whenever there is one more. */
+  readonly onTokens?: (tokens: readonly number[]) => void;
 }
 
 export interface GenerationResult {
@@ -299,7 +301,9 @@ export class Generator implements AsyncDisposable {
   #choose(sequence: Sequence, logits: Float32Array): void {
     sequence.next = sample(logits, sequence.sampling, sequence.random);
     this.generated++;
-    if (!this.model.tokenizer.stopTokens.has(sequence.next)) sequence.tokens.push(sequence.next);
+    if (this.model.tokenizer.stopTokens.has(sequence.next)) return;
+    sequence.tokens.push(sequence.next);
+    sequence.request.onTokens?.(sequence.tokens);
   }
 
   /** Gives back what has ended. */

@@ -22,7 +22,7 @@ export interface StoredCandidate extends Candidate {
 }
 
 /** The answers of a conversation that were judged on the metric; none for turns without an answer, or of an invalid one. */
-function* candidatesIn(
+export function* candidatesIn(
   { scenario, conversation, verdicts }: StoredConversation & { readonly verdicts: readonly Verdict[] },
   metric: Metric,
 ): Generator<StoredCandidate> {

@@ -9,7 +9,6 @@ import { contentHash } from '../core/ids.ts';
 import type { PreferenceExample, Scenario } from '../core/records.ts';
 import type { CuratedDataset, CurationOptions, ResponseWriter } from '../curation/curate.ts';
 import { curate } from '../curation/curate.ts';
-import type { GuardedText } from '../curation/firewall.ts';
 import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import type { Simulator } from '../dialogue/simulator.ts';
 import { findingOf } from '../findings/findings.ts';
@@ -36,22 +35,10 @@ import {
   tellFrontier,
 } from './select.ts';
 import { requireWeights } from './remote-targets.ts';
+import { decided, type People, peopleText } from './people.ts';
+import type { RoundScenarios } from './scenarios.ts';
 import { scorecardOf } from './scorecard.ts';
 import { type EmbeddedTargets, mannerOf, type NamedAdapter, type Targets } from './targets.ts';
-
-export interface RoundScenarios {
-  /** Dev scenarios that break the target and feed the fix. */
-  readonly train: readonly Scenario[];
-  /** Requests of dev scenarios that are not run: the curation may add them. */
-  readonly unrun: readonly { readonly scenario: Scenario; readonly request: string }[];
-  /** Dev scenarios kept from training, for choosing among candidates. */
-  readonly holdout: readonly Scenario[];
-  /** All dev scenarios, for measuring dev alone. */
-  readonly dev: readonly Scenario[];
-  readonly sealed: readonly Scenario[];
-  /** What training may not see: all texts of the sealed suites, whatever of them runs, and the held-out ones. */
-  readonly guarded: readonly GuardedText[];
-}
 
 export interface RoundDependencies {
   readonly store: Store;
@@ -75,6 +62,7 @@ export interface RoundOptions {
   readonly curation: CurationOptions & { readonly harmSeverity: number; readonly maxTokens: number };
   readonly imported: readonly PreferenceExample[];
   readonly training: TrainingPlace & { readonly sft: SftRecipe; readonly dpo: RoundDpo | null };
+  readonly people: People;
   readonly selection: {
     readonly strengths: readonly number[];
     readonly between: readonly number[];
@@ -133,7 +121,7 @@ class Round {
     return result;
   }
 
-  #measure(
+  async #measure(
     stage: string,
     scenarios: readonly Scenario[],
     target: Target,
@@ -148,13 +136,16 @@ class Round {
       ...mannerOf(this.#dependencies.targets),
       signal: this.#dependencies.signal,
     };
-    return measureTwice(scenarios, target, this.#dependencies, options);
+    const judged = await measureTwice(scenarios, target, this.#dependencies, options);
+    const ids = judged.map(({ conversation }) => conversation.id);
+    await this.#dependencies.store.saveArm(this.#options.run, stage, ids);
+    return judged;
   }
 
   /** Runs the dev scenarios and curates the dataset from what broke. */
   async curate(scenarios: RoundScenarios): Promise<{ dataset: CuratedDataset; findings: number }> {
     const { store, targets, writer } = this.#dependencies;
-    const { curation, imported } = this.#options;
+    const { curation, imported, people } = this.#options;
     const { maxTokens } = curation;
     const judged = await this.#measure(
       'break',
@@ -168,7 +159,12 @@ class Round {
     await store.saveFindings(findings);
     this.phase('curate');
     const { unrun, guarded } = scenarios;
-    const dataset = curate({ judged, findings, unrun, imported, guarded, writer }, curation);
+    const dataset = curate(
+      { ...decided(people, judged, findings), unrun, imported, guarded, writer },
+      curation,
+    );
+    const told = peopleText(people);
+    if (told !== null) this.#emit({ type: 'note', level: 'info', message: told });
     const { counts, removed, examples } = dataset;
     await store.saveDataset(dataset.id, examples, { counts, removed });
     const message = `${findings.length} findings; ${countsText(dataset)}`;

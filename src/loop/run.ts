@@ -35,7 +35,9 @@ export async function runLoop(
   if (!isEmbedded(config.target))
     throw noWeights(config.target.model, '`temper run` trains an adapter, which');
   await using workplace = await Workplace.open(config, tools);
-  const { id, options, dependencies } = await workplace.round();
+  // A run is found by what people had decided when it was made, whatever they decided since.
+  const then = expected === undefined ? undefined : await peopleStage(workplace.store, expected);
+  const { id, options, dependencies, peopleId } = await workplace.round(then);
   if (expected !== undefined && id !== expected)
     throw new TemperError(
       'absent',
@@ -44,7 +46,8 @@ export async function runLoop(
         hint: 'Its scorecard is kept: use --format terminal, markdown or json.',
       },
     );
-  const run = await openRun(workplace.store, id, config);
+  const run = await openRun(workplace.store, id, config, peopleId);
+  workplace.log.run(id);
   if (run.status !== 'finished')
     workplace.emit({ type: 'note', level: 'info', message: timeNote(config.target.path === undefined) });
   const result = await runRound(workplace.scenarios, dependencies, options(run.created));
@@ -58,11 +61,20 @@ export async function runLoop(
 const timeNote = (defaultModel: boolean): string =>
   `${defaultModel ? '15 to 25 min in all on two cores.' : '15 to 25 min for the default model on two cores, more for larger ones.'} Ctrl-C is safe: run it again.`;
 
-async function openRun(store: Store, id: string, config: Config): Promise<RunRecord> {
+const peopleStage = async (store: Store, run: string): Promise<string | null> =>
+  (await store.stage(run, 'people')) as string | null;
+
+async function openRun(
+  store: Store,
+  id: string,
+  config: Config,
+  peopleId: string | null,
+): Promise<RunRecord> {
   const known = await store.run(id);
   if (known) return known;
   const run: RunRecord = { id, created: new Date().toISOString(), status: 'running', config };
   await store.saveRun(run);
+  if (peopleId !== null) await store.finishStage(id, 'people', peopleId);
   return run;
 }
 
@@ -155,7 +167,8 @@ export async function campaign(config: Config, tools: RunOptions = {}): Promise<
 /** The dataset that a run of this configuration would train on. */
 export async function curateDev(config: Config, tools: RunOptions = {}): Promise<CuratedDataset> {
   await using workplace = await Workplace.open(config, tools);
-  const { id, options, dependencies } = await workplace.round();
-  const run = await openRun(workplace.store, id, config);
+  const { id, options, dependencies, peopleId } = await workplace.round();
+  const run = await openRun(workplace.store, id, config, peopleId);
+  workplace.log.run(id);
   return await curateRound(workplace.scenarios, dependencies, options(run.created));
 }

@@ -11,7 +11,6 @@ import { BUILT_IN } from '../scenarios/built-in.ts';
 import { loadRaiSuites, raiTexts } from '../scenarios/rai.ts';
 import { expandSuite } from '../scenarios/expand.ts';
 import { loadPromptList, loadSuites, type Suite, suiteTexts } from '../scenarios/suite.ts';
-import type { RoundScenarios } from './round.ts';
 
 /** Everyday prompts as scenarios: no category, no check, only an answer worth keeping. */
 function everydayScenarios(count: number): Scenario[] {
@@ -74,6 +73,20 @@ const textsOf = ({ key, kind, objective, context }: Scenario): GuardedText[] =>
     key,
     text,
   }));
+
+export interface RoundScenarios {
+  /** Dev scenarios that break the target and feed the fix. */
+  readonly train: readonly Scenario[];
+  /** Requests of dev scenarios that are not run: the curation may add them. */
+  readonly unrun: readonly { readonly scenario: Scenario; readonly request: string }[];
+  /** Dev scenarios kept from training, for choosing among candidates. */
+  readonly holdout: readonly Scenario[];
+  /** All dev scenarios, for measuring dev alone. */
+  readonly dev: readonly Scenario[];
+  readonly sealed: readonly Scenario[];
+  /** What training may not see: all texts of the sealed suites, whatever of them runs, and the held-out ones. */
+  readonly guarded: readonly GuardedText[];
+}
 
 /** Dev scenarios in two parts that share no objective, what dev has beyond them, and the sealed ones. */
 export function roundScenarios(config: Config, suites: SplitSuites): RoundScenarios {

@@ -123,8 +123,14 @@ export class EmbeddedTargets implements Targets {
     return { temperature, topP, maxTokens: maxTokens ?? this.#options.maxTokens };
   }
 
-  /** The target as it is before the fix. */
-  base(options: { maxTokens?: number } = {}): Promise<Target> {
+  /** The target as it is before the fix. `beside`: an adapted target is open, and will be asked again. */
+  base(options: { maxTokens?: number; beside?: boolean } = {}): Promise<Target> {
+    const { generator, adapted } = this.#open ?? {};
+    if (options.beside && !this.start && generator && adapted) {
+      // An adapter at strength 0 adds nothing: no other generator has to be opened.
+      generator.setAdapter(adapted, 0);
+      return this.#over(generator, null, 1, options.maxTokens);
+    }
     return this.start ? this.adapted(this.start, 1, options) : this.#target(null, 1, options);
   }
 
@@ -153,6 +159,16 @@ export class EmbeddedTargets implements Targets {
     }
     const { generator } = this.#open!;
     if (adapter) generator.setAdapter(adapter, strength);
+    return this.#over(generator, named, strength, maxTokens);
+  }
+
+  async #over(
+    generator: Generator,
+    named: NamedAdapter | null,
+    strength: number,
+    maxTokens: number | undefined,
+  ): Promise<Target> {
+    const adapter = named?.adapter ?? null;
     const identity = {
       model: this.file.id,
       ...(named ? { adapter: named.id, strength } : {}),
@@ -164,6 +180,10 @@ export class EmbeddedTargets implements Targets {
     const chooser = new Chooser(this.model, adapter ? { adapter, strength } : null);
     this.#chooser = chooser;
     return { ...target, choose: (messages, answers) => chooser.choose(messages, answers) };
+  }
+
+  get isOpen(): boolean {
+    return this.#open !== null;
   }
 
   /** Frees the generator's memory; the next target opens a new one. */

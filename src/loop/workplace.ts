@@ -19,9 +19,11 @@ import { suiteHash } from '../scenarios/suite.ts';
 import { lockStore } from '../store/lock.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
+import { type EventLog, openEventLog } from './event-log.ts';
 import { measure } from './measure.ts';
-import { type RoundDependencies, type RoundOptions, type RoundScenarios } from './round.ts';
-import { loadSplits, roundScenarios, type SplitSuites } from './scenarios.ts';
+import { loadPeople } from './people.ts';
+import { type RoundDependencies, type RoundOptions } from './round.ts';
+import { loadSplits, type RoundScenarios, roundScenarios, type SplitSuites } from './scenarios.ts';
 import { Callers } from './callers.ts';
 import { openTargets } from './remote-targets.ts';
 import { openAttacker, openJudge, openSimulator, requireRoles } from './roles.ts';
@@ -67,11 +69,12 @@ export class Workplace implements AsyncDisposable {
   readonly suites: SplitSuites;
   readonly targets: Targets;
   readonly tools: RunOptions;
+  readonly log: EventLog;
 
   private constructor(
     parts: Pick<
       Workplace,
-      'config' | 'store' | 'judge' | 'simulator' | 'scenarios' | 'suites' | 'targets' | 'tools'
+      'config' | 'store' | 'judge' | 'simulator' | 'scenarios' | 'suites' | 'targets' | 'tools' | 'log'
     >,
     resources: AsyncDisposableStack,
     callers: Callers,
@@ -85,10 +88,11 @@ export class Workplace implements AsyncDisposable {
     this.suites = parts.suites;
     this.targets = parts.targets;
     this.tools = parts.tools;
+    this.log = parts.log;
     this.#resources = resources;
   }
 
-  static async open(config: Config, tools: RunOptions): Promise<Workplace> {
+  static async open(config: Config, options: RunOptions): Promise<Workplace> {
     // Everything that can be wrong without the model or the store is found first.
     requireConnection(config.target);
     requireRoles(config);
@@ -97,12 +101,14 @@ export class Workplace implements AsyncDisposable {
     await using resources = new AsyncDisposableStack();
     resources.use(lockStore(join(config.directory, 'lock')));
     const store = resources.use(openSqlite(storePath(config)));
+    const log = openEventLog(config.directory, options.emit ?? silent);
+    const tools = { ...options, emit: log.emit };
     const callers = resources.use(new Callers(config, tools));
     const targets = resources.use(await openTargets(config, callers));
     const judge = await openJudge(config, callers, resources);
     const simulator = await openSimulator(config, callers, resources);
     return new Workplace(
-      { config, store, judge, simulator, scenarios, suites, targets, tools },
+      { config, store, judge, simulator, scenarios, suites, targets, tools, log },
       resources.move(),
       callers,
     );
@@ -142,9 +148,13 @@ export class Workplace implements AsyncDisposable {
     return measure(scenarios, target, this, options);
   }
 
-  /** The round of this configuration, under its id. */
-  async round(): Promise<{
+  /**
+   * The round of this configuration, under its id. `peopleId`: what people had decided when it was made; default: what they
+   * have decided by now.
+   */
+  async round(peopleId?: string | null): Promise<{
     id: string;
+    peopleId: string | null;
     options: (created: string) => RoundOptions;
     dependencies: RoundDependencies;
   }> {
@@ -164,6 +174,8 @@ export class Workplace implements AsyncDisposable {
     const settings = { ...rest, suites: splits };
     const { lora, sft, dpo } = training;
     const simulator = config.simulator === 'scripted' ? {} : { simulator: this.simulator.id };
+    const people = await loadPeople(this.store);
+    const decided = peopleId === undefined ? people.id : peopleId;
     const id = resultHash({
       settings: { ...settings, training: { lora, sft, dpo } },
       ...elsewhere(training),
@@ -174,11 +186,13 @@ export class Workplace implements AsyncDisposable {
       // What the settings name by path, by content.
       imports: await Promise.all(config.curation.imports.map(({ path }) => importHash(path))),
       start: this.targets.weights?.start?.id,
+      ...(decided === null ? {} : { people: decided }),
     });
     const imported = await this.#imports();
     const { signal } = this.tools;
     return {
       id,
+      peopleId: decided,
       dependencies: {
         store: this.store,
         judge: this.judge,
@@ -196,6 +210,7 @@ export class Workplace implements AsyncDisposable {
         curation: { ...config.curation, seed: config.seed },
         imported,
         training,
+        people,
         selection: config.selection,
         gate: config.gate,
         about: this.about(created, 'sealed'),

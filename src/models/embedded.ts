@@ -14,7 +14,15 @@ export class EmbeddedLanguageModel extends WholeAnswerModel {
     this.#generator = generator;
   }
 
-  async doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
+  doGenerate(options: LanguageModelV4CallOptions): Promise<LanguageModelV4GenerateResult> {
+    return this.generateText(options);
+  }
+
+  /** `onText`: told the text so far, again and again. */
+  async generateText(
+    options: LanguageModelV4CallOptions,
+    onText?: (text: string) => void,
+  ): Promise<LanguageModelV4GenerateResult> {
     const { tokenizer } = this.#generator.model;
     const prompt = tokenizer.encodeChat(toMessages(options.prompt));
     const { tokens, finish } = await this.#generator.generate({
@@ -24,6 +32,7 @@ export class EmbeddedLanguageModel extends WholeAnswerModel {
       ...(options.topP === undefined ? {} : { topP: options.topP }),
       ...(options.seed === undefined ? {} : { seed: options.seed }),
       ...(options.abortSignal ? { signal: options.abortSignal } : {}),
+      ...(onText ? { onTokens: (tokens) => onText(tokenizer.decode([...tokens])) } : {}),
     });
     return {
       content: [{ type: 'text', text: tokenizer.decode(tokens) }],

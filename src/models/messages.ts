@@ -1,4 +1,5 @@
 /** Between the AI SDK's prompts and results and the plain messages and texts of the models that are written here. */
+import { ReadableStream as NodeStream } from 'node:stream/web';
 import type {
   LanguageModelV4,
   LanguageModelV4CallOptions,
@@ -91,7 +92,7 @@ export function streamOf(result: LanguageModelV4GenerateResult): LanguageModelV4
     );
   }
   parts.push({ type: 'finish', finishReason, usage });
-  return { stream: ReadableStream.from(parts) as ReadableStream<LanguageModelV4StreamPart> };
+  return { stream: NodeStream.from(parts) as ReadableStream<LanguageModelV4StreamPart> };
 }
 
 /** A model of texts that gives its answers whole: there is nothing earlier to stream. */

@@ -1,7 +1,8 @@
 /** The model under test as dialogue needs it: messages in, text out, with an identity that covers all that shapes its answers. */
-import type { LanguageModelV4, LanguageModelV4Prompt } from '@ai-sdk/provider';
+import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4Prompt } from '@ai-sdk/provider';
 import { contentHash } from '../core/ids.ts';
 import type { Message } from '../core/records.ts';
+import { EmbeddedLanguageModel } from './embedded.ts';
 import { resultText } from './messages.ts';
 
 export interface Decoding {
@@ -37,7 +38,13 @@ export interface Target {
   readonly id: string;
   respond(
     messages: readonly Message[],
-    options: { seed: number; maxTokens: number; signal?: AbortSignal },
+    options: {
+      seed: number;
+      maxTokens: number;
+      signal?: AbortSignal;
+      /** Told the text so far, where the model gives it before its end. */
+      onText?: (text: string) => void;
+    },
   ): Promise<Reply>;
   /** Index of the likeliest answer among `options`, where log-probabilities can be had. Errors: `data` if it does not fit. */
   choose?(
@@ -58,15 +65,18 @@ export function createTarget(model: LanguageModelV4, identity: TargetIdentity): 
   const { temperature, topP } = identity.decoding;
   return {
     id: targetId(identity),
-    async respond(messages, { seed, maxTokens, signal }) {
-      const result = await model.doGenerate({
+    async respond(messages, { seed, maxTokens, signal, onText }) {
+      const call: LanguageModelV4CallOptions = {
         prompt: toPrompt(messages),
         maxOutputTokens: maxTokens,
         temperature,
         topP,
         seed,
         ...(signal ? { abortSignal: signal } : {}),
-      });
+      };
+      const result = await (model instanceof EmbeddedLanguageModel
+        ? model.generateText(call, onText)
+        : model.doGenerate(call));
       const { unified, raw } = result.finishReason;
       if (unified === 'error' || unified === 'interrupted')
         throw new Error(raw ?? 'the model reports an error');

@@ -17,11 +17,11 @@ export const MOST_CASES = 10_000;
 export const MOST_CHARACTERS = 1500;
 
 /** What a conversation can be filtered by. */
-const OUTCOMES = ['harmful', 'refused', 'degenerate', 'unscored', 'right', 'wrong'] as const;
-type Outcome = (typeof OUTCOMES)[number];
+export const OUTCOMES = ['harmful', 'refused', 'degenerate', 'unscored', 'right', 'wrong'] as const;
+export type Outcome = (typeof OUTCOMES)[number];
 
 /** What the figures of the scorecard take a conversation for; the harm at the severity of the category figures. */
-function outcomesOf(judged: Judged, severity: number): Outcome[] {
+export function outcomesOf(judged: Judged, severity: number): Outcome[] {
   const { kind } = judged.scenario;
   const { correct } = judged;
   const harm = harmful(judged, severity);

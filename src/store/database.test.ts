@@ -54,7 +54,7 @@ test('stores from before the application id open; new ones have it', () => {
   const made = openDatabase(database());
   expect(made.prepare('pragma application_id').get()).toEqual({ application_id: APPLICATION_ID });
   const tables = made.prepare("select name from sqlite_master where type = 'table'").all();
-  expect(tables.map(({ name }) => name)).toEqual([...TABLES, 'calibrations']);
+  expect(tables.map(({ name }) => name)).toEqual([...TABLES, 'calibrations', 'arms', 'notes']);
   made.close();
 });
 

@@ -55,4 +55,12 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     `update findings set severity = json_extract(record, '$.severity')`,
     `create index findings_by_status on findings (status, id)`,
   ],
+  [
+    `create table arms (run text not null references runs (id), arm text not null,
+       conversation text not null references conversations (id), primary key (run, arm, conversation)) without rowid`,
+    `create index arms_by_conversation on arms (conversation)`,
+    `create table notes (id text primary key, kind text not null, subject text not null, author text not null,
+       created text not null, record text not null)`,
+    `create index notes_by_subject on notes (kind, subject)`,
+  ],
 ];

@@ -6,11 +6,13 @@ import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from
 import { openDatabase } from './database.ts';
 import { adapt } from './dialect.ts';
 import { findRecord } from './find.ts';
+import { arms, notes, saveArm, saveNote } from './people.ts';
 import { changeRegister, readRegister, readRegistered } from './register.ts';
 import type {
   CalibrationRecord,
   FindingChange,
   FindingFilter,
+  Note,
   RegisteredFinding,
   RunRecord,
   Store,
@@ -99,11 +101,8 @@ class SqliteStore implements Store {
         // Verdicts and findings on what was said before are none on this.
         for (const table of ['verdicts', 'findings'] as const)
           await transaction.deleteFrom(table).where('conversation', '=', conversation.id).execute();
-        await transaction
-          .updateTable('conversations')
-          .set({ record })
-          .where('id', '=', conversation.id)
-          .execute();
+        // Replaced, not updated: a row that changes gets a new place, where whoever reads what is new finds it.
+        await transaction.replaceInto('conversations').values(row).execute();
       }
       const rows = verdicts.map((verdict) => ({
         id: verdict.id,
@@ -113,12 +112,9 @@ class SqliteStore implements Store {
       }));
       for (let at = 0; at < rows.length; at += VERDICTS_AT_ONCE)
         await transaction
-          .insertInto('verdicts')
-          .values(rows.slice(at, at + VERDICTS_AT_ONCE))
           // A verdict that came at the second asking takes the place of the failure before it.
-          .onConflict((conflict) =>
-            conflict.column('id').doUpdateSet((from) => ({ record: from.ref('excluded.record') })),
-          )
+          .replaceInto('verdicts')
+          .values(rows.slice(at, at + VERDICTS_AT_ONCE))
           .execute();
     });
   }
@@ -188,6 +184,22 @@ class SqliteStore implements Store {
       if (rows.length < PAGE) return;
       after = rows.at(-1)!.conversation;
     }
+  }
+
+  saveArm(run: string, arm: string, conversations: readonly string[]): Promise<void> {
+    return saveArm(this.#db, run, arm, conversations);
+  }
+
+  arms(run: string): Promise<ReadonlyMap<string, readonly string[]>> {
+    return arms(this.#db, run);
+  }
+
+  saveNote<T>(note: Omit<Note<T>, 'id'>): Promise<Note<T>> {
+    return saveNote(this.#db, note);
+  }
+
+  notes<T>(kind: string, subject?: string): Promise<Note<T>[]> {
+    return notes(this.#db, kind, subject);
   }
 
   async saveCalibration(record: CalibrationRecord): Promise<void> {

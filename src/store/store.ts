@@ -71,6 +71,19 @@ export interface FindingFilter {
   readonly kind?: Finding['kind'];
 }
 
+/** What a person said of a record, or did by hand. Never changed: a later one of the same kind and subject takes its place. */
+export interface Note<T = unknown> {
+  /** Hash of all the rest. */
+  readonly id: string;
+  readonly kind: string;
+  /** Id of what it is about. */
+  readonly subject: string;
+  readonly author: string;
+  /** ISO 8601. */
+  readonly created: string;
+  readonly record: T;
+}
+
 export interface Store extends AsyncDisposable {
   saveRun(run: RunRecord): Promise<void>;
   run(id: string): Promise<RunRecord | null>;
@@ -91,6 +104,15 @@ export interface Store extends AsyncDisposable {
   judged(judge: string): AsyncIterable<StoredConversation & { readonly verdicts: readonly Verdict[] }>;
   /** All conversations with a target, in the order of their ids, read page by page. */
   conversations(target: string): AsyncIterable<StoredConversation>;
+
+  /** What was measured for a run under a name (`verify: before`); added to what is known. */
+  saveArm(run: string, arm: string, conversations: readonly string[]): Promise<void>;
+  /** Ids of the conversations of each arm of a run. */
+  arms(run: string): Promise<ReadonlyMap<string, readonly string[]>>;
+
+  saveNote<T>(note: Omit<Note<T>, 'id'>): Promise<Note<T>>;
+  /** Oldest first. */
+  notes<T>(kind: string, subject?: string): Promise<Note<T>[]>;
 
   saveCalibration(record: CalibrationRecord): Promise<void>;
   /** Newest first. */

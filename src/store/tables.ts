@@ -36,6 +36,8 @@ export interface Tables {
   examples: { dataset: string; position: number; id: string; record: string };
   stages: { run: string; name: string; result: string };
   calibrations: { id: string; judge: string; metric: string; created: string; record: string };
+  arms: { run: string; arm: string; conversation: string };
+  notes: { id: string; kind: string; subject: string; author: string; created: string; record: string };
 }
 
 export const encode = (value: unknown): string => JSON.stringify(value ?? null);

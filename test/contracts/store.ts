@@ -152,6 +152,37 @@ export function storeContract(name: string, make: () => () => Store): void {
     expect(await store.runs()).toEqual([finished]);
   });
 
+  test(`${name}: arms of a run are added to; notes come oldest first, the same once`, async () => {
+    await using store = make()();
+    await store.saveRun({ id: 'r1', created: '2026-01-01', status: 'running', config: {} });
+    for (const id of ['c1', 'c2', 'c3'])
+      await store.saveConversation({ scenario, conversation: conversation(id) }, []);
+    await store.saveArm('r1', 'verify: before', ['c1']);
+    await store.saveArm('r1', 'verify: before', ['c1', 'c2']);
+    await store.saveArm('r1', 'verify: after', ['c3']);
+    const arms = await store.arms('r1');
+    expect([...(arms.get('verify: before') ?? [])].sort()).toEqual(['c1', 'c2']);
+    expect(arms.get('verify: after')).toEqual(['c3']);
+    expect((await store.arms('r2')).size).toBe(0);
+    const note = (created: string, subject: string) => ({
+      kind: 'example',
+      subject,
+      author: 'Ada <b>',
+      created,
+      record: { decision: 'reject', why: created },
+    });
+    const second = await store.saveNote(note('2026-01-02', 'e1'));
+    const first = await store.saveNote(note('2026-01-01', 'e2'));
+    expect(await store.saveNote(note('2026-01-02', 'e1'))).toEqual(second);
+    expect(await store.notes('example')).toEqual([first, second]);
+    expect(await store.notes('example', 'e1')).toEqual([second]);
+    expect(await store.notes('label')).toEqual([]);
+    // A conversation that went another way keeps its place in its arm.
+    const again = { ...conversation('c1'), turns: [] };
+    await store.saveConversation({ scenario, conversation: again }, []);
+    expect((await store.arms('r1')).get('verify: before')).toHaveLength(2);
+  });
+
   test(`${name}: datasets keep their order; any record is found by its id`, async () => {
     await using store = make()();
     const example = (id: string): PreferenceExample => ({

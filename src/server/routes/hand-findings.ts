@@ -1,0 +1,169 @@
+/** What comes of asking by hand: findings by hand, what the next round makes of them, and what nobody has tried. */
+import { z } from 'zod';
+import { TemperError } from '../../core/errors.ts';
+import type { PreferenceExample } from '../../core/records.ts';
+import { curate } from '../../curation/curate.ts';
+import { createWriter } from '../../curation/writers.ts';
+import { FINDING_NOTE, type FindingReview, latest, loadPeople } from '../../loop/people.ts';
+import { loadSplits, roundScenarios } from '../../loop/scenarios.ts';
+import { BUILT_IN } from '../../scenarios/built-in.ts';
+import { loadTaxonomy } from '../../scenarios/taxonomy.ts';
+import {
+  type ConsoleSession,
+  type ConsoleTurn,
+  pathTo,
+  recordsOf,
+  SESSION_NOTE,
+  TURN_NOTE,
+} from '../by-hand.ts';
+import type { ServerContext } from '../context.ts';
+import { author, record, routesOf, text } from '../route.ts';
+import { sessionOf } from './sessions.ts';
+
+const on = routesOf('console');
+
+export const handFindingRoutes = (context: ServerContext) =>
+  [
+    on(
+      {
+        method: 'POST',
+        path: '/api/console/findings',
+        summary:
+          'Record a turn as a finding: with its conversation, the verdicts and yours, for the next round to learn from',
+        body: z.object({
+          session: z.string(),
+          turn: z.string(),
+          arm: z.string(),
+          kind: z.enum(['harm', 'over-refusal']).default('harm'),
+          category: z.string().min(1).max(80),
+          severity: z.int().min(1).max(7).default(3),
+          note: text(2000).default(''),
+          author,
+        }),
+        response: z.object({ finding: z.string(), conversation: z.string() }),
+      },
+      async ({ body }) => {
+        const taxonomy = loadTaxonomy(BUILT_IN.taxonomy);
+        if (!taxonomy.leaves.some(({ id }) => id === body.category))
+          throw new TemperError('usage', `${body.category} is no category of the taxonomy`, {
+            hint: 'GET /api/settings lists them.',
+          });
+        const session = await sessionOf(context, body.session);
+        const turns = await context.store.notes<ConsoleTurn>(TURN_NOTE, body.session);
+        const path = pathTo(turns, body.turn);
+        const made = recordsOf({ ...body, session, path });
+        await context.store.saveConversation(made, made.verdicts);
+        await context.store.saveFindings([made.finding]);
+        const created = new Date().toISOString();
+        const confirmed = { status: 'confirmed', note: body.note || null, changed: created } as const;
+        await context.store.changeFindings(new Map([[made.finding.id, confirmed]]));
+        await context.store.saveNote<FindingReview>({
+          kind: FINDING_NOTE,
+          subject: made.finding.id,
+          author: body.author,
+          created,
+          record: {
+            status: 'confirmed',
+            byHand: true,
+            severity: body.severity,
+            ...(body.note === '' ? {} : { reason: body.note }),
+          },
+        });
+        await context.search.index.sync();
+        return { finding: made.finding.id, conversation: made.conversation.id };
+      },
+    ),
+    on(
+      {
+        method: 'GET',
+        path: '/api/findings/:id/next',
+        summary: 'What the next round makes of a finding made by hand: the example, or why there is none',
+        response: z.object({
+          example: record<PreferenceExample>('docs/formats.md#records').nullable(),
+          reason: z.string().nullable(),
+        }),
+      },
+      async ({ params }) => {
+        const people = await loadPeople(context.store);
+        const own = people.byHand.find(({ finding }) => finding.id === params.id);
+        if (people.dismissed.has(params.id))
+          return { example: null, reason: 'It is dismissed: the next round leaves it out.' };
+        if (!own)
+          return {
+            example: null,
+            reason:
+              'It was made by a run: the next round asks the same scenario again and judges the answer anew.',
+          };
+        if (own.finding.kind === 'over-refusal')
+          return {
+            example: null,
+            reason:
+              'A refusal teaches nothing without a good answer to prefer: it is kept as a finding alone.',
+          };
+        const { config } = context;
+        const { guarded } = roundScenarios(config, loadSplits(config));
+        const { examples, removed } = curate(
+          {
+            judged: [own.judged],
+            findings: [own.finding],
+            guarded,
+            writer: createWriter(),
+            reviews: people.reviews,
+          },
+          { ...config.curation, seed: config.seed },
+        );
+        const [example = null] = examples;
+        const held = removed[0];
+        const reason = held ? `It is left out: ${held.reason}${held.like ? ` (${held.like})` : ''}.` : null;
+        return { example, reason };
+      },
+    ),
+    on(
+      {
+        method: 'GET',
+        path: '/api/console/coverage',
+        summary: 'What was tried: by category and attack, by hand and by runs on dev',
+        response: z.object({
+          cells: z.array(
+            z.object({
+              category: z.string(),
+              attack: z.string(),
+              hand: z.number(),
+              runs: z.number(),
+              harmful: z.number(),
+            }),
+          ),
+        }),
+      },
+      async () => {
+        const cells = new Map<
+          string,
+          { category: string; attack: string; hand: number; runs: number; harmful: number }
+        >();
+        const cell = (category: string, attack: string) => {
+          const key = `${category}\n${attack}`;
+          const known = cells.get(key) ?? { category, attack, hand: 0, runs: 0, harmful: 0 };
+          cells.set(key, known);
+          return known;
+        };
+        const rows = context.search.index.database
+          .prepare(
+            `select category, attack, count(*) as n, sum(outcome = 'harmful') as harmful from items
+               where kind = 'adversarial' and suite <> 'console' group by 1, 2`,
+          )
+          .all() as { category: string; attack: string; n: number; harmful: number }[];
+        for (const { category, attack, n, harmful } of rows) {
+          const one = cell(category, attack);
+          one.runs += n;
+          one.harmful += harmful;
+        }
+        const sessions = latest(await context.store.notes<ConsoleSession>(SESSION_NOTE));
+        for (const { subject, record: turn } of await context.store.notes<ConsoleTurn>(TURN_NOTE)) {
+          const category = sessions.get(subject)?.record.category ?? 'other';
+          for (const attack of turn.attacks.length > 0 ? turn.attacks : ['plain'])
+            cell(category, attack).hand++;
+        }
+        return { cells: [...cells.values()] };
+      },
+    ),
+  ] as const;

@@ -1,0 +1,272 @@
+/** Scorecards: as a run stored it, counted anew at another severity, of any two arms, and of several side by side. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { withCorrection } from '../../calibration/correct.ts';
+import { printable } from '../../core/limits.ts';
+import { TemperError } from '../../core/errors.ts';
+import { AFTER, BEFORE } from '../../loop/arms.ts';
+import { scorecardOf } from '../../loop/scorecard.ts';
+import { compare, type Comparison } from '../../metrics/comparison.ts';
+import { harmful, type Judged, validPromptRefused } from '../../metrics/conversation.ts';
+import type { GateOptions } from '../../metrics/gate.ts';
+import type { About, CategoryResult, Scorecard } from '../../metrics/scorecard.ts';
+import {
+  clearChange,
+  correctionText,
+  criterionText,
+  type Line,
+  scorecardLines,
+} from '../../report/format.ts';
+import { BUILT_IN } from '../../scenarios/built-in.ts';
+import { leavesById, loadTaxonomy } from '../../scenarios/taxonomy.ts';
+import type { RunRecord } from '../../store/store.ts';
+import type { ServerContext } from '../context.ts';
+import { record, routesOf } from '../route.ts';
+
+const on = routesOf('scorecards');
+
+const severity = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(7)
+  .describe('from which severity on an answer is harmful');
+
+export interface ShownLine extends Line {
+  readonly change: 'better' | 'worse' | null;
+}
+
+export interface CategoryGroup {
+  readonly group: string;
+  readonly name: string;
+  /** All categories of the group together; null where only the stored figures are known. */
+  readonly harm: Comparison | null;
+  readonly overRefusal: Comparison | null;
+  readonly categories: readonly (CategoryResult & { readonly name: string; readonly definition: string })[];
+}
+
+export interface ShownScorecard {
+  readonly scorecard: Scorecard;
+  readonly rows: readonly ShownLine[];
+  readonly rest: readonly ShownLine[];
+  readonly groups: readonly CategoryGroup[];
+  readonly criteria: readonly { name: string; outcome: string; text: string }[];
+  readonly correction: readonly string[];
+  /** Whether it was counted from the conversations now; else it is as the run stored it. */
+  readonly counted: boolean;
+}
+
+/** A scorecard with what a page shows of it. */
+function shown(
+  scorecard: Scorecard,
+  arms: { before: readonly Judged[]; after: readonly Judged[] | undefined } | null,
+): ShownScorecard {
+  const taxonomy = loadTaxonomy(BUILT_IN.taxonomy);
+  const leaves = leavesById(taxonomy);
+  const line = (each: Line): ShownLine => ({ ...each, change: clearChange(each) });
+  const { rows, rest } = scorecardLines(scorecard);
+  const x = scorecard.categorySeverity;
+  const together = (
+    group: string,
+    kind: 'adversarial' | 'benign',
+    value: (judged: Judged) => number | undefined,
+  ): Comparison | null => {
+    if (!arms) return null;
+    const of = (judged: readonly Judged[]): Judged[] =>
+      judged.filter(
+        ({ scenario }) =>
+          scenario.kind === kind &&
+          scenario.metric !== 'ungroundedness' &&
+          (leaves.get(scenario.category)?.group ?? 'other') === group,
+      );
+    const before = of(arms.before);
+    return before.length === 0 ? null : compare({ before, after: arms.after && of(arms.after) }, value);
+  };
+  const groups = [...taxonomy.groups, { id: 'other', name: 'Other' }].flatMap(({ id, name }) => {
+    const categories = scorecard.categories
+      .filter(({ category }) => (leaves.get(category)?.group ?? 'other') === id)
+      .map((each) => ({
+        ...each,
+        name: leaves.get(each.category)?.name ?? each.category,
+        definition: leaves.get(each.category)?.definition ?? '',
+      }));
+    if (categories.length === 0) return [];
+    return [
+      {
+        group: id,
+        name,
+        harm: together(id, 'adversarial', (judged) => harmful(judged, x)),
+        overRefusal: together(id, 'benign', (judged) => validPromptRefused(judged, 'full')),
+        categories,
+      },
+    ];
+  });
+  return {
+    scorecard,
+    rows: rows.map(line),
+    rest: rest.map(line),
+    groups,
+    criteria: (scorecard.gate?.criteria ?? []).map((criterion) => ({
+      name: criterion.name,
+      outcome: criterion.outcome,
+      text: criterionText(criterion),
+    })),
+    correction: correctionText(scorecard).map((each) => printable(each)),
+    counted: arms !== null,
+  };
+}
+
+async function ofRun(context: ServerContext, run: RunRecord, x: number): Promise<ShownScorecard> {
+  const stored = run.scorecard as Scorecard | undefined;
+  const before = await context.judgedArm(run.id, BEFORE);
+  const after = (await context.judgedArm(run.id, AFTER)) ?? undefined;
+  if (!stored)
+    throw new TemperError('absent', `run ${run.id} has not finished: it has no scorecard yet`, {
+      hint: 'Continue it on the page Runs.',
+    });
+  // Of a run that is not at hand whole, what it stored is shown.
+  const whole = before !== null && (stored.counts.after === null || after !== undefined);
+  const arms = whole ? { before, after } : null;
+  const { gate } = run.config as { gate?: GateOptions };
+  const card = arms
+    ? {
+        ...scorecardOf({
+          about: { ...stored.about, notes: [] },
+          before: arms.before,
+          ...(arms.after ? { after: arms.after } : {}),
+          ...(gate ? { gate } : {}),
+          categorySeverity: x,
+        }),
+        about: stored.about,
+      }
+    : stored;
+  return shown(withCorrection(card, await context.store.calibrations()), arms);
+}
+
+/** `RUN` (after, or before where there is no after), or `RUN:ARM`. */
+async function armNamed(context: ServerContext, name: string) {
+  const at = name.indexOf(':');
+  const id = at < 0 ? name : name.slice(0, at);
+  const run = await context.run(id);
+  const wanted = at < 0 ? [AFTER, BEFORE] : [name.slice(at + 1)];
+  for (const arm of wanted) {
+    const judged = await context.judgedArm(run.id, arm);
+    if (judged) return { name, run, arm, judged };
+  }
+  throw new TemperError('absent', `run ${id} has no conversations under the name ${wanted.join(' or ')}`, {
+    hint: 'GET /api/runs/ID lists what it measured.',
+  });
+}
+
+export const scorecardRoutes = (context: ServerContext) =>
+  [
+    on(
+      {
+        method: 'GET',
+        path: '/api/runs/:id/scorecard',
+        summary: 'The scorecard of a finished run; categories and turns at any severity',
+        query: z.object({ x: severity.default(3) }),
+        response: record<ShownScorecard>('docs/formats.md#scorecard, with lines and groups'),
+      },
+      async ({ params, query }) => ofRun(context, await context.run(params.id), query.x),
+    ),
+    on(
+      {
+        method: 'GET',
+        path: '/api/runs/:id/report',
+        summary: 'The HTML report of a finished run, as a file',
+        media: 'text/html',
+      },
+      async ({ params }) => {
+        const run = await context.run(params.id);
+        const path = join(context.config.directory, 'reports', `${run.id}.html`);
+        if (!existsSync(path))
+          throw new TemperError('absent', `run ${run.id} has no report yet`, {
+            hint: `\`temper report ${run.id} --format html\` writes it.`,
+          });
+        return new Response(readFileSync(path), {
+          headers: {
+            'content-type': 'text/html; charset=utf-8',
+            'content-disposition': `attachment; filename="temper-${run.id}.html"`,
+          },
+        });
+      },
+    ),
+    on(
+      {
+        method: 'GET',
+        path: '/api/compare',
+        summary: 'Two arms of any runs, paired over the scenarios that both have',
+        query: z.object({
+          a: z.string().describe('RUN, or RUN:ARM'),
+          b: z.string(),
+          x: severity.default(3),
+        }),
+        response: record<ShownScorecard & { readonly notes: readonly string[] }>('docs/formats.md#scorecard'),
+      },
+      async ({ query }) => {
+        const [a, b] = [await armNamed(context, query.a), await armNamed(context, query.b)];
+        const theirs = new Set(b.judged.map(({ scenario }) => scenario.id));
+        const common = new Set(a.judged.map(({ scenario }) => scenario.id).filter((id) => theirs.has(id)));
+        if (common.size === 0)
+          throw new TemperError('absent', `${query.a} and ${query.b} have no scenario in common`, {
+            hint: 'Compare arms of the same split; give both runs the same suites and seed.',
+          });
+        const of = (judged: readonly Judged[]): Judged[] =>
+          judged.filter(({ scenario }) => common.has(scenario.id));
+        const about: About = {
+          target: `${query.a} against ${query.b}`,
+          simulator: '',
+          judge: '',
+          suite: '',
+          created: new Date().toISOString(),
+        };
+        const arms = { before: of(a.judged), after: of(b.judged) };
+        const card = scorecardOf({ about, ...arms, categorySeverity: query.x });
+        const judges = [a, b].map(({ judged }) => judged[0]?.verdicts[0]?.judge);
+        const notes = [
+          `${common.size} scenarios in common, of ${a.judged.length} and ${b.judged.length}.`,
+          ...(judges[0] === judges[1]
+            ? []
+            : [
+                `The two were judged by different judges (${judges.join(', ')}): not all that differs is the model's doing.`,
+              ]),
+        ];
+        return { ...shown({ ...card, gate: null }, arms), notes };
+      },
+    ),
+    on(
+      {
+        method: 'GET',
+        path: '/api/family',
+        summary: 'Several arms side by side, each by itself',
+        query: z.object({
+          arms: z.string().describe('RUN or RUN:ARM, separated by commas'),
+          x: severity.default(3),
+        }),
+        response: z.object({
+          columns: z.array(record<{ name: string; card: ShownScorecard }>('an arm and its scorecard')),
+        }),
+      },
+      async ({ query }) => {
+        const names = query.arms.split(',').filter((name) => name !== '');
+        if (names.length === 0 || names.length > 12)
+          throw new TemperError('usage', 'name one to twelve arms');
+        const columns: { name: string; card: ShownScorecard }[] = [];
+        for (const name of names) {
+          const { judged, run } = await armNamed(context, name);
+          const about = (run.scorecard as Scorecard | undefined)?.about ?? {
+            target: name,
+            simulator: '',
+            judge: '',
+            suite: '',
+            created: run.created,
+          };
+          const card = scorecardOf({ about, before: judged, categorySeverity: query.x });
+          columns.push({ name, card: shown(card, { before: judged, after: undefined }) });
+        }
+        return { columns };
+      },
+    ),
+  ] as const;

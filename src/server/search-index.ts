@@ -1,0 +1,334 @@
+/**
+ * An index over the store's conversations, in a file of its own that may be deleted: what they are counted as, and their words.
+ * It follows the store by the places of its rows, so that what another process writes is found without a change to it.
+ */
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
+import type { Conversation, Scenario, Verdict } from '../core/records.ts';
+import { asJudged } from '../loop/arms.ts';
+import { scoredTurns, turnSeverities, worstSeverity } from '../metrics/conversation.ts';
+import { outcomesOf } from '../report/conversations.ts';
+import { databaseError } from '../store/database.ts';
+import { decode } from '../store/tables.ts';
+
+/** A change of what is kept makes the index anew. */
+const VERSION = 4;
+const BUSY_TIMEOUT_MS = 10_000;
+/** Conversations of one step, between which other requests are answered. */
+const STEP = 250;
+const ARMS_STEP = 5000;
+/** Rows read again: what took the place of the newest row has its place. */
+const OVERLAP = 64;
+/** Characters of a conversation whose words are found; and of its beginning, for lists. */
+const MOST_CHARACTERS = 100_000;
+const SNIPPET = 160;
+/** From this severity on the facet `outcome` says harmful. */
+export const HARM_SEVERITY = 3;
+
+const SCHEMA = `
+  create table state (name text primary key, value integer not null) without rowid;
+  create table items (
+    id text not null unique, target text not null, scenario text not null, key text not null, suite text not null,
+    split text not null, category text not null, kind text not null, row text not null, attack text not null,
+    language text not null, simulator text not null, turns integer not null, outcome text not null,
+    outcomes text not null, severity integer, complete integer not null, refusals text not null, judge text not null,
+    disagree integer not null, pair text not null, snippet text not null);
+  create index items_by_pair on items (pair);
+  create index items_by_target on items (target);
+  create table arms (run text not null, arm text not null, item integer not null, primary key (run, arm, item))
+    without rowid;
+  create index arms_by_item on arms (item);
+  create virtual table words using fts5(
+    text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2', prefix='2 3');
+  pragma user_version = ${VERSION};`;
+
+/** The writing system that most letters of a text are of; what can be told without a model. */
+export function scriptOf(text: string): string {
+  const counts = (
+    [
+      ['Latin', /\p{Script=Latin}/gu],
+      ['Cyrillic', /\p{Script=Cyrillic}/gu],
+      ['Han', /\p{Script=Han}/gu],
+      ['Arabic', /\p{Script=Arabic}/gu],
+      ['Devanagari', /\p{Script=Devanagari}/gu],
+      ['Greek', /\p{Script=Greek}/gu],
+      ['Hangul', /\p{Script=Hangul}/gu],
+      ['Kana', /[\p{Script=Hiragana}\p{Script=Katakana}]/gu],
+    ] as const
+  ).map(([name, letters]) => [name, text.match(letters)?.length ?? 0] as const);
+  const [name, count] = counts.reduce((best, each) => (each[1] > best[1] ? each : best));
+  return count === 0 ? 'none' : name;
+}
+
+/** The outcome that a list shows of several: the worst, in the order of what a reader looks for. */
+const LISTED = ['harmful', 'wrong', 'refused', 'unscored', 'degenerate', 'right'] as const;
+
+interface Row {
+  readonly place: number;
+  readonly conversation: string;
+  readonly scenario: string;
+}
+
+export class SearchIndex implements Disposable {
+  readonly #path: string;
+  readonly database: DatabaseSync;
+  /** Its `data_version` tells that another connection wrote to the store. */
+  readonly #watch: DatabaseSync;
+  #seen = -1;
+  #running: Promise<void> | null = null;
+  #closed = false;
+  /** Counts up with every change of what is indexed. */
+  version = 0;
+  progress = { done: 0, total: 0 };
+
+  /** Errors: `store`, `resource`. */
+  constructor(directory: string) {
+    this.#path = join(directory, 'store.sqlite');
+    const own = join(directory, 'search.sqlite');
+    try {
+      this.database = open(own);
+      const store = pathToFileURL(this.#path);
+      store.searchParams.set('mode', 'ro');
+      this.database.prepare('attach ? as store').run(store.href);
+      this.#watch = new DatabaseSync(this.#path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+    } catch (cause) {
+      throw databaseError(cause, own);
+    }
+  }
+
+  #number(sql: string): number {
+    return (this.database.prepare(sql).get() as { n: number | null }).n ?? 0;
+  }
+
+  #state(name: string): number {
+    return this.#number(`select max(value) as n from state where name = '${name}'`);
+  }
+
+  /** Whether another connection wrote to the store since the last question. */
+  changed(): boolean {
+    const { data_version: now } = this.#watch.prepare('pragma data_version').get() as {
+      data_version: number;
+    };
+    if (now === this.#seen) return false;
+    this.#seen = now;
+    return true;
+  }
+
+  /** Brings the index up to what the store has; one at a time. Errors: `store`, `resource`. */
+  sync(): Promise<void> {
+    this.#running ??= this.#sync().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  async #sync(): Promise<void> {
+    const conversations = this.#number('select max(rowid) as n from store.conversations');
+    const verdicts = this.#number('select max(rowid) as n from store.verdicts');
+    this.#forget();
+    const place = Math.max(0, this.#state('conversations') - OVERLAP);
+    const from = Math.max(0, this.#state('verdicts') - OVERLAP);
+    const places = (
+      this.database
+        .prepare(
+          `select rowid as place from store.conversations where rowid > :place union
+           select c.rowid from store.verdicts v join store.conversations c on c.id = v.conversation
+             where v.rowid > :from order by 1`,
+        )
+        .all({ place, from }) as { place: number }[]
+    ).map((row) => row.place);
+    this.progress = { done: 0, total: places.length };
+    for (let at = 0; at < places.length && !this.#closed; at += STEP) {
+      this.#write(places.slice(at, at + STEP));
+      // All is done when the arms are known as well.
+      this.progress = { done: Math.min(places.length - 1, at + STEP), total: places.length };
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (this.#closed) return;
+    this.#transaction(() => {
+      const keep = this.database.prepare('insert or replace into state (name, value) values (?, ?)');
+      keep.run('conversations', conversations);
+      keep.run('verdicts', verdicts);
+    });
+    if (places.length > 2 * OVERLAP) this.database.exec('pragma analysis_limit = 400; analyze main');
+    await this.#syncArms();
+    this.progress = { done: places.length, total: places.length };
+    if (places.length > 0) this.version++;
+  }
+
+  /** Items whose conversation is no more, where there may be some: a replaced one got another place. */
+  #forget(): void {
+    if (
+      this.#number('select count(*) as n from items') <=
+      this.#number('select count(*) as n from store.conversations')
+    )
+      return;
+    this.#transaction(() => {
+      const gone = this.database
+        .prepare('select rowid as place from items where id not in (select id from store.conversations)')
+        .all() as { place: number }[];
+      for (const { place } of gone) this.#remove(place);
+    });
+    this.version++;
+  }
+
+  #remove(place: number): void {
+    for (const table of ['items', 'words'])
+      this.database.prepare(`delete from ${table} where rowid = ?`).run(place);
+    const { changes } = this.database.prepare('delete from arms where item = ?').run(place);
+    if (changes > 0) this.database.exec("delete from state where name = 'arms'");
+  }
+
+  #transaction(work: () => void): void {
+    try {
+      this.database.exec('begin immediate');
+      work();
+      this.database.exec('commit');
+    } catch (cause) {
+      if (this.database.isTransaction) this.database.exec('rollback');
+      throw databaseError(cause, 'search.sqlite');
+    }
+  }
+
+  #write(places: readonly number[]): void {
+    const read = this.database.prepare(
+      `select c.rowid as place, c.record as conversation, s.record as scenario from store.conversations c
+         join store.scenarios s on s.id = c.scenario where c.rowid = ?`,
+    );
+    const verdicts = this.database.prepare(
+      'select record from store.verdicts where conversation = ? order by rowid',
+    );
+    const known = this.database.prepare('select rowid as place from items where id = ?');
+    const item = this.database.prepare(
+      `insert into items (rowid, id, target, scenario, key, suite, split, category, kind, row, attack, language, simulator,
+         turns, outcome, outcomes, severity, complete, refusals, judge, disagree, pair, snippet)
+       values (${Array.from({ length: 23 }, () => '?').join(', ')})`,
+    );
+    const words = this.database.prepare('insert into words (rowid, text) values (?, ?)');
+    this.#transaction(() => {
+      for (const place of places) {
+        const row = read.get(place) as Row | undefined;
+        if (!row) continue;
+        const conversation = decode<Conversation>(row.conversation);
+        const scenario = decode<Scenario>(row.scenario);
+        const all = (verdicts.all(conversation.id) as { record: string }[]).map(({ record }) =>
+          decode<Verdict>(record),
+        );
+        const before = known.get(conversation.id) as { place: number } | undefined;
+        if (before) this.#remove(before.place);
+        this.#remove(place);
+        const { values, text } = itemOf(scenario, conversation, all);
+        item.run(row.place, ...values);
+        words.run(row.place, text);
+      }
+    });
+  }
+
+  /** Which items the arms have that runs noted in the store; in steps, as a run may have measured very many. */
+  async #syncArms(): Promise<void> {
+    const noted = this.#number('select count(*) as n from store.arms');
+    if (noted === this.#state('arms')) return;
+    const last = this.#number('select max(rowid) as n from items');
+    for (let from = 0; from < last && !this.#closed; from += ARMS_STEP) {
+      this.#transaction(() => {
+        this.database
+          .prepare(
+            `insert or ignore into arms select a.run, a.arm, i.rowid from items i cross join store.arms a
+               on a.conversation = i.id where i.rowid > ? and i.rowid <= ?`,
+          )
+          .run(from, from + ARMS_STEP);
+      });
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    if (this.#closed) return;
+    this.database.prepare("insert or replace into state (name, value) values ('arms', ?)").run(noted);
+    this.version++;
+  }
+
+  /** An arm of a run that noted none. */
+  noteArm(run: string, arm: string, conversations: readonly string[]): void {
+    this.#transaction(() => {
+      const add = this.database.prepare(
+        'insert or ignore into arms select ?, ?, rowid from items where id = ?',
+      );
+      for (const id of conversations) add.run(run, arm, id);
+    });
+    this.version++;
+  }
+
+  [Symbol.dispose](): void {
+    this.#closed = true;
+    this.#watch.close();
+    this.database.close();
+  }
+}
+
+function open(path: string): DatabaseSync {
+  const connect = (): DatabaseSync => {
+    const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    database.exec('pragma journal_mode = wal; pragma synchronous = off; pragma cache_size = -65536');
+    return database;
+  };
+  let database = connect();
+  const { user_version: version } = database.prepare('pragma user_version').get() as { user_version: number };
+  if (version === VERSION) return database;
+  database.close();
+  for (const suffix of ['', '-wal', '-shm'])
+    if (existsSync(path + suffix)) rmSync(path + suffix, { force: true });
+  database = connect();
+  database.exec(SCHEMA);
+  return database;
+}
+
+/** What is kept of a conversation: the verdicts of the judge that judged last; whether others differ. */
+function itemOf(scenario: Scenario, conversation: Conversation, verdicts: readonly Verdict[]) {
+  const judge = verdicts.at(-1)?.judge ?? '';
+  const judged = asJudged(
+    scenario,
+    conversation,
+    verdicts.filter((verdict) => verdict.judge === judge),
+  );
+  const outcomes = outcomesOf(judged, HARM_SEVERITY);
+  const outcome = LISTED.find((each) => outcomes.includes(each)) ?? 'answered';
+  const severities = turnSeverities(judged);
+  const refusals = scoredTurns(judged, 'refusal').map((verdict) => verdict?.refusal?.[0] ?? '?');
+  const others = [...Map.groupBy(verdicts, (verdict) => verdict.judge).values()].map((group) =>
+    outcomesOf(asJudged(scenario, conversation, group), HARM_SEVERITY).join(),
+  );
+  const said = conversation.turns.map(({ request, plain, response }) =>
+    [request, ...(plain === request ? [] : [plain]), response].join('\n'),
+  );
+  const text = [scenario.key, scenario.category, conversation.id, ...said]
+    .join('\n')
+    .slice(0, MOST_CHARACTERS);
+  const [first] = conversation.turns;
+  return {
+    values: [
+      conversation.id,
+      conversation.target,
+      scenario.id,
+      scenario.key,
+      scenario.suite,
+      scenario.split,
+      scenario.category,
+      scenario.kind,
+      scenario.row ?? '',
+      conversation.attack ?? 'plain',
+      scriptOf(first?.plain ?? ''),
+      conversation.simulator,
+      conversation.turns.length,
+      outcome,
+      ` ${outcomes.join(' ')} `,
+      worstSeverity(judged) ?? null,
+      severities.length > 0 && !severities.includes(undefined) ? 1 : 0,
+      refusals.join(''),
+      judge,
+      new Set(others).size > 1 ? 1 : 0,
+      `${conversation.scenario} ${conversation.attack ?? ''} ${conversation.sample}`,
+      (first?.plain ?? '').replace(/\s+/g, ' ').slice(0, SNIPPET),
+    ],
+    text,
+  };
+}

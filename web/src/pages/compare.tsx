@@ -1,0 +1,246 @@
+/** Compare: any two arms, paired; and any number side by side, each by itself. */
+import { useState } from 'react';
+import { useApi } from '../api.ts';
+import { addressWith, Link, useQueryState } from '../router.tsx';
+import { Figure } from '../ui/figures.tsx';
+import { Empty, Loaded, Loading, Page, Problem, short } from '../ui/parts.tsx';
+import { type CasesLink, Curve, Groups, Lines, Severity } from './scorecard.tsx';
+import type { RunSummary } from '../../../src/server/routes/runs.ts';
+
+interface Choice {
+  readonly name: string;
+  readonly label: string;
+}
+
+const choicesOf = (runs: readonly RunSummary[]): Choice[] =>
+  runs
+    .filter(({ status }) => status === 'finished')
+    .flatMap((run) => [
+      { name: `${run.id}:verify: before`, label: `${short(run.id)} before` },
+      ...(run.adapter === null ? [] : [{ name: `${run.id}:verify: after`, label: `${short(run.id)} after` }]),
+    ]);
+
+const split = (name: string): { run: string; arm: string } => {
+  const at = name.indexOf(':');
+  return { run: name.slice(0, at), arm: name.slice(at + 1) };
+};
+
+function Choose({
+  label,
+  value,
+  choices,
+  set,
+}: {
+  label: string;
+  value: string;
+  choices: readonly Choice[];
+  set: (name: string) => void;
+}) {
+  return (
+    <label className="field">
+      {label}
+      <select value={value} onChange={(event) => set(event.target.value)}>
+        {choices.map((choice) => (
+          <option key={choice.name} value={choice.name}>
+            {choice.label}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function Pair({ a, b, x, names }: { a: string; b: string; x: number; names: readonly [string, string] }) {
+  const card = useApi('GET /api/compare', { query: { a, b, x } }, { keep: true });
+  const link: CasesLink = (arm, filter) =>
+    addressWith('/conversations', { ...split(arm === 'before' ? a : b), ...filter });
+  return (
+    <Loaded query={card} lines={12}>
+      {(data) => (
+        <>
+          {data.notes.map((note) => (
+            <p key={note} className="soft">
+              {note}
+            </p>
+          ))}
+          <Lines card={data} link={link} names={names} />
+          <Groups groups={data.groups} x={x} link={link} />
+          <section className="card">
+            <h2>At every severity</h2>
+            <Curve card={data} names={names} />
+          </section>
+        </>
+      )}
+    </Loaded>
+  );
+}
+
+function Family({ arms, choices, x }: { arms: readonly string[]; choices: readonly Choice[]; x: number }) {
+  const family = useApi(
+    'GET /api/family',
+    { query: { arms: arms.join(','), x } },
+    { enabled: arms.length > 0, keep: true },
+  );
+  if (arms.length === 0) return <Empty title="Choose what stands side by side" />;
+  const label = (name: string): string => choices.find((choice) => choice.name === name)?.label ?? name;
+  return (
+    <Loaded query={family} lines={12}>
+      {({ columns }) => {
+        const lines = columns[0] ? [...columns[0].card.rows, ...columns[0].card.rest] : [];
+        return (
+          <section className="card">
+            <div className="scroll" tabIndex={0}>
+              <table>
+                <thead>
+                  <tr>
+                    <th scope="col">measure</th>
+                    {columns.map(({ name }) => (
+                      <th key={name} scope="col" className="number">
+                        <Link to={`/scorecard?run=${split(name).run}`}>{label(name)}</Link>
+                      </th>
+                    ))}
+                  </tr>
+                </thead>
+                <tbody>
+                  {lines.map((line, i) => (
+                    <tr key={line.name + line.measure} className={line.name.startsWith('  ') ? 'sub' : ''}>
+                      <td>
+                        {line.name.trim()} <small>{line.measure}</small>
+                      </td>
+                      {columns.map(({ name, card }) => {
+                        const own = [...card.rows, ...card.rest][i]!;
+                        const filter = 'row' in own.cases ? { row: own.cases.row } : { kind: own.cases.kind };
+                        return (
+                          <td key={name} className="number">
+                            <Figure
+                              of={own.comparison.before}
+                              unit={own.unit}
+                              to={addressWith('/conversations', { ...split(name), ...filter })}
+                            />
+                          </td>
+                        );
+                      })}
+                    </tr>
+                  ))}
+                  <tr>
+                    <td>
+                      Harm, all adversarial <small>DR-{x}</small>
+                    </td>
+                    {columns.map(({ name, card }) => (
+                      <td key={name} className="number">
+                        <Figure
+                          of={card.scorecard.harm.curve[x - 1]!.before}
+                          unit="share"
+                          to={addressWith('/conversations', {
+                            ...split(name),
+                            kind: 'adversarial',
+                            severity: x,
+                          })}
+                        />
+                      </td>
+                    ))}
+                  </tr>
+                </tbody>
+              </table>
+            </div>
+            <p className="soft">
+              Each column by itself, over its own scenarios: for a test of a difference, compare two.
+            </p>
+          </section>
+        );
+      }}
+    </Loaded>
+  );
+}
+
+export function Compare() {
+  const runs = useApi('GET /api/runs');
+  const [query, change] = useQueryState();
+  const [several, setSeveral] = useState(query['arms'] !== undefined);
+  const x = Math.min(7, Math.max(1, Number(query['x']) || 3));
+  const choices = choicesOf(runs.data?.runs ?? []);
+  const a = query['a'] ?? choices[0]?.name ?? '';
+  const b = query['b'] ?? choices[1]?.name ?? choices[0]?.name ?? '';
+  const arms =
+    query['arms'] === undefined
+      ? choices.slice(0, 4).map(({ name }) => name)
+      : query['arms'].split(',').filter(Boolean);
+  const label = (name: string): string => choices.find((choice) => choice.name === name)?.label ?? name;
+  if (runs.isError)
+    return (
+      <Page title="Compare">
+        <Problem error={runs.error} retry={() => void runs.refetch()} />
+      </Page>
+    );
+  if (!runs.data)
+    return (
+      <Page title="Compare">
+        <Loading lines={8} />
+      </Page>
+    );
+  return (
+    <Page
+      title="Compare"
+      lead="Arms that runs in this store measured, paired or side by side."
+      actions={
+        <div className="row">
+          <button type="button" aria-pressed={!several} onClick={() => setSeveral(false)}>
+            Two, paired
+          </button>
+          <button type="button" aria-pressed={several} onClick={() => setSeveral(true)}>
+            Several
+          </button>
+        </div>
+      }
+    >
+      {choices.length === 0 ? (
+        <Empty title="No finished run to compare">
+          <Link to="/runs?start=yes" className="button primary">
+            Start a run
+          </Link>
+        </Empty>
+      ) : (
+        <>
+          <div className="row end" style={{ marginBottom: 14 }}>
+            {several ? (
+              <fieldset style={{ border: 0, padding: 0 }}>
+                <legend className="visually-hidden">side by side</legend>
+                <div className="row">
+                  {choices.map(({ name, label: title }) => (
+                    <label key={name} className="check">
+                      <input
+                        type="checkbox"
+                        checked={arms.includes(name)}
+                        onChange={() =>
+                          change({
+                            arms:
+                              (arms.includes(name)
+                                ? arms.filter((each) => each !== name)
+                                : [...arms, name]
+                              ).join(',') || ',',
+                          })
+                        }
+                      />
+                      {title}
+                    </label>
+                  ))}
+                </div>
+              </fieldset>
+            ) : (
+              <>
+                <Choose label="first" value={a} choices={choices} set={(name) => change({ a: name })} />
+                <Choose label="second" value={b} choices={choices} set={(name) => change({ b: name })} />
+              </>
+            )}
+            <Severity x={x} set={(next) => change({ x: next === 3 ? undefined : String(next) })} />
+          </div>
+          {several ? (
+            <Family arms={arms} choices={choices} x={x} />
+          ) : (
+            <Pair a={a} b={b} x={x} names={[label(a), label(b)]} />
+          )}
+        </>
+      )}
+    </Page>
+  );
+}

@@ -1,0 +1,239 @@
+/** Training: loss, margins and speed step by step, and the candidates that came of it. */
+import { useCallback } from 'react';
+import { useApi } from '../api.ts';
+import { useLive } from '../live.ts';
+import { Chart, COLOURS, type Plot } from '../ui/chart.tsx';
+import { Empty, Loaded, Loading, Page, Problem, short } from '../ui/parts.tsx';
+import { RunChoice, useRun } from '../ui/run-choice.tsx';
+import { Frontier } from './scorecard.tsx';
+import type { TrainingCurve } from '../../../src/server/routes/data.ts';
+
+type Step = Readonly<Record<string, number>>;
+
+/** Groups of curves on one pair of axes: their names in the file, and how they are told. */
+const CHARTS = [
+  {
+    title: 'Loss',
+    names: ['loss', 'eval_loss'],
+    label: 'loss',
+    help: 'Training batches, and examples kept out of them where the recipe keeps some.',
+  },
+  {
+    title: 'Rewards',
+    names: ['rewards/chosen', 'rewards/rejected'],
+    label: 'reward',
+    help: 'beta times how much likelier than before an answer became. Chosen should stay up while rejected falls.',
+  },
+  {
+    title: 'Margin',
+    names: ['rewards/margins'],
+    label: 'chosen - rejected',
+    help: 'Grows as the pairs are told apart.',
+  },
+  {
+    title: 'Pairs ranked right',
+    names: ['rewards/accuracies'],
+    label: 'share',
+    help: 'Of the batch: 1 is all.',
+  },
+  {
+    title: 'Log-probabilities',
+    names: ['logps/chosen', 'logps/rejected'],
+    label: 'nats an answer',
+    help: 'Sums over the tokens of an answer: long answers are less likely.',
+  },
+  { title: 'Learning rate', names: ['learning_rate'], label: 'rate', help: '' },
+  { title: 'Gradient norm', names: ['grad_norm'], label: 'norm', help: 'Before clipping.' },
+  { title: 'Tokens a second', names: ['tokens/s'], label: 'tokens/s', help: '' },
+] as const;
+
+const colourOf = (name: string): string => (/rejected|eval/.test(name) ? COLOURS.before : COLOURS.after);
+
+function Curve({
+  steps,
+  names: wanted,
+  title,
+  label,
+  help,
+}: {
+  steps: readonly Step[];
+  names: readonly string[];
+  title: string;
+  label: string;
+  help: string;
+}) {
+  const names = wanted.filter((name) => steps.some((step) => step[name] !== undefined));
+  const key = names.join();
+  const draw = useCallback(
+    (plot: Plot) => {
+      const points = names.flatMap((name) =>
+        steps.flatMap((step) =>
+          step[name] === undefined ? [] : [{ step: step['step']!, value: step[name], name }],
+        ),
+      );
+      return {
+        x: { label: 'step', grid: false, nice: true },
+        y: { label, grid: true, nice: true },
+        marks: [
+          ...names.map((name) =>
+            plot.lineY(
+              points.filter((point) => point.name === name),
+              { x: 'step', y: 'value', stroke: colourOf(name), strokeWidth: 1.5 },
+            ),
+          ),
+          ...(points.length < 40
+            ? [
+                plot.dot(points, {
+                  x: 'step',
+                  y: 'value',
+                  r: 2,
+                  fill: (point: (typeof points)[number]) => colourOf(point.name),
+                }),
+              ]
+            : []),
+          plot.tip(
+            points,
+            plot.pointerX({
+              x: 'step',
+              y: 'value',
+              title: (point: (typeof points)[number]) =>
+                `step ${point.step}\n${point.name} ${Number(point.value.toPrecision(4))}`,
+            }),
+          ),
+        ],
+      };
+    },
+    // oxlint-disable-next-line react/exhaustive-deps -- `key` stands for the names
+    [steps, key, label],
+  );
+  return (
+    <section className="card">
+      <h3>{title}</h3>
+      <Chart
+        label={`${title} by step`}
+        draw={draw}
+        height={200}
+        caption={
+          <>
+            {names.length > 1
+              ? names.map((name) => (
+                  <span key={name} style={{ color: colourOf(name) }}>
+                    {name}{' '}
+                  </span>
+                ))
+              : null}
+            {help}
+          </>
+        }
+      />
+    </section>
+  );
+}
+
+function Curves({ curve }: { curve: TrainingCurve }) {
+  const last = curve.steps.findLast((step) => step['loss'] !== undefined);
+  return (
+    <section aria-label={curve.kind}>
+      <h2>
+        {curve.kind.toUpperCase()}{' '}
+        <small>
+          {short(curve.id)}
+          {last
+            ? `, ${last['step']} of ${last['steps']} steps, ${Math.round(last['num_tokens'] ?? 0).toLocaleString('en')} tokens`
+            : ''}
+        </small>
+      </h2>
+      {curve.steps.length === 0 ? (
+        <div className="note">
+          <p>Its file of metrics is not in the store's folder: the curves cannot be shown.</p>
+        </div>
+      ) : (
+        <div className="cards" style={{ marginBottom: 20 }}>
+          {CHARTS.filter(({ names }) =>
+            curve.steps.some((step) => names.some((name) => step[name] !== undefined)),
+          ).map((chart) => (
+            <Curve key={chart.title} steps={curve.steps} {...chart} />
+          ))}
+        </div>
+      )}
+    </section>
+  );
+}
+
+/** The steps that a run at work has told so far. */
+function useLiveCurve(run: string | undefined): TrainingCurve | null {
+  const { working, events } = useLive();
+  if (!working || working.run !== run) return null;
+  const steps = events.flatMap((event) => (event.type === 'metrics' ? [event] : []));
+  const last = steps.at(-1);
+  if (!last) return null;
+  const kind = last.stage.includes('dpo') ? 'dpo' : 'sft';
+  return {
+    kind,
+    id: 'at work',
+    steps: steps.filter(({ stage }) => stage === last.stage).map(({ values }) => values),
+  };
+}
+
+export function Training() {
+  const { runs, all, id, choose } = useRun();
+  const training = useApi(
+    'GET /api/runs/:id/training',
+    { params: { id: id ?? '' } },
+    { enabled: id !== undefined, keep: true },
+  );
+  const live = useLiveCurve(id);
+  if (runs.isError)
+    return (
+      <Page title="Training">
+        <Problem error={runs.error} retry={() => void runs.refetch()} />
+      </Page>
+    );
+  if (!runs.data)
+    return (
+      <Page title="Training">
+        <Loading />
+      </Page>
+    );
+  return (
+    <Page
+      title="Training"
+      lead="How SFT and DPO went, and which candidate was chosen."
+      actions={all.length > 1 ? <RunChoice all={all} id={id} choose={choose} /> : null}
+    >
+      {id === undefined ? (
+        <Empty title="No run yet">
+          <p>A run trains an adapter; its curves are shown here while it does.</p>
+        </Empty>
+      ) : (
+        <Loaded query={training}>
+          {({ curves, selection, recipes }) => (
+            <>
+              {live ? <Curves curve={live} /> : null}
+              {selection ? (
+                <section className="card">
+                  <h2>The candidates</h2>
+                  <Frontier selection={selection} />
+                </section>
+              ) : null}
+              {curves.length === 0 && !live ? (
+                <Empty title="Nothing was trained yet">
+                  <p>This run has not come to its training, or nothing broke and there was nothing to fix.</p>
+                </Empty>
+              ) : null}
+              {curves.toReversed().map((curve) => (
+                <Curves key={curve.id} curve={curve} />
+              ))}
+              <details>
+                <summary>Recipes</summary>
+                <pre className="log" tabIndex={0}>
+                  {JSON.stringify(recipes, null, 2)}
+                </pre>
+              </details>
+            </>
+          )}
+        </Loaded>
+      )}
+    </Page>
+  );
+}

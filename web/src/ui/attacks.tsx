@@ -1,0 +1,128 @@
+/** Attacks around a message, with what the target would receive; and what a scripted adversary would say next. */
+import { useEffect, useState } from 'react';
+import { call, useApi } from '../api.ts';
+import { words } from './parts.tsx';
+import { Untrusted } from './untrusted.tsx';
+
+export function AttackChoice({
+  plain,
+  attacks,
+  set,
+  goal,
+  refused,
+  use,
+}: {
+  plain: string;
+  attacks: readonly string[];
+  set: (attacks: readonly string[]) => void;
+  goal: string;
+  refused: boolean | null;
+  use: (text: string) => void;
+}) {
+  const meta = useApi('GET /api/console');
+  const [preview, setPreview] = useState('');
+  const move = refused === null ? 'opening' : refused ? 'after-refusal' : 'after-answer';
+  const [suggestions, setSuggestions] = useState<readonly { persona: string; text: string }[] | null>(null);
+  useEffect(() => {
+    if (attacks.length === 0 || plain === '') {
+      setPreview('');
+      return;
+    }
+    const controller = new AbortController();
+    const timer = setTimeout(() => {
+      call(
+        'POST /api/console/preview',
+        { body: { plain, attacks: [...attacks], seed: 1 } },
+        controller.signal,
+      ).then(
+        ({ request }) => setPreview(request),
+        () => {},
+      );
+    }, 150);
+    return () => {
+      clearTimeout(timer);
+      controller.abort();
+    };
+  }, [plain, attacks]);
+  useEffect(() => setSuggestions(null), [move, goal]);
+  return (
+    <aside className="stack">
+      <section className="card" style={{ margin: 0 }}>
+        <h2>Attacks</h2>
+        <p className="soft">Applied in the order in which you choose them.</p>
+        {(['template', 'converter'] as const).map((kind) => (
+          <div
+            key={kind}
+            className="row"
+            style={{ gap: 6, marginBottom: 8 }}
+            role="group"
+            aria-label={`${kind}s`}
+          >
+            {meta.data?.attacks
+              .filter((attack) => attack.kind === kind)
+              .map((attack) => {
+                const at = attacks.indexOf(attack.id);
+                return (
+                  <button
+                    key={attack.id}
+                    type="button"
+                    aria-pressed={at >= 0}
+                    title={`${attack.description} (${attack.source})`}
+                    onClick={() =>
+                      set(
+                        at >= 0
+                          ? attacks.filter((each) => each !== attack.id)
+                          : [...attacks, attack.id].slice(-6),
+                      )
+                    }
+                  >
+                    {at >= 0 && attacks.length > 1 ? `${at + 1} ` : ''}
+                    {words(attack.id)}
+                  </button>
+                );
+              })}
+          </div>
+        ))}
+        {attacks.length > 0 ? (
+          <div className="said">
+            <b>the target receives</b>
+            {preview === '' ? <small>write a message to see it</small> : <Untrusted text={preview} />}
+          </div>
+        ) : null}
+      </section>
+      <section className="card" style={{ margin: 0 }}>
+        <h2>Next move</h2>
+        {suggestions === null ? (
+          <button
+            type="button"
+            disabled={goal === '' && move === 'opening'}
+            title={goal === '' ? 'A session with a goal gets openings' : ''}
+            onClick={() =>
+              void call('POST /api/console/suggest', { body: { goal, move } }).then(
+                ({ suggestions: found }) => setSuggestions(found),
+              )
+            }
+          >
+            What would a scripted adversary say?
+          </button>
+        ) : suggestions.length === 0 ? (
+          <small>nothing</small>
+        ) : (
+          <div className="sessions">
+            {suggestions.map(({ persona, text }) => (
+              <button
+                key={persona + text}
+                type="button"
+                title={words(persona)}
+                style={{ whiteSpace: 'normal' }}
+                onClick={() => use(text)}
+              >
+                {text}
+              </button>
+            ))}
+          </div>
+        )}
+      </section>
+    </aside>
+  );
+}

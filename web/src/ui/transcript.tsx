@@ -1,0 +1,248 @@
+/** A conversation as it was held, with verdicts; beside it the same test case with another target, changed words marked. */
+import { useMemo, useState } from 'react';
+import { useApi } from '../api.ts';
+import { Link } from '../router.tsx';
+import { changedWords } from './diff.ts';
+import { printable } from '../../../src/core/limits.ts';
+import { Empty, short, Tag, words } from './parts.tsx';
+import { Untrusted, useReveal } from './untrusted.tsx';
+import type { ConversationPage, Side } from '../../../src/server/routes/conversations.ts';
+import type { Turn, Verdict } from '../../../src/core/records.ts';
+
+export function VerdictLine({
+  verdict,
+}: {
+  verdict: Pick<Verdict, 'metric' | 'status'> & Partial<Record<string, unknown>>;
+}) {
+  if (verdict.status === 'unscored')
+    return (
+      <span>
+        {verdict.metric}: <b>unscored</b> ({printable(String(verdict['reason']), 200)})
+      </span>
+    );
+  const score = {
+    refusal: String(verdict['refusal']),
+    severity: `${String(verdict['severity'])} of 7`,
+    ungroundedness: `${String(verdict['ungroundedness'])} of 4`,
+  }[verdict.metric];
+  const bad = verdict.metric === 'severity' && Number(verdict['severity']) >= 3;
+  const probability = verdict['probability'];
+  return (
+    <span>
+      {verdict.metric}: <b className={bad ? 'bad' : ''}>{score}</b>
+      {typeof probability === 'number' ? `, probability ${probability.toFixed(2)}` : ''}
+      {verdict['degenerate'] ? ', degenerate' : ''}
+      {verdict['rationale'] ? <small>: {printable(String(verdict['rationale']), 600)}</small> : null}
+    </span>
+  );
+}
+
+const armName = (side: { arms: readonly { run: string; arm: string }[] }, target: string): string =>
+  side.arms[0] ? side.arms[0].arm.replace('verify: ', '') : `target ${short(target)}`;
+
+function Answer({
+  turn,
+  verdicts,
+  name,
+  marks,
+  hidden,
+}: {
+  turn: Turn;
+  verdicts: readonly Verdict[];
+  name: string;
+  marks: readonly boolean[] | undefined;
+  hidden: boolean;
+}) {
+  const judges = new Set(verdicts.map(({ judge }) => judge));
+  return (
+    <div className={`said target ${name === 'before' || name === 'after' ? name : ''}`}>
+      <b>
+        {name}
+        {turn.finish === 'length' ? ' (cut at its limit)' : ''}
+      </b>
+      {turn.finish === 'error' || turn.finish === 'blocked' ? (
+        <p className="soft">
+          [{turn.finish}: {printable(turn.error ?? '', 300)}]
+        </p>
+      ) : (
+        <Untrusted text={turn.response} marks={marks} hidden={hidden} />
+      )}
+      <div className="verdicts">
+        {verdicts.map((verdict) => (
+          <div key={verdict.id}>
+            {judges.size > 1 ? <small>{verdict.judge} </small> : null}
+            <VerdictLine verdict={verdict as never} />
+          </div>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+export function Transcript({ page, close }: { page: ConversationPage; close?: () => void }) {
+  const { scenario, asked, others } = page;
+  const { hidden, button } = useReveal(scenario.kind === 'adversarial' || scenario.kind === 'benign');
+  // The other arm of the same run, first.
+  const run = asked.arms[0]?.run;
+  const partner = others.find(({ arms }) => arms.some((each) => each.run === run)) ?? others[0];
+  const [other, setOther] = useState(partner?.id ?? '');
+  const second = useApi('GET /api/conversations/:id', { params: { id: other } }, { enabled: other !== '' });
+  const sides: Side[] = [asked, ...(second.data && other !== '' ? [second.data.asked] : [])];
+  // Before stands left of after.
+  sides.sort(
+    (a, b) =>
+      Number(b.arms.some(({ arm }) => arm.endsWith('before'))) -
+      Number(a.arms.some(({ arm }) => arm.endsWith('before'))),
+  );
+  const length = Math.max(...sides.map(({ conversation }) => conversation.turns.length));
+  return (
+    <>
+      <div className="row spread">
+        <div>
+          <h2>{printable(scenario.key, 200)}</h2>
+          <div className="row">
+            <Tag>{scenario.kind}</Tag>
+            {scenario.category === scenario.kind ? null : <Tag>{words(scenario.category)}</Tag>}
+            {scenario.row ? <Tag>{words(scenario.row)}</Tag> : null}
+            {scenario.attack ? <Tag>attack: {scenario.attack}</Tag> : null}
+            <Tag>{scenario.split}</Tag>
+          </div>
+        </div>
+        <div className="row no-print">
+          {button}
+          {close ? (
+            <button type="button" onClick={close}>
+              Close <kbd>Esc</kbd>
+            </button>
+          ) : null}
+        </div>
+      </div>
+      {others.length > 0 ? (
+        <label className="field no-print" style={{ margin: '10px 0' }}>
+          beside it
+          <select value={other} onChange={(event) => setOther(event.target.value)}>
+            <option value="">nothing</option>
+            {others.map((each) => (
+              <option key={each.id} value={each.id}>
+                {armName(each, each.target)}
+                {each.arms[0] ? `, run ${short(each.arms[0].run)}` : ''}
+              </option>
+            ))}
+          </select>
+        </label>
+      ) : null}
+      {asked.conversation.invalid ? (
+        <div className="note">
+          <p>The user was no user here ({asked.conversation.invalid.kind}): all of it is unscored.</p>
+        </div>
+      ) : null}
+      {scenario.context ? (
+        <details>
+          <summary>The document</summary>
+          <Untrusted text={scenario.context} />
+        </details>
+      ) : null}
+      {scenario.accept ? (
+        <p className="soft">
+          right if it holds: {scenario.accept.map((each) => printable(each, 100)).join(' | ')}
+        </p>
+      ) : null}
+      {length === 0 ? <Empty title="Nothing was said" /> : null}
+      {Array.from({ length }, (_, i) => (
+        <TurnPair key={i} index={i} sides={sides} hidden={hidden} />
+      ))}
+      <Lineage page={page} />
+    </>
+  );
+}
+
+function TurnPair({ index, sides, hidden }: { index: number; sides: readonly Side[]; hidden: boolean }) {
+  const turns = sides.map(({ conversation }) => conversation.turns[index]);
+  const [a, b] = turns;
+  const marks = useMemo(() => (a && b ? changedWords(a.response, b.response) : null), [a, b]);
+  const same = a && b && a.request === b.request;
+  return (
+    <div className="turn">
+      <small>turn {index + 1}</small>
+      {same || !b || !a ? <Request turn={(a ?? b)!} hidden={hidden} /> : null}
+      <div className="arms">
+        {sides.map((side, i) => {
+          const turn = turns[i];
+          const name = armName(side, side.conversation.target);
+          if (!turn)
+            return (
+              <p key={side.conversation.id} className="soft">
+                {name}: it ended before
+              </p>
+            );
+          return (
+            <div key={side.conversation.id}>
+              {!same && a && b ? <Request turn={turn} hidden={hidden} /> : null}
+              <Answer
+                turn={turn}
+                name={name}
+                hidden={hidden}
+                verdicts={side.verdicts.filter((verdict) => verdict.turn === turn.index)}
+                marks={i === 0 ? marks?.before : marks?.after}
+              />
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+const Request = ({ turn, hidden }: { turn: Turn; hidden: boolean }) => (
+  <div className="said">
+    <b>user</b>
+    <Untrusted text={turn.request} hidden={hidden} />
+    {turn.plain === turn.request ? null : (
+      <details>
+        <summary>the same in plain words</summary>
+        <Untrusted text={turn.plain} hidden={hidden} />
+      </details>
+    )}
+  </div>
+);
+
+function Lineage({ page: { asked, findings, examples, scenario } }: { page: ConversationPage }) {
+  return (
+    <details className="lineage" open={findings.length > 0}>
+      <summary>Where it comes from, and what came of it</summary>
+      <ol className="trail">
+        <li>
+          scenario <code>{scenario.id}</code> of {scenario.suite}, persona {scenario.persona}
+        </li>
+        <li>
+          conversation <code>{asked.conversation.id}</code>, user {asked.conversation.simulator}, seed{' '}
+          {asked.conversation.seed}
+          {asked.arms.map(({ run, arm }) => (
+            <span key={run + arm}>
+              ; <Link to={`/scorecard?run=${run}`}>run {short(run)}</Link>, {arm}
+            </span>
+          ))}
+        </li>
+        {findings.length === 0 ? <li>no finding</li> : null}
+        {findings.map((finding) => (
+          <li key={finding.id}>
+            <Link to={`/findings?id=${finding.id}`}>finding {short(finding.id)}</Link>: {finding.kind}
+            {finding.severity === undefined ? '' : `, severity ${finding.severity}`}, turn {finding.turn + 1}{' '}
+            <Tag is={finding.status}>{finding.status}</Tag>
+          </li>
+        ))}
+        {examples.length === 0 ? <li>no training example</li> : null}
+        {examples.map(({ dataset, example }) => (
+          <li key={dataset + example.id}>
+            <Link
+              to={`/data?dataset=${dataset}&text=${encodeURIComponent(example.prompt.at(-1)?.content.slice(0, 60) ?? '')}`}
+            >
+              example {short(example.id)}
+            </Link>
+            : {example.lineage.source}, teaches {example.purpose}; dataset {short(dataset)}
+          </li>
+        ))}
+      </ol>
+    </details>
+  );
+}
