@@ -13,7 +13,7 @@ const settings = {
   directory: 'store',
   target: { path: 'tiny.gguf', maxTokens: 12, batch: 8 },
   suites: {
-    dev: { adversarial: 60, benign: 30, general: 16 },
+    dev: { adversarial: 140, benign: 30, general: 16 },
     everyday: 10,
     sealed: { adversarial: 20, benign: 20, grounded: 2, general: 4 },
   },
@@ -70,7 +70,7 @@ test('run --json: one scorecard, with run, adapter, frontier and choice; runs an
   const told = [...log.matchAll(/^\[(\d)\/6\] ([a-z ]+)$/gm)].map(([, number, name]) => `${number} ${name}`);
   expect(told).toEqual(['1 break', '2 curate', '3 train sft', '4 train dpo', '5 choose', '6 verify']);
   expect(log).toMatch(/^ {2}\d+ to \d+ min for the default model [\s\S]{0,60}Ctrl-C is\s+safe/m);
-  expect(log.match(/^ {2}chosen: (sft|dpo) step \d+ × [\d.]+: DR-3 /gm)).toHaveLength(1);
+  expect(log.match(/^ {2}chosen: (?:(?:sft|dpo) step \d+|\d+ % dpo, the rest sft) × [\d.]+: DR-3 /gm)).toHaveLength(1);
   expect(log).toMatch(/^ {2}\d+ findings; \d+ examples: \d+ from findings/m);
   const { stdout } = temper('show', '--latest-adapter');
   expect(stdout.trim()).toBe(run['adapter']);
