@@ -40,7 +40,9 @@ function origin({ of, examples, conversation, scenario, verdict, findings }: Tra
           `${name('rejected by')} ${lineage.rejectedBy}`,
         ]
       : []),
-    ...findings.map(({ id, kind, status }) => `${name('finding')} ${id}  ${kind}, ${status}`),
+    ...(of.kind === 'finding' ? findings.filter(({ id }) => id !== of.id) : findings).map(
+      ({ id, kind, status }) => `${name('finding')} ${id}  ${kind}, ${status}`,
+    ),
     ...(verdict === undefined ? [] : [`${name('verdict')} ${verdict}`]),
     ...(conversation ? [`${name('conversation')} ${conversation.id}  ${scores(conversation)}`] : []),
     ...(conversation?.attack === undefined ? [] : [`${name('attack')} ${conversation.attack}`]),
@@ -82,11 +84,11 @@ export function traceText(traced: Trace): string {
       datasets.map(({ id, examples: n }) => `${id}  ${n} of these examples`),
     ),
     ...list(
-      'runs that trained on them',
+      examples.length === 1 ? 'runs that trained on it' : 'runs that trained on them',
       runs.map(({ id, status, created }) => `${id}  ${status}, ${created.slice(0, 16).replace('T', ' ')}`),
     ),
     ...list(
-      'adapters that learnt them',
+      examples.length === 1 ? 'adapters that learnt it' : 'adapters that learnt them',
       adapters.map(
         (adapter) =>
           `${adapter.id}  ${adapter.name}: ${learnt(adapter)}${adapter.chosen ? '  (chosen)' : ''}`,

@@ -185,6 +185,10 @@ export class Workplace implements AsyncDisposable {
       suites: [...this.suites.dev, ...this.suites.sealed].map(suiteHash),
       // What the settings name by path, by content.
       imports: await Promise.all(config.curation.imports.map(({ path }) => importHash(path))),
+      // Imports of before it was looked for kept it.
+      ...(config.curation.imports.length > 0
+        ? { personalData: config.curation.personalData ?? 'imports' }
+        : {}),
       start: this.targets.weights?.start?.id,
       ...(decided === null ? {} : { people: decided }),
     });
