@@ -40,8 +40,14 @@ async function writeFor(
   const { examples } = dataset;
   const pairs = examples.filter(isPair);
   const [answers, card] = [beside(out, 'sft.jsonl'), beside(out, 'card.md')];
-  write(out, Iterator.from(pairs).map(format.pair));
-  write(answers, Iterator.from(examples).map(format.answer));
+  write(
+    out,
+    pairs.map((example) => format.pair(example)),
+  );
+  write(
+    answers,
+    examples.map((example) => format.answer(example)),
+  );
   const written = [
     { path: out, records: pairs.length },
     { path: answers, records: examples.length },

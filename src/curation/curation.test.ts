@@ -112,7 +112,7 @@ describe('curate', () => {
     const held = (personalData?: 'all' | 'keep') =>
       curate({ judged: own, findings, guarded: [], writer, imported }, { ...options, personalData }).removed;
     expect(held().map(({ reason, like }) => [reason, like])).toEqual([
-      ['holds an e-mail address', 'prompt, message 1, character 26'],
+      ['holds an e-mail address', 'prompt, message 1, character 30'],
     ]);
     expect(held('all')).toHaveLength(2);
     expect(held('keep')).toEqual([]);
