@@ -74,6 +74,7 @@ test('the card counts, names licences and what was left out, and shows what othe
     removed: [
       { example: 'x', reason: 'near duplicate (71 % of trigrams)', like: 'y' },
       { example: 'z', reason: 'near duplicate (85 % of trigrams)', like: 'y' },
+      { example: 'q', reason: 'rejected by Jo Roe: rude', like: 'q' },
     ],
     files: [{ name: 'p.jsonl', records: 1, sha256: 'f00d' }],
     format: 'trl',
@@ -85,7 +86,8 @@ test('the card counts, names licences and what was left out, and shows what othe
   expect(card).toContain('| set.jsonl | hh-rlhf | MIT | 1 |');
   expect(card).toContain('| p.jsonl | 1 | f00d |');
   expect(card).toContain('cut off 0 chosen and 1 rejected');
-  expect(card).not.toContain('/home/me');
+  expect(card).toContain('| rejected by a person | 1 |');
+  expect(card).not.toMatch(/\/home\/me|Jo Roe/);
   expect(card).not.toContain('<script>');
   // Every row of a table has as many cells as its head.
   const bars = card.split('\n').flatMap((line) => (line.startsWith('| a ') ? [line.split('|').length] : []));

@@ -38,6 +38,9 @@ function counted<T>(items: readonly T[], by: (item: T) => string): [string, numb
 /** The last part of a path: where a file lay on this machine is nobody's business. */
 const fileName = (path: string): string => path.split(/[\\/]/).at(-1)!;
 
+/** Who wrote an answer; a person's name stays here. */
+const writer = (by: string): string => (by.startsWith('person:') ? 'person' : by);
+
 const TEACHES: Readonly<Record<PreferenceExample['purpose'], string>> = {
   harm: 'to decline',
   benign: 'to answer what only looks harmful',
@@ -87,10 +90,10 @@ export function datasetCard(input: CardInput): string {
         '',
         table(
           ['chosen answer by', 'rejected answer by', 'examples'],
-          counted(examples, ({ lineage }) => `${lineage.chosenBy}\n${lineage.rejectedBy}`).map(([by, n]) => [
-            ...by.split('\n'),
-            n,
-          ]),
+          counted(
+            examples,
+            ({ lineage }) => `${writer(lineage.chosenBy)}\n${writer(lineage.rejectedBy)}`,
+          ).map(([by, n]) => [...by.split('\n'), n]),
         ),
       ].join('\n'),
     ],
@@ -123,7 +126,9 @@ export function datasetCard(input: CardInput): string {
         ? 'Nothing.'
         : table(
             ['why', 'examples'],
-            counted(removed, ({ reason }) => reason.replace(/\d+ %/g, 'some %')),
+            counted(removed, ({ reason }) =>
+              reason.replace(/\d+ %/g, 'some %').replace(/^rejected by .*/s, 'rejected by a person'),
+            ),
           ),
     ],
     ['Use', usage],

@@ -124,8 +124,8 @@ describe('imports', () => {
       expect(examples.map(({ prompt, purpose }) => [prompt[0]!.content, purpose]).sort()).toEqual([
         ['plain harm', 'harm'],
         ['plain look-alike', 'benign'],
-        ['wrapped look-alike', 'benign'],
         ['wrapped\tharm', 'harm'],
+        ['wrapped look-alike', 'benign'],
       ]);
     }
     const test = write('e.jsonl', jsonl({ adversarial: 'a', label: 1, data_type: 'adversarial_harmful' }));
