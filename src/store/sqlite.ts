@@ -5,10 +5,9 @@ import { contentHash } from '../core/ids.ts';
 import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
 import { openDatabase } from './database.ts';
 import { adapt } from './dialect.ts';
-import { findRecord } from './find.ts';
-import { arms, notes, saveArm, saveNote } from './people.ts';
 import { findRecord, matching } from './find.ts';
 import { conversationsOn, examplesFrom } from './lineage.ts';
+import { arms, notes, saveArm, saveNote } from './people.ts';
 import { changeRegister, readRegister, readRegistered } from './register.ts';
 import type {
   CalibrationRecord,
