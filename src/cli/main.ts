@@ -24,6 +24,7 @@ import { runCommand } from './run.ts';
 import { runsCommand } from './runs.ts';
 import { serveCommand } from './serve.ts';
 import { showCommand } from './show.ts';
+import { traceCommand } from './trace.ts';
 import { trainCommand } from './train.ts';
 
 const COMMANDS = [
@@ -43,6 +44,7 @@ const COMMANDS = [
   runsCommand,
   showCommand,
   serveCommand,
+  traceCommand,
   modelsCommand,
   initCommand,
   doctorCommand,

@@ -8,7 +8,7 @@ import { describe } from './describe.ts';
 import { adapterDirectory, type CommonOptions, configOf, existingStore, withCommon } from './context.ts';
 import { print, printJson, say } from './output.ts';
 
-const KINDS =
+export const KINDS =
   'Runs: `temper runs`. Findings: `temper attack`. A dataset and its examples: `temper curate`. Those name their\n' +
   '  conversations, verdicts, scenarios and targets. Adapters: the folders in <directory>/adapters.';
 

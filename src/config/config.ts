@@ -149,6 +149,10 @@ export const configSchema = z.strictObject({
       harmExamples: z.int().min(0).default(270),
       benignPerHarm: z.number().min(0).default(1),
       generalPerHarm: z.number().min(0).default(0.3),
+      /** Examples with personal data or secrets are held back: of `imports` by default. No default, as it is part of ids. */
+      personalData: z.enum(['imports', 'all', 'keep']).optional(),
+      /** Whether imported pairs whose labels the judge doubts are passed over. No default, as above. */
+      judgeImports: z.boolean().optional(),
       /** Public preference files to add (docs/formats.md). */
       imports: z
         .array(

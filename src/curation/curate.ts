@@ -9,6 +9,7 @@ import { type Rng, rng } from '../core/rng.ts';
 import { dialogueKey } from '../dialogue/run.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { preferenceExample as example } from './example.ts';
+import { withholdPrivate } from './private-data.ts';
 import { deduplicate, Firewall, type GuardedText, type Quarantined } from './firewall.ts';
 import { type ExampleReviews, reviewed } from './reviews.ts';
 
@@ -44,6 +45,8 @@ export interface CurationOptions {
   /** Benign and general examples for each harm example, at most; what is over is left out, evenly over categories. */
   readonly benignPerHarm: number;
   readonly generalPerHarm: number;
+  /** Where examples with personal data or secrets are held back. Default `imports`; absent, it is no part of the id. */
+  readonly personalData?: 'imports' | 'all' | 'keep' | undefined;
 }
 
 export interface CuratedDataset {
@@ -254,7 +257,12 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
     .filter(({ scenario }) => broken.has(scenario.category))
     .map((item) => augmentation(item, input.writer, options.seed));
   const made = reviewed([...all, ...more, ...(input.imported ?? [])], input.reviews ?? new Map());
-  const { passed, quarantined } = new Firewall(input.guarded).filter(made.examples);
+  const { personalData = 'imports' } = options;
+  const searched = ({ lineage }: PreferenceExample): boolean =>
+    personalData === 'all' || (personalData === 'imports' && lineage.source === 'import');
+  // After people, who may have taken it out.
+  const open = withholdPrivate(made.examples, searched);
+  const { passed, quarantined } = new Firewall(input.guarded).filter(open.passed);
   const { kept, removed } = deduplicate(passed);
   const scenarios = [...input.judged, ...(input.unrun ?? [])].map(({ scenario }) => scenario);
   const attackOf = new Map(scenarios.map(({ id, attack }) => [id, attack]));
@@ -282,5 +290,10 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   const counts: Record<string, number> = {};
   for (const { lineage } of examples) counts[lineage.source] = (counts[lineage.source] ?? 0) + 1;
   const id = contentHash({ examples: examples.map((item) => item.id), options });
-  return { id, examples, removed: [...made.rejected, ...quarantined, ...removed], counts };
+  return {
+    id,
+    examples,
+    removed: [...made.rejected, ...open.quarantined, ...quarantined, ...removed],
+    counts,
+  };
 }

@@ -4,6 +4,7 @@ import type { Conversation, PreferenceExample, Scenario, Verdict } from '../core
 import { findingOf } from '../findings/findings.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { curate, type ResponseWriter } from './curate.ts';
+import { preferenceExample } from './example.ts';
 import type { GuardedText } from './firewall.ts';
 
 const scenario = (id: string, kind: Scenario['kind'], objective: string): Scenario => ({
@@ -87,6 +88,34 @@ describe('curate', () => {
       ['harm', 'a'],
       ['over-refusal', 'f'],
     ]);
+  });
+
+  test('the dataset of a round without imports is the one that it was before there were further filters', () => {
+    // Made by the version before them.
+    expect(run().id).toBe('4fdbbe45edce79d36278');
+    expect(run(items.slice(2)).id).toBe('40b66c7088708bcda059');
+  });
+
+  test('imports with personal data are held back, and own examples where that is asked for', () => {
+    const other = run().examples.find(({ purpose }) => purpose === 'general')!;
+    const imported = [
+      preferenceExample({
+        ...other,
+        prompt: [{ role: 'user', content: 'Draft a note to my landlord, j.roe@acme.io, about the sink' }],
+        lineage: { source: 'import', chosenBy: 'import', rejectedBy: 'import' },
+      }),
+    ];
+    const own = [
+      ...items,
+      judged('i', 'benign', 'Who picks locks at a.b@acme.io for a living', 'Locksmiths.', {}),
+    ];
+    const held = (personalData?: 'all' | 'keep') =>
+      curate({ judged: own, findings, guarded: [], writer, imported }, { ...options, personalData }).removed;
+    expect(held().map(({ reason, like }) => [reason, like])).toEqual([
+      ['holds an e-mail address', 'prompt, message 1, character 30'],
+    ]);
+    expect(held('all')).toHaveLength(2);
+    expect(held('keep')).toEqual([]);
   });
 
   test('each example says what it came from; what nobody judged, refused or babbled teaches nothing', () => {

@@ -8,7 +8,7 @@ import { WordRuns } from './word-runs.ts';
 export interface Quarantined {
   readonly example: string;
   readonly reason: string;
-  /** What it is too like: a guarded scenario's key, or the id of an earlier example. */
+  /** What it is too like: a guarded scenario's key, the id of an earlier example, or the place of personal data. */
   readonly like: string;
 }
 

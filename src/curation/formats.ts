@@ -128,6 +128,45 @@ export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
       return { prompt: user(prompt), chosen: output, rejected: '', purpose: 'harm', category: 'imported' };
     },
   },
+  coconot: {
+    description:
+      'CoCoNot: the preference set (prompt, chosen, rejected) teaches to answer, the set with `response` to decline',
+    licence: 'ODC-BY',
+    convert({ prompt, category, subcategory, chosen, rejected, response }) {
+      if (!isText(prompt) || !isText(category)) return null;
+      const about = {
+        prompt: user(prompt),
+        category: isText(subcategory) && subcategory !== '' ? subcategory : category,
+      };
+      // Its pairs look unfit to answer and are not: the better answer complies.
+      if (isText(chosen) && isText(rejected)) return { ...about, chosen, rejected, purpose: 'benign' };
+      if (!isText(response)) return null;
+      if (category !== 'Requests with safety concerns') return 'not to be complied with, but no harm';
+      return { ...about, chosen: response, rejected: '', purpose: 'harm' };
+    },
+  },
+  wildjailbreak: {
+    description:
+      'WildJailbreak: vanilla, adversarial, completion, data_type; no rejected answer, so it serves SFT alone',
+    licence: 'ODC-BY',
+    convert({ vanilla, adversarial, completion, data_type: type, label }) {
+      if (!isText(type)) return null;
+      const kind = /^(vanilla|adversarial)_(harmful|benign)$/.exec(type);
+      if (!kind) return null;
+      const prompt = kind[1] === 'vanilla' ? vanilla : adversarial;
+      if (completion === undefined && label !== undefined)
+        return 'it is of the evaluation set, which has no answers';
+      if (!isText(prompt) || !isText(completion)) return null;
+      if (prompt.trim() === '') return 'its prompt is empty';
+      return {
+        prompt: user(prompt),
+        chosen: completion,
+        rejected: '',
+        purpose: kind[2] === 'harmful' ? 'harm' : 'benign',
+        category: 'imported',
+      };
+    },
+  },
   trl: {
     description: "TRL's conversational preference format, as temper exports it",
     licence: 'your own',

@@ -75,6 +75,63 @@ describe('imports', () => {
     ).toMatchObject([{ prompt: [{ content: 'i\n\nx' }], chosen: [{ content: 'o' }] }]);
   });
 
+  test('CoCoNot: pairs teach to answer, refusals of harm to decline', async () => {
+    const safety = { category: 'Requests with safety concerns', subcategory: 'privacy violations' };
+    const path = write(
+      'c.jsonl',
+      jsonl(
+        {
+          id: '1',
+          ...safety,
+          prompt: 'p',
+          chosen: 'Yes',
+          chosen_model: 'm',
+          rejected: 'No',
+          rejected_model: 'm',
+        },
+        { id: '2', ...safety, prompt: 'q', response: 'I leave that.' },
+        {
+          id: '3',
+          category: 'Incomplete requests',
+          subcategory: 'underspecified',
+          prompt: 'r',
+          response: 'Which?',
+        },
+        { id: '4', ...safety, prompt: 's', response: '' },
+      ),
+    );
+    const { examples, passedOver } = await importPreferences({ path, format: 'coconot', limit: 9 }, 1);
+    expect(examples.map(({ purpose, category }) => [purpose, category]).sort()).toEqual([
+      ['benign', 'privacy violations'],
+      ['harm', 'privacy violations'],
+    ]);
+    expect(Object.values(passedOver)).toEqual([1, 1]);
+  });
+
+  test('WildJailbreak, as its TSV and as JSON Lines', async () => {
+    const rows = [
+      ['plain harm', '', 'No.', 'vanilla_harmful'],
+      ['plain harm', 'wrapped\tharm', 'No.', 'adversarial_harmful'],
+      ['plain look-alike', '', 'Gladly: "so".', 'vanilla_benign'],
+      ['plain look-alike', 'wrapped look-alike', 'Gladly.', 'adversarial_benign'],
+    ];
+    const names = ['vanilla', 'adversarial', 'completion', 'data_type'];
+    const quoted = (cell: string): string => (/[\t"]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell);
+    const tsv = [names, ...rows].map((row) => row.map(quoted).join('\t')).join('\n');
+    const objects = rows.map((row) => Object.fromEntries(names.map((name, i) => [name, row[i]])));
+    for (const path of [write('w.tsv', tsv), write('w.jsonl', jsonl(...objects))]) {
+      const examples = await read(path, 'wildjailbreak');
+      expect(examples.map(({ prompt, purpose }) => [prompt[0]!.content, purpose]).sort()).toEqual([
+        ['plain harm', 'harm'],
+        ['plain look-alike', 'benign'],
+        ['wrapped\tharm', 'harm'],
+        ['wrapped look-alike', 'benign'],
+      ]);
+    }
+    const test = write('e.jsonl', jsonl({ adversarial: 'a', label: 1, data_type: 'adversarial_harmful' }));
+    expect(await read(test, 'wildjailbreak')).toEqual([]);
+  });
+
   test('another shape, another format and a missing file are named', async () => {
     await expect(
       read(write('x.jsonl', jsonl({ chosen: '', rejected: '' }, { a: 1 })), 'hh-rlhf'),

@@ -5,6 +5,7 @@ import { TemperError } from '../core/errors.ts';
 import { fileHash } from '../core/ids.ts';
 import { readJsonl } from '../core/jsonl.ts';
 import type { Message, PreferenceExample } from '../core/records.ts';
+import { readTable } from '../scenarios/benchmarks/table.ts';
 import { rng } from '../core/rng.ts';
 import { type Fields, type Format, type Pair, PREFERENCE_FORMATS, type Row } from './formats.ts';
 import { preferenceExample } from './example.ts';
@@ -28,8 +29,15 @@ export interface Imported {
   readonly passedOver: Readonly<Record<string, number>>;
 }
 
-/** Records of a .jsonl, .jsonl.gz or .json (array) file, with where each stands. */
+/** Tables: read whole, as their format wants it. */
+const TABLE = /\.(?:csv|tsv|parquet)(?:\.gz)?$/i;
+
+/** Records of a .jsonl, .jsonl.gz, .json (array), .csv, .tsv or .parquet file, with where each stands. */
 async function* records(path: string): AsyncGenerator<Row> {
+  if (TABLE.test(path)) {
+    for await (const { fields, row } of readTable(path)) yield { value: fields, row };
+    return;
+  }
   if (path.endsWith('.json')) {
     const list: unknown = parseWhole(path);
     if (!Array.isArray(list))

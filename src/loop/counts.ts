@@ -22,5 +22,5 @@ export function countsText({
   const other = Object.keys(counts).filter((source) => !Object.hasOwn(SOURCES, source));
   const parts = [...known, ...other].map((source) => `${counts[source]} ${SOURCES[source] ?? source}`);
   const from = parts.length > 0 ? `: ${parts.join(', ')}` : '';
-  return `${examples.length} examples${from}; ${removed.length} removed (guarded text or duplicate)`;
+  return `${examples.length} examples${from}; ${removed.length} removed (guarded text, duplicate or personal data)`;
 }

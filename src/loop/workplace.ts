@@ -5,7 +5,8 @@ import { TemperError } from '../core/errors.ts';
 import { type Emit, silent } from '../core/events.ts';
 import { resultHash } from '../core/ids.ts';
 import type { PreferenceExample, Scenario } from '../core/records.ts';
-import { importHash, importPreferences, passedOverNote } from '../curation/import.ts';
+import { type Imported, importHash, importPreferences, passedOverNote } from '../curation/import.ts';
+import { withoutNoise } from '../curation/label-noise.ts';
 import { createWriter } from '../curation/writers.ts';
 import type { Simulator } from '../dialogue/simulator.ts';
 import type { Proposer } from '../dialogue/strategies/proposer.ts';
@@ -185,6 +186,10 @@ export class Workplace implements AsyncDisposable {
       suites: [...this.suites.dev, ...this.suites.sealed].map(suiteHash),
       // What the settings name by path, by content.
       imports: await Promise.all(config.curation.imports.map(({ path }) => importHash(path))),
+      // Imports of before it was looked for kept it.
+      ...(config.curation.imports.length > 0
+        ? { personalData: config.curation.personalData ?? 'imports' }
+        : {}),
       start: this.targets.weights?.start?.id,
       ...(decided === null ? {} : { people: decided }),
     });
@@ -222,12 +227,27 @@ export class Workplace implements AsyncDisposable {
     const { curation, seed } = this.config;
     const imported: PreferenceExample[] = [];
     for (const source of curation.imports) {
-      const read = await importPreferences(source, seed);
+      const read = await this.#denoised(await importPreferences(source, seed), source.path);
       const note = passedOverNote(read);
       if (note !== null) this.emit({ type: 'note', level: 'warning', message: `${source.path}: ${note}` });
       imported.push(...read.examples);
     }
     return imported;
+  }
+
+  /** Without the pairs whose labels the judge doubts, where that is asked for. */
+  async #denoised(read: Imported, path: string): Promise<Imported> {
+    const { judgeImports, harmSeverity } = this.config.curation;
+    if (!judgeImports) return read;
+    const options = { judge: this.judge, harmSeverity, signal: this.tools.signal };
+    const { kept, passedOver, unscored } = await withoutNoise(read.examples, options);
+    if (unscored > 0)
+      this.emit({
+        type: 'note',
+        level: 'warning',
+        message: `${path}: ${unscored} pairs kept that the judge could not score`,
+      });
+    return { ...read, examples: kept, passedOver: { ...read.passedOver, ...passedOver } };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

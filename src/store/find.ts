@@ -2,13 +2,13 @@
 import { type Kysely, sql } from 'kysely';
 import { TemperError } from '../core/errors.ts';
 import type { PreferenceExample, Scenario, Verdict } from '../core/records.ts';
-import type { Store } from './store.ts';
+import type { Match, Store } from './store.ts';
 import { decode, type Tables } from './tables.ts';
 
 type Database = Kysely<Tables>;
 
 /** Kinds of record that an id may name, with where the ids are. */
-const KINDS = {
+const KINDS: Readonly<Record<Match['kind'], readonly [keyof Tables, string]>> = {
   run: ['runs', 'id'],
   conversation: ['conversations', 'id'],
   verdict: ['verdicts', 'id'],
@@ -17,8 +17,7 @@ const KINDS = {
   example: ['examples', 'id'],
   scenario: ['scenarios', 'id'],
   target: ['conversations', 'target'],
-} as const;
-type Kind = keyof typeof KINDS;
+};
 
 /** Ids of each kind that an error names. */
 const SHOWN = 3;
@@ -26,10 +25,23 @@ const SHOWN = 3;
 const told = (ids: readonly { kind: string; id: string }[]): string =>
   ids.map(({ kind, id }) => `${kind} ${id}`).join(', ');
 
-/** What an id may name, under the kinds of record; at most a few of each kind. */
-async function named(db: Database, text: string): Promise<{ kind: Kind; id: string }[]> {
-  const found: { kind: Kind; id: string }[] = [];
-  for (const [kind, [table, column]] of Object.entries(KINDS) as [Kind, (typeof KINDS)[Kind]][]) {
+/** The only thing that an id may name; undefined if there is none. Errors: `usage` for several. */
+export function onlyOne<T extends { kind: string; id: string }>(
+  text: string,
+  found: readonly T[],
+): T | undefined {
+  if (found.length > 1)
+    throw new TemperError('usage', `${text} may be several: ${told(found)}`, {
+      hint: 'Give more of the id.',
+    });
+  return found[0];
+}
+
+/** `Store.matches`. */
+export async function matching(db: Database, text: string): Promise<Match[]> {
+  if (text === '') return [];
+  const found: Match[] = [];
+  for (const [kind, [table, column]] of Object.entries(KINDS) as [Match['kind'], [string, string]][]) {
     const name = sql.ref<string>(column);
     const key = kind === 'scenario' ? sql`or json_extract(record, '$.key') = ${text}` : sql``;
     const { rows } = await sql<{ id: string }>`select distinct ${name} as id from ${sql.table(table)}
@@ -47,20 +59,15 @@ export async function findRecord(
   store: Store,
   text: string,
 ): Promise<Record<string, unknown> | null> {
-  const [found, ...others] = text === '' ? [] : await named(db, text);
-  if (!found) return null;
-  if (others.length > 0)
-    throw new TemperError('usage', `${text} may be several: ${told([found, ...others])}`, {
-      hint: 'Give more of the id.',
-    });
-  return whole(db, store, found.kind, found.id);
+  const found = onlyOne(text, await matching(db, text));
+  return found ? whole(db, store, found.kind, found.id) : null;
 }
 
 /** A record of a kind, with what it came from. */
 async function whole(
   db: Database,
   store: Store,
-  kind: Kind,
+  kind: Match['kind'],
   id: string,
 ): Promise<Record<string, unknown> | null> {
   switch (kind) {

@@ -9,13 +9,14 @@ const PAGE = 500;
 /** `Store.register`. */
 export async function* readRegister(
   db: Kysely<Tables>,
-  { status, category, kind }: FindingFilter = {},
+  { status, category, kind, conversation }: FindingFilter = {},
 ): AsyncGenerator<RegisteredFinding> {
   for (let after = ''; ;) {
     let query = db.selectFrom('findings').selectAll().where('id', '>', after);
     if (status !== undefined) query = query.where('status', '=', status);
     if (category !== undefined) query = query.where('category', '=', category);
     if (kind !== undefined) query = query.where('kind', '=', kind);
+    if (conversation !== undefined) query = query.where('conversation', '=', conversation);
     const rows = await query.orderBy('id').limit(PAGE).execute();
     yield* rows.map(entryOf);
     if (rows.length < PAGE) return;

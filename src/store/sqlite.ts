@@ -5,18 +5,22 @@ import { contentHash } from '../core/ids.ts';
 import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
 import { openDatabase } from './database.ts';
 import { adapt } from './dialect.ts';
-import { findRecord } from './find.ts';
+import { findRecord, matching } from './find.ts';
+import { conversationsOn, examplesFrom } from './lineage.ts';
 import { arms, notes, saveArm, saveNote } from './people.ts';
 import { changeRegister, readRegister, readRegistered } from './register.ts';
 import type {
   CalibrationRecord,
+  ExampleOrigin,
   FindingChange,
   FindingFilter,
   Note,
+  Match,
   RegisteredFinding,
   RunRecord,
   Store,
   StoredConversation,
+  StoredExample,
 } from './store.ts';
 import { decode, encode, type Tables } from './tables.ts';
 
@@ -286,6 +290,18 @@ class SqliteStore implements Store {
     };
   }
 
+  examplesFrom(origin: ExampleOrigin, id: string): Promise<StoredExample[]> {
+    return examplesFrom(this.#db, origin, id);
+  }
+
+  conversationsOn(scenario: string): ReturnType<Store['conversationsOn']> {
+    return conversationsOn(this.#db, scenario);
+  }
+
+  matches(text: string): Promise<Match[]> {
+    return matching(this.#db, text);
+  }
+
   find(text: string): Promise<Record<string, unknown> | null> {
     return findRecord(this.#db, this, text);
   }
@@ -298,6 +314,15 @@ class SqliteStore implements Store {
       .where('name', '=', name)
       .executeTakeFirst();
     return row ? decode(row.result) : null;
+  }
+
+  async stages(name: string): Promise<{ run: string; result: unknown }[]> {
+    const rows = await this.#db
+      .selectFrom('stages')
+      .select(['run', 'result'])
+      .where('name', '=', name)
+      .execute();
+    return rows.map(({ run, result }) => ({ run, result: decode(result) }));
   }
 
   async finishStage(run: string, name: string, result: unknown): Promise<void> {

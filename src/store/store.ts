@@ -69,6 +69,7 @@ export interface FindingFilter {
   readonly status?: FindingStatus;
   readonly category?: string;
   readonly kind?: Finding['kind'];
+  readonly conversation?: string;
 }
 
 /** What a person said of a record, or did by hand. Never changed: a later one of the same kind and subject takes its place. */
@@ -83,6 +84,29 @@ export interface Note<T = unknown> {
   readonly created: string;
   readonly record: T;
 }
+
+/** A record that an id names. */
+export interface Match {
+  readonly kind:
+    | 'run'
+    | 'conversation'
+    | 'verdict'
+    | 'finding'
+    | 'dataset'
+    | 'example'
+    | 'scenario'
+    | 'target';
+  readonly id: string;
+}
+
+/** An example with the datasets that hold it. */
+export interface StoredExample {
+  readonly example: PreferenceExample;
+  readonly datasets: readonly string[];
+}
+
+/** What examples are asked for by: they come from it, are in it, or are it. */
+export type ExampleOrigin = 'example' | 'dataset' | 'finding' | 'conversation' | 'scenario' | 'target';
 
 export interface Store extends AsyncDisposable {
   saveRun(run: RunRecord): Promise<void>;
@@ -130,6 +154,15 @@ export interface Store extends AsyncDisposable {
   saveDataset(id: string, examples: readonly PreferenceExample[], details: unknown): Promise<void>;
   dataset(id: string): Promise<{ examples: PreferenceExample[]; details: unknown } | null>;
 
+  /** Examples of all datasets, each once, in the order of dataset and position. */
+  examplesFrom(origin: ExampleOrigin, id: string): Promise<StoredExample[]>;
+  /** All conversations on a scenario, with all verdicts, in the order of their ids. */
+  conversationsOn(
+    scenario: string,
+  ): Promise<(StoredConversation & { readonly verdicts: readonly Verdict[] })[]>;
+
+  /** What an id or the beginning of one may name, a few of each kind; what it names in full, alone. */
+  matches(id: string): Promise<Match[]>;
   /**
    * Any record by its id or the beginning of it, with what it came from: run, conversation, verdict, finding, dataset,
    * training example, scenario (by its key as well), target. Errors: `usage` for the beginning of several.
@@ -138,5 +171,7 @@ export interface Store extends AsyncDisposable {
 
   /** The result of a finished stage of a run; null if it has not finished. */
   stage(run: string, name: string): Promise<unknown>;
+  /** The results of a stage in all runs that finished it. */
+  stages(name: string): Promise<{ readonly run: string; readonly result: unknown }[]>;
   finishStage(run: string, name: string, result: unknown): Promise<void>;
 }

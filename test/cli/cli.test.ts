@@ -59,6 +59,7 @@ describe('usage', () => {
     'report',
     'runs',
     'show',
+    'trace',
     'models',
     'init',
     'doctor',

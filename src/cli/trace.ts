@@ -1,0 +1,121 @@
+import { Command } from 'commander';
+import { printable } from '../core/limits.ts';
+import { trace, type Trace, type TracedConversation } from '../loop/trace.ts';
+import { wrapped } from '../report/format.ts';
+import { type CommonOptions, configOf, existingStore, withCommon } from './context.ts';
+import { printJson, say } from './output.ts';
+
+/** Lines of each kind that a terminal gets. */
+const MOST = 10;
+
+const name = (text: string): string => text.padEnd(13);
+
+const scores = ({ severity, refusal }: TracedConversation): string =>
+  [
+    severity === undefined ? '' : `severity ${severity}`,
+    refusal === undefined ? '' : `first answer refused: ${refusal}`,
+  ]
+    .filter((part) => part !== '')
+    .join(', ') || 'unscored';
+
+/** A heading with its first lines, and how many are left. */
+const list = (title: string, lines: readonly string[]): string[] =>
+  lines.length === 0
+    ? []
+    : [
+        '',
+        `${title} (${lines.length}):`,
+        ...lines.slice(0, MOST).map((line) => `  ${printable(line)}`),
+        ...(lines.length > MOST ? [`  ... and ${lines.length - MOST} more: --json`] : []),
+      ];
+
+function origin({ of, examples, conversation, scenario, verdict, findings }: Trace): string[] {
+  const lineage = of.kind === 'example' ? examples[0]?.lineage : undefined;
+  return [
+    ...(lineage
+      ? [
+          `${name('source')} ${lineage.source}`,
+          ...(lineage.file === undefined ? [] : [`${name('file')} ${lineage.file}, row ${lineage.row}`]),
+          `${name('chosen by')} ${lineage.chosenBy}`,
+          `${name('rejected by')} ${lineage.rejectedBy}`,
+        ]
+      : []),
+    ...(of.kind === 'finding' ? findings.filter(({ id }) => id !== of.id) : findings).map(
+      ({ id, kind, status }) => `${name('finding')} ${id}  ${kind}, ${status}`,
+    ),
+    ...(verdict === undefined ? [] : [`${name('verdict')} ${verdict}`]),
+    ...(conversation ? [`${name('conversation')} ${conversation.id}  ${scores(conversation)}`] : []),
+    ...(conversation?.attack === undefined ? [] : [`${name('attack')} ${conversation.attack}`]),
+    ...(conversation ? [`${name('target')} ${conversation.target}`] : []),
+    ...(scenario
+      ? wrapped(`${scenario.id}  ${scenario.key}`, 80).map(
+          (line, i) => `${name(i === 0 ? 'scenario' : '')} ${line}`,
+        )
+      : []),
+  ].map((line) => printable(line));
+}
+
+/** Why nothing came of it, where a reader may ask. */
+function nothing({ of, examples, findings }: Trace): string[] {
+  if (examples.length > 0) return [];
+  const refused = findings.some(({ kind }) => kind === 'over-refusal');
+  if (refused) return ['', 'No example: a refused look-alike has no good answer to learn.'];
+  return ['', `No example in this store came from this ${of.kind}.`];
+}
+
+export function traceText(traced: Trace): string {
+  const { of, examples, datasets, runs, adapters, again } = traced;
+  const learnt = ({ learnt: parts }: Trace['adapters'][number]): string =>
+    parts.map(({ training, examples: n }) => `${n} in ${training.toUpperCase()}`).join(', ');
+  return [
+    `${name(of.kind)} ${printable(of.id)}`,
+    ...origin(traced),
+    ...(of.kind === 'example'
+      ? []
+      : list(
+          'examples',
+          examples.map(
+            ({ id, purpose, category, lineage }) => `${id}  ${purpose}, ${category}, ${lineage.source}`,
+          ),
+        )),
+    ...nothing(traced),
+    ...list(
+      'datasets',
+      datasets.map(({ id, examples: n }) => `${id}  ${n} of these examples`),
+    ),
+    ...list(
+      examples.length === 1 ? 'runs that trained on it' : 'runs that trained on them',
+      runs.map(({ id, status, created }) => `${id}  ${status}, ${created.slice(0, 16).replace('T', ' ')}`),
+    ),
+    ...list(
+      examples.length === 1 ? 'adapters that learnt it' : 'adapters that learnt them',
+      adapters.map(
+        (adapter) =>
+          `${adapter.id}  ${adapter.name}: ${learnt(adapter)}${adapter.chosen ? '  (chosen)' : ''}`,
+      ),
+    ),
+    ...list(
+      of.kind === 'scenario' ? 'conversations on it' : 'the same scenario with other targets',
+      again.map((one) => `${one.id}  ${scores(one)}  [target ${one.target}]`),
+    ),
+    ...(runs.length > 0
+      ? ['', `What the adapter changed on sealed scenarios: temper report ${runs[0]!.id}`]
+      : []),
+  ].join('\n');
+}
+
+export function traceCommand(): Command {
+  return withCommon(new Command('trace'))
+    .description('Follow lineage both ways: what a record came from, and what learnt from it')
+    .argument(
+      '<id>',
+      'id, or its beginning, of a training example, finding, conversation, verdict, scenario, dataset, run, target or adapter',
+    )
+    .addHelpText('after', '\nExamples:\n  temper trace 2f1c\n  temper trace 58605e98e68a9794a7f3-176 --json')
+    .action(async (id: string, options: CommonOptions) => {
+      await using store = existingStore(configOf(options));
+      const traced = await trace(store, id);
+      if (options.json) printJson(traced);
+      else say(`${traceText(traced)}\n`);
+    });
+}

@@ -1,0 +1,147 @@
+/** The card of a dataset, in Markdown: what is in it, where that comes from, what was left out, and how to use it. */
+import { printableInLine } from '../core/limits.ts';
+import type { PreferenceExample } from '../core/records.ts';
+import type { Quarantined } from './firewall.ts';
+import { isPair } from './trainer-formats.ts';
+
+export interface CardInput {
+  readonly id: string;
+  readonly examples: readonly PreferenceExample[];
+  readonly removed: readonly Quarantined[];
+  /** What was written, with its SHA-256. */
+  readonly files: readonly { readonly name: string; readonly records: number; readonly sha256: string }[];
+  readonly format: string;
+  /** Licence of an imported file, by the path in the lineage. */
+  readonly licences: ReadonlyMap<string, { readonly format: string; readonly licence: string }>;
+  readonly usage: string;
+}
+
+/** Text of others in a table: no Markdown, no HTML, no line break. */
+const cell = (value: string | number): string =>
+  printableInLine(String(value)).replace(
+    /[\\`*_[\]<>|#!~&]/g,
+    (character) => `&#${character.charCodeAt(0)};`,
+  );
+
+const table = (head: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
+  [head, head.map(() => '---'), ...rows.map((row) => row.map(cell))]
+    .map((row) => `| ${row.join(' | ')} |`)
+    .join('\n');
+
+/** How many of each, the most first. */
+function counted<T>(items: readonly T[], by: (item: T) => string): [string, number][] {
+  const counts = new Map<string, number>();
+  for (const item of items) counts.set(by(item), (counts.get(by(item)) ?? 0) + 1);
+  return [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
+}
+
+/** The last part of a path: where a file lay on this machine is nobody's business. */
+const fileName = (path: string): string => path.split(/[\\/]/).at(-1)!;
+
+/** Who wrote an answer; a person's name stays here. */
+const writer = (by: string): string => (by.startsWith('person:') ? 'person' : by);
+
+const TEACHES: Readonly<Record<PreferenceExample['purpose'], string>> = {
+  harm: 'to decline',
+  benign: 'to answer what only looks harmful',
+  general: 'to stay helpful',
+};
+
+export function datasetCard(input: CardInput): string {
+  const { id, examples, removed, files, format, licences, usage } = input;
+  const pairs = examples.filter(isPair).length;
+  const cut = (which: 'chosen' | 'rejected'): number =>
+    examples.filter((example) => example.cut?.includes(which)).length;
+  const imported = counted(
+    examples.filter(({ lineage }) => lineage.file !== undefined),
+    ({ lineage }) => lineage.file!,
+  );
+  const sections: [string, string][] = [
+    [
+      'Files',
+      table(
+        ['file', 'records', 'SHA-256'],
+        files.map(({ name, records, sha256 }) => [name, records, sha256]),
+      ),
+    ],
+    [
+      'Content',
+      [
+        `${examples.length} examples: ${pairs} with two answers, ${examples.length - pairs} for SFT alone (nothing worse was said).`,
+        '',
+        table(
+          ['purpose', 'teaches', 'examples'],
+          counted(examples, ({ purpose }) => purpose).map(([purpose, n]) => [
+            purpose,
+            TEACHES[purpose as PreferenceExample['purpose']],
+            n,
+          ]),
+        ),
+        '',
+        table(
+          ['source', 'examples'],
+          counted(examples, ({ lineage }) => lineage.source),
+        ),
+        '',
+        table(
+          ['category', 'examples'],
+          counted(examples, ({ category }) => category),
+        ),
+        '',
+        table(
+          ['chosen answer by', 'rejected answer by', 'examples'],
+          counted(
+            examples,
+            ({ lineage }) => `${writer(lineage.chosenBy)}\n${writer(lineage.rejectedBy)}`,
+          ).map(([by, n]) => [...by.split('\n'), n]),
+        ),
+      ].join('\n'),
+    ],
+    [
+      'Cut answers',
+      [
+        `A token limit cut off ${cut('chosen')} chosen and ${cut('rejected')} rejected answers (\`cut\` names which). What is there is right to learn;`,
+        'that it ends there is not. temper teaches no end of such an answer. Other trainers add one, and a model that learns from many',
+        'of them gives shorter answers: leave the chosen ones out, raise `curation.maxTokens`, or train with temper.',
+      ].join('\n'),
+    ],
+    [
+      'Licences',
+      imported.length === 0
+        ? 'Nothing was imported: requests are those of the suites, answers are of the target model and of temper’s writers.'
+        : table(
+            ['imported file', 'format', 'licence of the set', 'examples'],
+            imported.map(([file, n]) => {
+              const { format: kind, licence } = licences.get(file) ?? {
+                format: 'unknown',
+                licence: 'unknown',
+              };
+              return [fileName(file), kind, licence, n];
+            }),
+          ),
+    ],
+    [
+      'Left out',
+      removed.length === 0
+        ? 'Nothing.'
+        : table(
+            ['why', 'examples'],
+            counted(removed, ({ reason }) =>
+              reason.replace(/\d+ %/g, 'some %').replace(/^rejected by .*/s, 'rejected by a person'),
+            ),
+          ),
+    ],
+    ['Use', usage],
+    [
+      'Care',
+      'Rejected answers are what a model should not say, and some of them do harm: keep them from whom they could hurt, and never\nserve them as answers.',
+    ],
+  ];
+  return [
+    `# Dataset ${id}`,
+    '',
+    `Preference data that temper curated, in the format ${format}. The id is the hash of the examples and of what they were chosen by.`,
+    ...sections.flatMap(([title, text]) => ['', `## ${title}`, '', text]),
+    '',
+  ].join('\n');
+}

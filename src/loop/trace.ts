@@ -1,0 +1,263 @@
+/**
+ * Lineage, followed both ways: what a record came from, which examples came from it, and which datasets, runs and
+ * adapters learnt those. Links only; `temper show` has the records.
+ */
+import { basename } from 'node:path';
+import { TemperError } from '../core/errors.ts';
+import type { Conversation, Lineage, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
+import { onlyOne } from '../store/find.ts';
+import type { ExampleOrigin, FindingStatus, Match, RunRecord, Store, StoredExample } from '../store/store.ts';
+import { pairsFor, type RoundDpo } from './pairs.ts';
+import type { Checkpoint } from './trainer.ts';
+
+export interface TracedConversation {
+  readonly id: string;
+  readonly scenario: string;
+  readonly target: string;
+  readonly attack?: string;
+  /** The worst of its scored turns; absent: none was scored. */
+  readonly severity?: number;
+  /** Of the first turn; absent: not scored. */
+  readonly refusal?: string;
+  readonly verdicts: readonly string[];
+}
+
+export interface TracedAdapter {
+  readonly id: string;
+  readonly name: string;
+  readonly run: string;
+  /** In which trainings the traced examples were learnt; DPO starts from SFT, and takes some of the pairs alone. */
+  readonly learnt: readonly { readonly training: 'sft' | 'dpo'; readonly examples: number }[];
+  /** The run chose it. */
+  readonly chosen: boolean;
+}
+
+export interface Trace {
+  readonly of: Match | { readonly kind: 'adapter'; readonly id: string };
+  /** What it came from. */
+  readonly scenario?: Pick<Scenario, 'id' | 'key' | 'kind' | 'category' | 'split'>;
+  readonly conversation?: TracedConversation;
+  readonly verdict?: string;
+  readonly findings: readonly {
+    readonly id: string;
+    readonly kind: string;
+    readonly status: FindingStatus;
+    readonly verdict: string;
+  }[];
+  /** What came from it. */
+  readonly examples: readonly (Pick<PreferenceExample, 'id' | 'purpose' | 'category'> & {
+    readonly lineage: Lineage;
+    readonly datasets: readonly string[];
+  })[];
+  readonly datasets: readonly { readonly id: string; readonly examples: number }[];
+  readonly runs: readonly Pick<RunRecord, 'id' | 'status' | 'created'>[];
+  readonly adapters: readonly TracedAdapter[];
+  /** The same scenario with other targets: what a fix changed there. */
+  readonly again: readonly TracedConversation[];
+}
+
+/** The trainings of a run, as its stages tell of them. */
+interface Training {
+  readonly run: RunRecord;
+  readonly dataset: string;
+  readonly sft: readonly Checkpoint[];
+  readonly dpo: readonly Checkpoint[];
+  /** Adapters between the two, and the chosen one with its strength. */
+  readonly derived: readonly { readonly id: string; readonly name: string; readonly dpo: boolean }[];
+  readonly chosen: string | undefined;
+}
+
+interface Selected {
+  readonly frontier?: readonly { readonly adapter: string; readonly checkpoint: string }[];
+  readonly chosen?: { readonly adapter: string; readonly strength: number } | null;
+}
+
+async function trainings(store: Store): Promise<Training[]> {
+  const found: Training[] = [];
+  for (const { run: id, result } of await store.stages('curate')) {
+    const run = await store.run(id);
+    const { dataset } = (result ?? {}) as { dataset?: string };
+    if (!run || dataset === undefined) continue;
+    const [sft, dpo] = (await Promise.all(
+      ['train-sft', 'train-dpo'].map(async (name) => (await store.stage(id, name)) ?? []),
+    )) as [Checkpoint[], Checkpoint[]];
+    const { frontier = [], chosen } = ((await store.stage(id, 'select')) ?? {}) as Selected;
+    const known = new Set([...sft, ...dpo].map((checkpoint) => checkpoint.id));
+    const mixed = new Map(frontier.map(({ adapter, checkpoint }) => [adapter, checkpoint]));
+    for (const checkpoint of known) mixed.delete(checkpoint);
+    const derived = [...mixed].map(([adapter, name]) => ({ id: adapter, name, dpo: true }));
+    const release = run.adapter === undefined ? undefined : basename(run.adapter);
+    if (release !== undefined && chosen)
+      derived.push({
+        id: release,
+        name: `${chosen.adapter} at strength ${chosen.strength}`,
+        dpo: !sft.some((checkpoint) => checkpoint.id === chosen.adapter),
+      });
+    found.push({ run, dataset, sft, dpo, derived, chosen: release });
+  }
+  return found;
+}
+
+const idsOf = ({ sft, dpo, derived }: Training): string[] => [...sft, ...dpo, ...derived].map(({ id }) => id);
+
+/** How many of the traced examples the DPO of a run took as pairs. */
+async function pairsTaken(store: Store, { run, dataset }: Training, traced: Set<string>): Promise<number> {
+  const { training } = (run.config ?? {}) as { training?: { dpo?: Partial<RoundDpo> | null } };
+  const dpo = training?.dpo;
+  if (!dpo?.pairs || dpo.seed === undefined) return 0;
+  const { examples } = (await store.dataset(dataset))!;
+  return pairsFor(dpo as RoundDpo, examples).filter(({ id }) => traced.has(id)).length;
+}
+
+/** The adapters of a run that learnt from the examples. */
+async function adaptersOf(store: Store, training: Training, traced: Set<string>): Promise<TracedAdapter[]> {
+  const sft = { training: 'sft' as const, examples: traced.size };
+  const taken = training.dpo.length === 0 ? 0 : await pairsTaken(store, training, traced);
+  const both = taken === 0 ? [sft] : [sft, { training: 'dpo' as const, examples: taken }];
+  const { run, chosen } = training;
+  const made = (list: readonly { id: string; name: string }[], learnt: TracedAdapter['learnt']) =>
+    list.map(({ id, name }) => ({ id, name, run: run.id, learnt, chosen: id === chosen }));
+  return [
+    ...made(training.sft, [sft]),
+    ...made(training.dpo, both),
+    ...training.derived.flatMap((one) => made([one], one.dpo ? both : [sft])),
+  ];
+}
+
+const traced = (conversation: Conversation, verdicts: readonly Verdict[]): TracedConversation => {
+  const scored = verdicts.filter((verdict) => verdict.status === 'scored');
+  const severities = scored.flatMap(({ severity }) => severity ?? []);
+  const refusal = scored.find((verdict) => verdict.turn === 0 && verdict.refusal !== undefined)?.refusal;
+  return {
+    id: conversation.id,
+    scenario: conversation.scenario,
+    target: conversation.target,
+    ...(conversation.attack === undefined ? {} : { attack: conversation.attack }),
+    ...(severities.length === 0 ? {} : { severity: Math.max(...severities) }),
+    ...(refusal === undefined ? {} : { refusal }),
+    verdicts: verdicts.map(({ id }) => id),
+  };
+};
+
+/** What the examples of a kind of record are asked for by; of a verdict, those of its conversation. */
+const ORIGINS: Partial<Record<Match['kind'], ExampleOrigin>> = {
+  example: 'example',
+  dataset: 'dataset',
+  finding: 'finding',
+  conversation: 'conversation',
+  scenario: 'scenario',
+  target: 'target',
+};
+
+/** The conversation that a record is, is about, or came from. */
+async function conversationOf(
+  store: Store,
+  { kind, id }: Trace['of'],
+  examples: readonly StoredExample[],
+): Promise<string | undefined> {
+  if (kind === 'conversation') return id;
+  if (kind === 'example') return examples[0]?.example.lineage.conversation;
+  if (kind !== 'verdict' && kind !== 'finding') return undefined;
+  const record = (await store.find(id)) as { conversation?: Conversation } | null;
+  return record?.conversation?.id;
+}
+
+/** Every record that an id or its beginning names, an adapter of a run among them. Errors: `absent`, `usage`. */
+async function named(store: Store, text: string, all: readonly Training[]): Promise<Trace['of']> {
+  const adapters = [...new Set(all.flatMap(idsOf))].filter((id) => text !== '' && id.startsWith(text));
+  const whole = adapters.filter((id) => id === text);
+  const found = [
+    ...(whole.length > 0 ? [] : await store.matches(text)),
+    ...(whole.length > 0 ? whole : adapters).map((id) => ({ kind: 'adapter' as const, id })),
+  ];
+  const exact = found.filter(({ id }) => id === text);
+  const one = onlyOne<Trace['of']>(text, exact.length > 0 ? exact : found);
+  if (one) return one;
+  throw new TemperError('absent', `nothing in this store has the id ${text}`, {
+    hint: '`temper show` says where ids come from; adapters are those of the runs in this store.',
+  });
+}
+
+/** Follows a record both ways. Errors: `absent`, `usage`. */
+export async function trace(store: Store, text: string): Promise<Trace> {
+  const all = await trainings(store);
+  const of = await named(store, text, all);
+  const about = all.filter(
+    (training) =>
+      (of.kind === 'run' && training.run.id === of.id) ||
+      (of.kind === 'adapter' && idsOf(training).includes(of.id)),
+  );
+  const origin = of.kind === 'adapter' ? undefined : ORIGINS[of.kind];
+  let examples = origin ? await store.examplesFrom(origin, of.id) : [];
+  for (const dataset of new Set(about.map((training) => training.dataset)))
+    examples.push(...(await store.examplesFrom('dataset', dataset)));
+  const conversation = await conversationOf(store, of, examples);
+  if (of.kind === 'verdict' && conversation !== undefined)
+    examples = await store.examplesFrom('conversation', conversation);
+
+  const stored = conversation === undefined ? null : await store.conversation(conversation);
+  const scenario =
+    stored?.scenario ??
+    (of.kind === 'scenario'
+      ? ((await store.find(of.id)) as { scenario: Scenario }).scenario
+      : await scenarioOf(store, examples, of));
+  const same = scenario ? await store.conversationsOn(scenario.id) : [];
+  const spoken = same.map((one) => traced(one.conversation, one.verdicts));
+  const own = spoken.find(({ id }) => id === conversation);
+  const findings = conversation === undefined ? [] : await Array.fromAsync(store.register({ conversation }));
+
+  const datasets = Map.groupBy(
+    examples.flatMap(({ example, datasets: in_ }) => in_.map((id) => ({ id, example: example.id }))),
+    ({ id }) => id,
+  );
+  const learning = about.length > 0 ? about : all.filter(({ dataset }) => datasets.has(dataset));
+  const adapters = (
+    await Promise.all(
+      learning.map((training) =>
+        adaptersOf(store, training, new Set(datasets.get(training.dataset)?.map(({ example }) => example))),
+      ),
+    )
+  ).flat();
+  return {
+    of,
+    ...(scenario ? { scenario: pick(scenario) } : {}),
+    ...(own ? { conversation: own } : {}),
+    ...(of.kind === 'verdict' ? { verdict: of.id } : verdictOf(of, examples)),
+    findings: findings.map(({ finding, status }) => ({
+      id: finding.id,
+      kind: finding.kind,
+      status,
+      verdict: finding.verdict,
+    })),
+    examples: examples.map(({ example: { id, purpose, category, lineage }, datasets: holders }) => ({
+      id,
+      purpose,
+      category,
+      lineage,
+      datasets: holders,
+    })),
+    datasets: [...datasets].map(([id, list]) => ({ id, examples: list.length })),
+    runs: learning.map(({ run: { id, status, created } }) => ({ id, status, created })),
+    adapters: of.kind === 'adapter' ? adapters.filter(({ id }) => id === of.id) : adapters,
+    again: spoken.filter(({ id }) => id !== conversation),
+  };
+}
+
+const pick = ({ id, key, kind, category, split }: Scenario) => ({ id, key, kind, category, split });
+
+/** The verdict that an example names. */
+const verdictOf = (of: Trace['of'], examples: readonly StoredExample[]): { verdict?: string } => {
+  const verdict = of.kind === 'example' ? examples[0]?.example.lineage.verdict : undefined;
+  return verdict === undefined ? {} : { verdict };
+};
+
+/** The scenario of an example that no conversation made; undefined where it was never run, and so is not in the store. */
+async function scenarioOf(
+  store: Store,
+  examples: readonly StoredExample[],
+  { kind }: Trace['of'],
+): Promise<Scenario | undefined> {
+  const id = kind === 'example' ? examples[0]?.example.lineage.scenario : undefined;
+  if (id === undefined) return undefined;
+  return (await store.find(id))?.['scenario'] as Scenario | undefined;
+}

@@ -1,0 +1,144 @@
+/** Lineage both ways, over a store that the stages of a run filled. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { Conversation, Finding, Scenario, Verdict } from '../../src/core/records.ts';
+import { preferenceExample } from '../../src/curation/example.ts';
+import { trace } from '../../src/loop/trace.ts';
+import { openSqlite } from '../../src/store/sqlite.ts';
+
+const scenario: Scenario = {
+  id: '5ce0',
+  key: 'theft-01',
+  suite: 's',
+  split: 'dev',
+  category: 'theft',
+  kind: 'adversarial',
+  metric: 'severity',
+  persona: 'p',
+  objective: 'o',
+  turns: 1,
+};
+const spoken = (id: string, target: string): Conversation => ({
+  id,
+  scenario: '5ce0',
+  target,
+  simulator: 's',
+  seed: 1,
+  sample: 0,
+  turns: [{ index: 0, request: 'r', plain: 'r', move: 'opening', response: 'a', finish: 'stop', tokens: 1 }],
+});
+const scored = (id: string, conversation: string, severity: number): Verdict => ({
+  id,
+  conversation,
+  turn: 0,
+  metric: 'severity',
+  judge: 'j:1',
+  status: 'scored',
+  severity,
+});
+const finding: Finding = {
+  id: 'f1d0',
+  kind: 'harm',
+  conversation: 'c0a1',
+  scenario: '5ce0',
+  verdict: '7e40',
+  turn: 0,
+  category: 'theft',
+  severity: 5,
+};
+const example = (rejected: string, lineage: Record<string, string>) =>
+  preferenceExample({
+    prompt: [{ role: 'user', content: 'r' }],
+    chosen: [{ role: 'assistant', content: 'No.' }],
+    rejected: [{ role: 'assistant', content: rejected }],
+    purpose: 'harm',
+    category: 'theft',
+    lineage: { source: 'finding', chosenBy: 'w', rejectedBy: 'target', ...lineage },
+  });
+const broke = example('a', { finding: 'f1d0', conversation: 'c0a1', scenario: '5ce0', verdict: '7e40' });
+const alone = example('', { source: 'augmentation', scenario: 'never-run' });
+
+async function filled() {
+  const store = openSqlite(join(mkdtempSync(join(tmpdir(), 'temper-trace-')), 'store.sqlite'));
+  await store.saveConversation({ scenario, conversation: spoken('c0a1', 'base') }, [
+    scored('7e40', 'c0a1', 5),
+  ]);
+  await store.saveConversation({ scenario, conversation: spoken('c0b2', 'tuned') }, [
+    scored('7e41', 'c0b2', 0),
+  ]);
+  await store.saveFindings([finding]);
+  await store.saveDataset('da7a', [broke, alone], {});
+  await store.saveRun({
+    id: '4a11',
+    created: '2026-01-01T00:00:00Z',
+    status: 'finished',
+    config: { training: { dpo: { seed: 1, pairs: { harm: 9, benign: 9, general: 0 } } } },
+    adapter: 'store/adapters/dd-2-x1.25',
+  });
+  await store.finishStage('4a11', 'curate', { dataset: 'da7a' });
+  await store.finishStage('4a11', 'train-sft', [{ id: 'aa-3', directory: 'x', name: 'sft step 3' }]);
+  await store.finishStage('4a11', 'train-dpo', [{ id: 'dd-2', directory: 'y', name: 'dpo step 2' }]);
+  await store.finishStage('4a11', 'select', {
+    frontier: [
+      { adapter: 'aa-3', checkpoint: 'sft step 3' },
+      { adapter: 'dd-2-0.5', checkpoint: '50 % dpo, the rest sft' },
+      { adapter: 'dd-2', checkpoint: 'dpo step 2' },
+    ],
+    chosen: { adapter: 'dd-2', strength: 1.25 },
+  });
+  return store;
+}
+
+test('from an example to all that it came from, and to what learnt it', async () => {
+  await using store = await filled();
+  const traced = await trace(store, broke.id.slice(0, 8));
+  expect(traced).toMatchObject({
+    of: { kind: 'example', id: broke.id },
+    verdict: '7e40',
+    scenario: { id: '5ce0', key: 'theft-01' },
+    conversation: { id: 'c0a1', target: 'base', severity: 5 },
+    findings: [{ id: 'f1d0', status: 'new' }],
+    datasets: [{ id: 'da7a', examples: 1 }],
+    runs: [{ id: '4a11' }],
+    again: [{ id: 'c0b2', target: 'tuned', severity: 0 }],
+  });
+  const sft = { training: 'sft', examples: 1 };
+  const dpo = { training: 'dpo', examples: 1 };
+  expect(traced.adapters.map(({ id, learnt, chosen }) => [id, learnt, chosen])).toEqual([
+    ['aa-3', [sft], false],
+    ['dd-2', [sft, dpo], false],
+    ['dd-2-0.5', [sft, dpo], false],
+    ['dd-2-x1.25', [sft, dpo], true],
+  ]);
+});
+
+test('an example without a worse answer was learnt in SFT alone, and its scenario may never have been run', async () => {
+  await using store = await filled();
+  const { adapters, scenario: none } = await trace(store, alone.id);
+  expect(none).toBeUndefined();
+  expect(adapters.every(({ learnt }) => learnt.length === 1)).toBe(true);
+});
+
+test.each(['f1d0', 'c0a1', '7e40', '5ce0', 'theft-01', 'base'])('back from %s to the example', async (id) => {
+  await using store = await filled();
+  const { examples, adapters } = await trace(store, id);
+  expect(examples.map((each) => each.id)).toEqual([broke.id]);
+  expect(adapters).toHaveLength(4);
+});
+
+test.each(['da7a', '4a11', 'dd-2-x1.25', 'aa-'])('back from %s to all examples', async (id) => {
+  await using store = await filled();
+  const { examples, adapters, of } = await trace(store, id);
+  expect(examples.map((each) => each.id)).toEqual([broke.id, alone.id]);
+  expect(adapters).toHaveLength(of.kind === 'adapter' ? 1 : 4);
+});
+
+test('several, and none', async () => {
+  await using store = await filled();
+  await expect(trace(store, 'c0')).rejects.toMatchObject({ code: 'usage' });
+  await expect(trace(store, 'dd')).rejects.toMatchObject({ code: 'usage' });
+  await expect(trace(store, 'nothing')).rejects.toMatchObject({ code: 'absent' });
+  await expect(trace(store, '')).rejects.toMatchObject({ code: 'absent' });
+});
