@@ -70,7 +70,9 @@ test('run --json: one scorecard, with run, adapter, frontier and choice; runs an
   const told = [...log.matchAll(/^\[(\d)\/6\] ([a-z ]+)$/gm)].map(([, number, name]) => `${number} ${name}`);
   expect(told).toEqual(['1 break', '2 curate', '3 train sft', '4 train dpo', '5 choose', '6 verify']);
   expect(log).toMatch(/^ {2}\d+ to \d+ min for the default model [\s\S]{0,60}Ctrl-C is\s+safe/m);
-  expect(log.match(/^ {2}chosen: (?:(?:sft|dpo) step \d+|\d+ % dpo, the rest sft) × [\d.]+: DR-3 /gm)).toHaveLength(1);
+  expect(
+    log.match(/^ {2}chosen: (?:(?:sft|dpo) step \d+|\d+ % dpo, the rest sft) × [\d.]+: DR-3 /gm),
+  ).toHaveLength(1);
   expect(log).toMatch(/^ {2}\d+ findings; \d+ examples: \d+ from findings/m);
   const { stdout } = temper('show', '--latest-adapter');
   expect(stdout.trim()).toBe(run['adapter']);
@@ -91,7 +93,9 @@ test('report in every format; --out makes its folder', () => {
   const id = run['run'] as string;
   expect(json('report', id)).toEqual(run);
   expect(temper('report', id).stdout).toContain('Scorecard');
-  expect(temper('report', '--format', 'markdown').stdout).toMatch(/^# Scorecard\n[\s\S]*\| Jailbreak \|/);
+  expect(temper('report', '--format', 'markdown').stdout).toMatch(
+    /^# Scorecard\n[\s\S]*\| Third-party harm \|/,
+  );
   expect(temper('report', '--format', 'html', '--out', 'new/report.html').status).toBe(0);
   expect(readFileSync(join(work, 'new', 'report.html'), 'utf8')).toContain('<title>temper scorecard</title>');
   expect(temper('report', '--out', 'new/report.md').stdout).toBe('written to new/report.md\n');

@@ -17,7 +17,7 @@ const settings = (directory: string): string[] =>
     `target.path=${model}`,
     'target.maxTokens=12',
     'target.batch=8',
-    'suites.dev.adversarial=60',
+    'suites.dev.adversarial=140',
     'suites.dev.benign=40',
     'suites.dev.general=16',
     'suites.everyday=10',
