@@ -159,17 +159,15 @@ class Round {
     await store.saveFindings(findings);
     this.phase('curate');
     const { unrun, guarded } = scenarios;
-    const dataset = curate(
-      { ...decided(people, judged, findings), unrun, imported, guarded, writer },
-      curation,
-    );
+    const seen = decided(people, judged, findings);
+    const dataset = curate({ ...seen, unrun, imported, guarded, writer }, curation);
     const told = peopleText(people);
     if (told !== null) this.#emit({ type: 'note', level: 'info', message: told });
     const { counts, removed, examples } = dataset;
     await store.saveDataset(dataset.id, examples, { counts, removed });
-    const message = `${findings.length} findings; ${countsText(dataset)}`;
+    const message = `${seen.findings.length} findings; ${countsText(dataset)}`;
     this.#emit({ type: 'note', level: 'info', message });
-    return { dataset, findings: findings.length };
+    return { dataset, findings: seen.findings.length };
   }
 
   breakAndCurate(scenarios: RoundScenarios): Promise<Curated> {

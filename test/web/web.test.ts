@@ -33,7 +33,7 @@ const PAGES = [
 /** A whole run of the tiny model in seconds. */
 const SMALL = {
   suites: {
-    dev: { adversarial: 60, benign: 40, general: 16 },
+    dev: { adversarial: 140, benign: 40, general: 16 },
     everyday: 10,
     sealed: { adversarial: 20, benign: 20, grounded: 2, general: 4 },
   },
