@@ -77,7 +77,7 @@ def arguments(job: dict) -> dict:
     if left:
         raise SystemExit(f"a batch of {recipe['batch']} cannot be shared by {PROCESSES} processes")
     bfloat16 = job["precision"] == "bfloat16"
-    every = max(1, round(job["steps"] * recipe["checkpointEvery"]))
+    every, last_alone = job["checkpointEvery"], recipe["checkpointEvery"] == 1
     return dict(
         output_dir=at("checkpoints"),
         per_device_train_batch_size=share,
@@ -94,8 +94,8 @@ def arguments(job: dict) -> dict:
         gradient_checkpointing=job["gradientCheckpointing"],
         logging_steps=1,
         save_strategy="steps",
-        save_steps=min(every, 50) if recipe["checkpointEvery"] == 1 else every,
-        save_total_limit=2 if recipe["checkpointEvery"] == 1 else None,
+        save_steps=min(every, 50) if last_alone else every,
+        save_total_limit=2 if last_alone else None,
         report_to="none",
         disable_tqdm=True,
         dataset_num_proc=None,

@@ -12,6 +12,7 @@ import { ADAPTER_FILES, adapterHash, freshAdapter, loadAdapter, saveAdapter } fr
 import { loadModel } from '../engine/model.ts';
 import { locateModel } from '../loop/targets.ts';
 import { elsewhere, trainerOf } from '../loop/trainer.ts';
+import { planBatches } from '../training/batches.ts';
 import { CheckpointFolder } from '../training/checkpoints.ts';
 import { MetricsLog } from '../training/metrics.ts';
 import type { TrlSettings } from '../training/trl/settings.ts';
@@ -123,9 +124,10 @@ async function trainByName(
   const characters = ({ prompt, chosen, rejected }: PreferenceExample): number =>
     JSON.stringify([prompt, chosen, recipe.kind === 'dpo' ? rejected : []]).length;
   const job = { folder, id, settings: trl, lora, start: from ?? null, data, recipe, model, stopToken: null };
-  const lengths = data.map(characters);
+  // Characters do for the lengths, where no tokenizer is at hand.
+  const plan = planBatches(data.map(characters), { ...recipe, batch: recipe.batch * recipe.accumulation });
   const metrics = new MetricsLog(`${out}.metrics.jsonl`);
-  const result = await trainTrl({ ...job, lengths }, { emit, signal, metrics });
+  const result = await trainTrl({ ...job, plan }, { emit, signal, metrics });
   replaceFolder(out, ADAPTER_FILES, (to) => {
     for (const file of ADAPTER_FILES.filter((name) => existsSync(join(result.adapter, name))))
       cpSync(join(result.adapter, file), join(to, file));

@@ -1,4 +1,5 @@
 /** Whether what a configuration names is there: models, adapter, judge, simulator, and keys by their names, never their values. */
+import type { Check } from '../training/trl/check.ts';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, environment, type TargetConfig } from '../config/config.ts';
@@ -12,12 +13,6 @@ import { HOSTED } from '../models/providers.ts';
 import { parseSpec } from '../models/spec.ts';
 import { namedTarget } from './named-target.ts';
 import { humanLabels } from './roles.ts';
-
-export interface Check {
-  readonly name: string;
-  readonly state: 'ok' | 'warning' | 'missing';
-  readonly detail: string;
-}
 
 const problem = (name: string, detail: string): Check => ({ name, state: 'missing', detail });
 

@@ -15,7 +15,7 @@ import {
   TrainingWatch,
 } from './metrics.ts';
 import { exampleLength, Objective } from './objective.ts';
-import type { Recipe } from './recipe.ts';
+import { checkpointSteps, type Recipe } from './recipe.ts';
 import type { TrainingState } from './state.ts';
 
 export interface TrainOptions {
@@ -74,9 +74,8 @@ function planRun(lengths: readonly number[], recipe: Recipe, given: TrainOptions
   );
   const plan = given ?? planned.map((batch) => batch.map((i) => trained[i] as number));
   const warmup = warmupSteps(recipe, plan.length);
-  const every = Math.max(1, Math.round(plan.length * recipe.checkpointEvery));
-  const isCheckpoint = (step: number): boolean => step === plan.length || step % every === 0;
-  return { plan, held, warmup, isCheckpoint, examplesPerEpoch: trained.length };
+  const checkpoints = checkpointSteps(recipe, plan.length);
+  return { plan, held, warmup, checkpoints, examplesPerEpoch: trained.length };
 }
 
 /**
@@ -101,8 +100,7 @@ export async function trainOnnx(
   }
   const dpo = recipe.kind === 'dpo' ? recipe : null;
   const lengths = examples.map((example) => exampleLength(example, dpo !== null));
-  const { plan, held, warmup, isCheckpoint, examplesPerEpoch } = planRun(lengths, recipe, options.plan);
-  const checkpoints = plan.map((_, i) => i + 1).filter(isCheckpoint);
+  const { plan, held, warmup, checkpoints, examplesPerEpoch } = planRun(lengths, recipe, options.plan);
   if (options.onPlan && !options.onPlan(checkpoints)) {
     return { adapter: start, steps: plan.length, tokens: 0, finalLoss: Number.NaN, dropped };
   }
@@ -179,7 +177,8 @@ export async function trainOnnx(
       emit({ type: 'metrics', stage, values: { ...row } });
     }
     const last = step + 1 === plan.length;
-    if (isCheckpoint(step + 1)) await options.onCheckpoint?.(cloneAdapter(adapter), step + 1, plan.length);
+    if (checkpoints.includes(step + 1))
+      await options.onCheckpoint?.(cloneAdapter(adapter), step + 1, plan.length);
     state?.save(adapter, optimiser, { step: step + 1, tokens, loss, last });
   }
   return { adapter, steps: plan.length, tokens, finalLoss, dropped };

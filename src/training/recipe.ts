@@ -115,3 +115,17 @@ export const trainingId = (parts: {
   /** Where it runs, if not on the own engine. */
   readonly backend?: unknown;
 }): string => resultHash({ training: parts });
+
+/** Steps between two checkpoints of a run of so many. */
+export const checkpointInterval = (
+  { checkpointEvery }: Pick<Recipe, 'checkpointEvery'>,
+  steps: number,
+): number => Math.max(1, Math.round(steps * checkpointEvery));
+
+/** The steps after which there is a checkpoint; the last one always is. */
+export function checkpointSteps(recipe: Pick<Recipe, 'checkpointEvery'>, steps: number): number[] {
+  const every = checkpointInterval(recipe, steps);
+  return Array.from({ length: steps }, (_, i) => i + 1).filter(
+    (step) => step === steps || step % every === 0,
+  );
+}

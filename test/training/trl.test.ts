@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { TemperEvent } from '../../src/core/events.ts';
 import { adapterHash, loadAdapter } from '../../src/engine/adapter.ts';
+import { planBatches } from '../../src/training/batches.ts';
 import { MetricsLog } from '../../src/training/metrics.ts';
 import { dpoSchema, loraSchema, sftSchema } from '../../src/training/recipe.ts';
 import { LineFollower, metricsOf } from '../../src/training/trl/follow.ts';
@@ -39,7 +40,10 @@ function job(settings: object, parts: Partial<TrlJob> = {}): TrlJob {
     recipe: sftSchema.parse({ batch: 20 }),
     model: 'some/model',
     stopToken: null,
-    lengths: data.map(() => 10),
+    plan: planBatches(
+      data.map(() => 10),
+      { batch: 20, epochs: 1, seed: 1 },
+    ),
     ...parts,
   };
 }

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { REQUIREMENTS } from './job.ts';
 import type { TrlSettings } from './settings.ts';
 
-export interface Found {
+export interface Check {
   readonly name: string;
   readonly state: 'ok' | 'warning' | 'missing';
   readonly detail: string;
@@ -14,11 +14,11 @@ export interface Found {
 
 /** Prints the version of each package, or null. */
 const VERSIONS = `import json, sys
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotCheckError, version
 def of(name):
     try:
         return version(name)
-    except PackageNotFoundError:
+    except PackageNotCheckError:
         return None
 print(json.dumps({"python": sys.version.split()[0], "packages": {name: of(name) for name in sys.argv[1:]}}))`;
 
@@ -32,7 +32,7 @@ export const pinned = (): (readonly [string, string])[] =>
     });
 
 /** Looks for the interpreter and its packages. A job that is launched elsewhere needs them there, not here. */
-export async function checkTrl(settings: TrlSettings): Promise<Found[]> {
+export async function checkTrl(settings: TrlSettings): Promise<Check[]> {
   const { python, launch, accelerate } = settings;
   const needed = launch === null ? 'missing' : 'warning';
   const remote = launch === null ? '' : ' (needed where the job runs, not here)';
@@ -46,7 +46,7 @@ export async function checkTrl(settings: TrlSettings): Promise<Found[]> {
       { name: 'python', state: needed, detail: `${python} does not start: set training.trl.python${remote}` },
     ];
   }
-  const packages = wanted.map(([name, version]): Found => {
+  const packages = wanted.map(([name, version]): Check => {
     const present = found.packages[name] ?? null;
     if (present === null) return { name, state: needed, detail: `not installed; tested with ${version}` };
     // Local versions (2.15.0+cpu) are builds of the same.
@@ -57,7 +57,7 @@ export async function checkTrl(settings: TrlSettings): Promise<Found[]> {
       detail: same ? present : `${present}; tested with ${version}`,
     };
   });
-  const configuration: Found[] =
+  const configuration: Check[] =
     accelerate === null
       ? []
       : [
@@ -71,7 +71,7 @@ export async function checkTrl(settings: TrlSettings): Promise<Found[]> {
         ];
   const complete = packages.every(({ state }) => state !== needed);
   const command = `${python} -m pip install -r ${relative('', REQUIREMENTS)}${remote}`;
-  const install: Found[] = complete ? [] : [{ name: 'to mend', state: needed, detail: command }];
+  const install: Check[] = complete ? [] : [{ name: 'to mend', state: needed, detail: command }];
   return [
     { name: 'python', state: 'ok', detail: `${found.python} (${python})` },
     ...packages,

@@ -10,7 +10,7 @@ import type { PreferenceExample } from '../../core/records.ts';
 import { type Adapter, isUntouched, saveAdapter } from '../../engine/adapter.ts';
 import { scheduled, warmupSteps } from '../adamw.ts';
 import type { PreferenceLoss } from '../losses.ts';
-import type { LoraOptions, Recipe } from '../recipe.ts';
+import { checkpointInterval, type LoraOptions, type Recipe } from '../recipe.ts';
 import type { TrlSettings } from './settings.ts';
 
 /** The scripts: beside the sources in a checkout, beside dist/ in the package. */
@@ -95,6 +95,7 @@ export function writeJob(folder: string, parts: JobParts): void {
     reference: untouched ? 'base' : reference,
     stopToken,
     steps: plan.length,
+    checkpointEvery: checkpointInterval(recipe, plan.length),
     // Shares of the learning rate, one a step: schedules of one name differ between programs.
     rates: plan.map((_, step) =>
       scheduled(recipe.schedule, step, plan.length, warmupSteps(recipe, plan.length)),

@@ -8,7 +8,7 @@ import type { LoadedModel } from '../../engine/model.ts';
 import { planBatches, tokenize } from '../batches.ts';
 import { exampleLength } from '../objective.ts';
 import type { Trainer } from '../onnx.ts';
-import type { LoraOptions } from '../recipe.ts';
+import { checkpointSteps, type LoraOptions } from '../recipe.ts';
 import { trainTrl, checkpointsOf } from './trl.ts';
 import type { TrlSettings } from './settings.ts';
 
@@ -43,11 +43,9 @@ export const trlTrainer =
       });
     const kept = new Set(examples.map(({ id }) => id));
     const lengths = examples.map((example) => exampleLength(example, recipe.kind === 'dpo'));
-    const steps = planBatches(lengths, { ...recipe, batch: recipe.batch * recipe.accumulation }).length;
-    const every = Math.max(1, Math.round(steps * recipe.checkpointEvery));
-    const planned = Array.from({ length: steps }, (_, i) => i + 1).filter(
-      (step) => step === steps || step % every === 0,
-    );
+    const plan = planBatches(lengths, { ...recipe, batch: recipe.batch * recipe.accumulation });
+    const steps = plan.length;
+    const planned = checkpointSteps(recipe, steps);
     if (options.onPlan && !options.onPlan(planned))
       return { adapter: start, steps, tokens: 0, finalLoss: Number.NaN, dropped };
     const { settings, lora, folder, id } = place;
@@ -62,7 +60,7 @@ export const trlTrainer =
         recipe,
         model: weightsFor(model, place),
         stopToken: model.tokenizer.endOfTurn,
-        lengths,
+        plan,
       },
       options,
     );

@@ -10,7 +10,6 @@ import { errorMessage, TemperError } from '../../core/errors.ts';
 import { fileHash } from '../../core/ids.ts';
 import type { PreferenceExample } from '../../core/records.ts';
 import type { Adapter } from '../../engine/adapter.ts';
-import { planBatches } from '../batches.ts';
 import { type StepMetrics, TrainingWatch } from '../metrics.ts';
 import type { TrainOptions } from '../onnx.ts';
 import type { LoraOptions, Recipe } from '../recipe.ts';
@@ -39,8 +38,8 @@ export interface TrlJob {
   /** Name or folder of the weights. */
   readonly model: string;
   readonly stopToken: number | null;
-  /** Tokens of each example, to put such of like length in one batch; characters do where no tokenizer is at hand. */
-  readonly lengths: readonly number[];
+  /** Batches of the whole run as indices of `data`. */
+  readonly plan: readonly (readonly number[])[];
 }
 
 export interface TrlResult extends JobEnd {
@@ -163,21 +162,19 @@ async function follow(
  * no examples; those of the job.
  */
 export async function trainTrl(parts: TrlJob, options: FollowOptions = {}): Promise<TrlResult> {
-  const { folder, recipe, data, lengths } = parts;
+  const { folder, recipe, data } = parts;
   refuseForeign(recipe);
   if (data.length === 0)
     throw new TemperError('data', 'there is nothing to train on', {
       hint: 'Loosen the filters or add sources.',
     });
   mkdirSync(folder, { recursive: true });
-  const batch = recipe.batch * recipe.accumulation;
-  const plan = planBatches(lengths, { ...recipe, batch });
   forgetFailure(folder);
   let end = jobEnd(folder);
   const job = new Job(parts, options);
   options.metrics?.continueAfter(0);
   if (!end) {
-    writeJob(folder, { ...parts, plan });
+    writeJob(folder, parts);
     const running = await job.launch();
     const stop = (): void => running?.stop();
     options.signal?.addEventListener('abort', stop, { once: true });
