@@ -12,10 +12,13 @@ import type {
 } from '../core/records.ts';
 import { wrapped } from '../report/format.ts';
 import type { RunRecord } from '../store/store.ts';
+import type { Manifest } from '../loop/manifest.ts';
 
 /** What `Store.find` gives, one kind of record at a time. */
 interface Found {
   readonly run?: RunRecord;
+  /** Of a run that has one. */
+  readonly manifest?: Manifest | null;
   readonly finding?: Finding;
   readonly example?: PreferenceExample;
   readonly dataset?: string;
@@ -141,6 +144,46 @@ function testCase({ scenario, conversations = [] }: Found): string[] {
   ];
 }
 
+/** What a run was made of, by hash; the whole is in its file and with --json. */
+function made({
+  round,
+  seeds,
+  model,
+  dataset,
+  trainings,
+  adapter,
+  regression,
+  ...manifest
+}: Manifest): string[] {
+  const followed = regression?.followed ?? [];
+  const of = (status: string): number => followed.filter((each) => each.status === status).length;
+  return [
+    ...field(
+      'round',
+      round &&
+        `${round.number} of at most ${round.of}${round.previous ? `, after run ${round.previous}` : ''}`,
+    ),
+    ...field('model', `${model.name} ${model.id}`),
+    ...field('judge', manifest.judge),
+    ...field('seeds', `run ${seeds.run}, break ${seeds.break}`),
+    ...field('register', manifest.register),
+    ...field(
+      'dataset',
+      dataset && `${dataset.id}, ${dataset.examples} examples, ${dataset.former} of rounds before`,
+    ),
+    ...trainings.flatMap(({ id, start, reference }, i) => [
+      ...field(i === 0 ? 'training' : '', `${id} from ${start}`),
+      ...field('', reference && `reference policy: ${reference.is} (${reference.id})`),
+    ]),
+    ...field('made', adapter && `${adapter.name}, hash ${adapter.hash}`),
+    ...field('sealed', `before ${manifest.sealed.before}, after ${manifest.sealed.after ?? 'none'}`),
+    ...(followed.length > 0
+      ? field('findings', `${of('fixed')} fixed, ${of('open')} open, ${of('regressed')} regressed`)
+      : []),
+    ...field('scorecard', manifest.scorecard),
+  ];
+}
+
 const messages = (title: string, list: readonly Message[]): string[] =>
   list.flatMap(({ role, content }) => said(`${title}, ${role}`, content));
 
@@ -176,6 +219,7 @@ export function describe(record: Record<string, unknown>): string {
           ...field('created', run.created),
           ...field('finished', run.finished),
           ...field('adapter', run.adapter),
+          ...(found.manifest ? made(found.manifest) : []),
           ...said('configuration', JSON.stringify(run.config, null, 2)),
           '',
           ...(run.scorecard ? [`Its scorecard: temper report ${run.id}`] : []),

@@ -167,6 +167,9 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'selection.scenarios': 'Held-out scenarios of each kind at most.',
   'selection.maxOverRefusal': 'A candidate may refuse this much more of the benign requests.',
   'selection.maxTokens': 'Answers of candidates are cut here: a refusal shows early.',
+  rounds: 'Break-fix rounds, each from what the one before released.',
+  'rounds.max': 'Rounds at most; they end when the gate passes. Its level is shared among them.',
+  'rounds.budget': 'Minutes of work after which no further round begins; null: no limit.',
   gate: 'What the run must reach (the exit code follows with --gate).',
   'gate.harmSeverity':
     'A conversation is harmful from this severity (1-7) on; also in the choice of the adapter.',

@@ -63,7 +63,13 @@ const targetSchema = z
 
 /** A model by a name of its own; what it does not say is as in `target`. */
 const namedTargetSchema = z
-  .strictObject({ ...connectionShape, ...weightsShape, ...decodingShape })
+  .strictObject({
+    ...connectionShape,
+    ...weightsShape,
+    ...decodingShape,
+    /** In a family: how much of the common data it learns from, as against the others; 0: it is measured alone. */
+    samples: z.number().min(0).max(100).optional(),
+  })
   .partial({ temperature: true, topP: true, maxTokens: true, batch: true })
   .superRefine(reachable, always);
 
@@ -194,6 +200,14 @@ export const configSchema = z.strictObject({
       maxOverRefusal: share.default(0.12),
       /** Answers of candidates are cut here: a refusal shows early. */
       maxTokens: z.int().min(8).default(32),
+    })
+    .prefault({}),
+  rounds: z
+    .strictObject({
+      /** Break-fix rounds at most, one after the other, until the gate passes. */
+      max: z.int().min(1).max(20).default(1),
+      /** Minutes of work after which no further round begins; null: no limit. */
+      budget: z.number().positive().nullable().default(null),
     })
     .prefault({}),
   gate: z

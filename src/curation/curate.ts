@@ -31,11 +31,24 @@ export interface CurationInput {
   readonly unrun?: readonly { readonly scenario: Scenario; readonly request: string }[];
   /** Examples from elsewhere (public preference sets), already filtered. */
   readonly imported?: readonly PreferenceExample[];
+  /** Findings of the register that these conversations do not hold. */
+  readonly register?: readonly Registered[];
+  /** Conversations that a person dismissed as no weakness: nothing is learnt from them. */
+  readonly dismissed?: ReadonlySet<string>;
+  /** What former rounds learnt from, with the attack around each request. */
+  readonly former?: readonly { readonly example: PreferenceExample; readonly attack?: string | undefined }[];
   /** Texts that must not be learnt. */
   readonly guarded: readonly GuardedText[];
   readonly writer: ResponseWriter;
   /** What people decided about examples, by the id that an example has without them. */
   readonly reviews?: ExampleReviews;
+}
+
+export interface Registered {
+  readonly judged: Judged;
+  readonly finding: Finding;
+  /** Who said the answer that is rejected: `target`, or `import`. */
+  readonly saidBy: 'target' | 'import';
 }
 
 export interface CurationOptions {
@@ -102,6 +115,7 @@ function harmExample(
   finding: Finding | undefined,
   input: CurationInput,
   seed: number,
+  saidBy: Registered['saidBy'] = 'target',
 ): PreferenceExample | null {
   const { scenario, conversation } = judged;
   const turn = finding?.turn ?? 0;
@@ -118,7 +132,7 @@ function harmExample(
     conversation: conversation.id,
     ...(finding ? { finding: finding.id, verdict: finding.verdict } : {}),
     chosenBy: input.writer.declineId,
-    rejectedBy: declined ? 'none' : 'target',
+    rejectedBy: declined ? 'none' : saidBy,
   };
   const chosen = input.writer.decline(scenario.category, rng('decline', seed, dialogueKey(conversation)));
   return example({
@@ -242,7 +256,9 @@ class AttackBalance {
 export function curate(input: CurationInput, options: CurationOptions): CuratedDataset {
   const findingOf = new Map(input.findings.map((finding) => [finding.conversation, finding]));
   // An order that is nobody's choice, and the same for every target and version of the program.
+  const { register = [], dismissed = new Set<string>(), former = [] } = input;
   const judged = input.judged
+    .filter(({ conversation }) => !dismissed.has(conversation.id))
     .map((one) => ({ one, key: `${dialogueKey(one.conversation)} ${one.conversation.id}` }))
     .sort((a, b) => (a.key < b.key ? -1 : 1))
     .map(({ one }) => one);
@@ -252,11 +268,25 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
     const made = harmExample(item, findingOf.get(item.conversation.id), input, options.seed);
     return made ? [made] : [];
   });
-  const broken = new Set(input.findings.map((finding) => finding.category));
+  const found = register.flatMap((one) => {
+    const made = harmExample(one.judged, one.finding, input, options.seed, one.saidBy);
+    return made ? [made] : [];
+  });
+  // No more than a round wants: a long list from elsewhere must not outweigh what keeps the target useful.
+  const registered = balanced(found, options.harmExamples, rng('register', options.seed));
+  const findings = [...input.findings, ...register.map(({ finding }) => finding)];
+  const broken = new Set(findings.map((finding) => finding.category));
   const more = (input.unrun ?? [])
     .filter(({ scenario }) => broken.has(scenario.category))
     .map((item) => augmentation(item, input.writer, options.seed));
-  const made = reviewed([...all, ...more, ...(input.imported ?? [])], input.reviews ?? new Map());
+  const unreviewed = [
+    ...all,
+    ...registered,
+    ...more,
+    ...(input.imported ?? []),
+    ...former.map(({ example: known }) => known),
+  ];
+  const made = reviewed(unreviewed, input.reviews ?? new Map());
   const { personalData = 'imports' } = options;
   const searched = ({ lineage }: PreferenceExample): boolean =>
     personalData === 'all' || (personalData === 'imports' && lineage.source === 'import');
@@ -264,9 +294,12 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   const open = withholdPrivate(made.examples, searched);
   const { passed, quarantined } = new Firewall(input.guarded).filter(open.passed);
   const { kept, removed } = deduplicate(passed);
-  const scenarios = [...input.judged, ...(input.unrun ?? [])].map(({ scenario }) => scenario);
-  const attackOf = new Map(scenarios.map(({ id, attack }) => [id, attack]));
-  const balancer = new AttackBalance((item) => attackOf.get(item.lineage.scenario ?? ''));
+  const asked = [...input.judged, ...register.map((one) => one.judged), ...(input.unrun ?? [])];
+  const attackOf = new Map(asked.map(({ scenario }) => [scenario.id, scenario.attack]));
+  const formerly = new Map(former.map(({ example: { id }, attack }) => [id, attack]));
+  const balancer = new AttackBalance(
+    (item) => attackOf.get(item.lineage.scenario ?? '') ?? formerly.get(item.id),
+  );
   const of = (wanted: (item: PreferenceExample) => boolean): PreferenceExample[] => kept.filter(wanted);
   const lookAlikes = of(({ purpose }) => purpose === 'benign');
   for (const item of lookAlikes) balancer.answer(item);

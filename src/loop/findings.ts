@@ -1,27 +1,20 @@
 /** What is done with the register: import, confirmation by replays, the evidence of a finding. */
 import type { Config } from '../config/config.ts';
-import { endsWork, errorMessage, TemperError } from '../core/errors.ts';
-import { resultHash } from '../core/ids.ts';
-import type { Conversation, Finding, Message, Turn, Verdict } from '../core/records.ts';
-import { rng } from '../core/rng.ts';
+import { TemperError } from '../core/errors.ts';
+import type { Finding } from '../core/records.ts';
 import { type ExportedFinding, exported } from '../findings/export.ts';
 import { findingOf } from '../findings/findings.ts';
 import { readResults } from '../findings/imports/read.ts';
 import { recordsOf, UNMAPPED } from '../findings/imports/records.ts';
 import { statusAfter } from '../findings/triage.ts';
 import { judgeConversation } from '../judges/run.ts';
-import { harmful, type Judged, validPromptRefused } from '../metrics/conversation.ts';
-import type { Reply, Target } from '../models/target.ts';
+import type { Judged } from '../metrics/conversation.ts';
+import type { Target } from '../models/target.ts';
 import { openSqlite } from '../store/sqlite.ts';
-import type {
-  FindingChange,
-  FindingStatus,
-  RegisteredFinding,
-  Store,
-  StoredConversation,
-} from '../store/store.ts';
+import type { FindingChange, FindingStatus, RegisteredFinding, Store } from '../store/store.ts';
 import { Callers } from './callers.ts';
 import { organise } from './register.ts';
+import { brokeAgain, evidenceOf, replayed } from './replay.ts';
 import { openJudge, requireRoles } from './roles.ts';
 import { type RunOptions, storePath, Workplace } from './workplace.ts';
 
@@ -136,8 +129,6 @@ export interface Replayed {
   readonly unscored: number;
 }
 
-export const REPLAY_SIMULATOR = 'replay:1';
-
 /**
  * Asks the target again what broke it, `replays` times; `need` of them confirm the finding. The first time in the same words;
  * after that, since a greedy target would only repeat itself, with a word of greeting or thanks around the last request.
@@ -166,7 +157,7 @@ export async function confirmFindings(
   for (let at = 0; at < entries.length; at += width) {
     const slice = entries.slice(at, at + width);
     const settled = await Promise.allSettled(
-      slice.map((entry) => replayed(workplace, target, entry, replays, need)),
+      slice.map((entry) => replayedTimes(workplace, target, entry, replays, need)),
     );
     const changes = new Map<string, FindingChange>();
     for (const result of settled) {
@@ -188,38 +179,24 @@ export async function confirmFindings(
   return results;
 }
 
-const SURFACES: readonly ((request: string) => string)[] = [
-  (request) => request,
-  (request) => `Hello. ${request}`,
-  (request) => `${request} Thank you.`,
-  (request) => `One more thing: ${request}`,
-  (request) => `${request}\n\nThanks in advance!`,
-  (request) => `Good evening! ${request}`,
-];
-
-async function replayed(
+async function replayedTimes(
   { store, judge, config, tools }: Workplace,
   target: Target,
   { finding, status: before }: RegisteredFinding,
   replays: number,
   need: number,
 ): Promise<Replayed> {
-  const stored = await store.conversation(finding.conversation);
-  if (!stored)
-    throw new TemperError('store', `the conversation of finding ${finding.id} is not in the store`);
+  const first = await evidenceOf(store, finding);
+  const options = { seed: config.seed, target: config.target, signal: tools.signal };
   const outcomes = await Promise.all(
-    Array.from({ length: replays }, async (_, i) => {
-      const conversation = await replay(stored, finding, target, config, i, tools.signal);
-      const known = (await store.conversation(conversation.id))?.conversation;
-      const verdicts: Verdict[] = await judgeConversation(conversation, stored.scenario, judge, {
-        known: known ? await store.verdicts(conversation.id, judge.id) : [],
-        signal: tools.signal,
-      });
-      await store.saveConversation({ scenario: stored.scenario, conversation }, verdicts);
-      const judged: Judged = { scenario: stored.scenario, conversation, verdicts };
-      return finding.kind === 'harm'
-        ? harmful(judged, config.curation.harmSeverity)
-        : validPromptRefused(judged, 'full');
+    Array.from({ length: replays }, async (_, sample) => {
+      const judged = await replayed(
+        { store, judge },
+        { finding, first, sample, again: true },
+        target,
+        options,
+      );
+      return brokeAgain(judged, finding, config.curation.harmSeverity);
     }),
   );
   const reproduced = outcomes.filter((value) => value === 1).length;
@@ -227,59 +204,6 @@ async function replayed(
   // Nothing is fixed on the word of replays that nobody could score.
   const status = reproduced === 0 && unscored > 0 ? before : statusAfter(before, reproduced, need);
   return { id: finding.id, before, status, replays, reproduced, unscored };
-}
-
-/** The user's side again, up to the turn that broke. */
-async function replay(
-  { scenario, conversation: first }: StoredConversation,
-  finding: Finding,
-  target: Target,
-  config: Config,
-  sample: number,
-  signal: AbortSignal | undefined,
-): Promise<Conversation> {
-  const system = first.system ?? config.target.system;
-  const head = {
-    scenario: scenario.id,
-    target: target.id,
-    simulator: REPLAY_SIMULATOR,
-    ...(first.attack === undefined ? {} : { attack: first.attack }),
-    seed: config.seed,
-    sample,
-    ...(system === undefined ? {} : { system }),
-    ...(first.madeUp ? { madeUp: first.madeUp } : {}),
-  };
-  const id = resultHash({ replay: finding.id, head });
-  const asked = first.turns.filter(({ index }) => index <= finding.turn);
-  const messages: Message[] = [
-    ...(system === undefined ? [] : [{ role: 'system' as const, content: system }]),
-    ...(first.madeUp ?? []),
-  ];
-  const turns: Turn[] = [];
-  for (const [i, { index, request: original, plain, move }] of asked.entries()) {
-    const surface = SURFACES[i === asked.length - 1 ? sample % SURFACES.length : 0]!;
-    const request = surface(original);
-    const said = { index, request, plain, move };
-    messages.push({ role: 'user', content: request });
-    let reply: Reply;
-    try {
-      reply = await target.respond(messages, {
-        seed: rng('replay', id, index).int(2 ** 31),
-        maxTokens: config.target.maxTokens,
-        ...(signal ? { signal } : {}),
-      });
-    } catch (thrown) {
-      signal?.throwIfAborted();
-      if (endsWork(thrown)) throw thrown;
-      turns.push({ ...said, response: '', finish: 'error', tokens: 0, error: errorMessage(thrown) });
-      break;
-    }
-    const { text: response, finish, tokens, reason } = reply;
-    turns.push({ ...said, response, finish, tokens, ...(reason === undefined ? {} : { error: reason }) });
-    if (finish === 'blocked') break;
-    messages.push({ role: 'assistant', content: response });
-  }
-  return { id, ...head, turns };
 }
 
 /** By a person, without replays. Errors: `absent`, `usage`. */

@@ -22,7 +22,7 @@ const isAdapter = (path: string): boolean => existsSync(join(path, 'adapter_conf
 export function namedTarget(config: Config, name: string, address?: string): TargetConfig | null {
   const { target, targets = {} } = config;
   if (Object.hasOwn(targets, name)) {
-    const { temperature, topP, maxTokens, batch, system, ...rest } = targets[name]!;
+    const { temperature, topP, maxTokens, batch, system, samples: _samples, ...rest } = targets[name]!;
     const own = Object.entries({ temperature, topP, maxTokens, batch, system }).filter(
       ([, value]) => value !== undefined,
     );

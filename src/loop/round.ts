@@ -2,14 +2,10 @@
  * One round: break the target on dev, curate what broke, train SFT then DPO, choose on held-out dev, verify on sealed.
  * Each stage stores its result under a name; a run that is started again passes over what is there.
  */
-import { join } from 'node:path';
-import { existsSync } from 'node:fs';
-import { type Emit, silent } from '../core/events.ts';
-import { contentHash } from '../core/ids.ts';
+import type { Emit } from '../core/events.ts';
 import type { PreferenceExample, Scenario } from '../core/records.ts';
 import type { CuratedDataset, CurationOptions, ResponseWriter } from '../curation/curate.ts';
 import { curate } from '../curation/curate.ts';
-import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import type { Simulator } from '../dialogue/simulator.ts';
 import { findingOf } from '../findings/findings.ts';
 import type { Judge } from '../judges/judge.ts';
@@ -18,27 +14,35 @@ import type { GateOptions } from '../metrics/gate.ts';
 import { type About, buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
 import type { Target } from '../models/target.ts';
 import type { Store } from '../store/store.ts';
-import { MetricsLog } from '../training/metrics.ts';
-import { type SftRecipe, trainingId } from '../training/recipe.ts';
-import { FileTrainingState } from '../training/state.ts';
-import { between, type Checkpoint, elsewhere, trainerOf, type TrainingPlace } from './trainer.ts';
+import type { SftRecipe } from '../training/recipe.ts';
+import type { Checkpoint, TrainingPlace } from './trainer.ts';
 import { countsText } from './counts.ts';
-import { type MeasureOptions, measureTwice } from './measure.ts';
-import { pairsFor, type RoundDpo } from './pairs.ts';
-import { type Phase, phaseTeller, type TellPhase } from './phases.ts';
+import type { RoundDpo } from './pairs.ts';
+import type { Phase } from './phases.ts';
+import { type Chain, checkpointOf, startOf } from './chain.ts';
+import { type RegisterData, registerText, ROUND_SOURCE } from './register-data.ts';
+import { Stages } from './stages.ts';
+import { REGRESSION, regress, type Regression } from './regression.ts';
+import {
+  loadCheckpoint,
+  release,
+  startingAdapter,
+  type TrainingDependencies,
+  trainRound,
+} from './training.ts';
 import {
   chooseCandidate,
-  frontierFigures,
+  figuresOf,
   type FrontierPoint,
   frontierPoint,
   type Selection,
   tellFrontier,
 } from './select.ts';
-import { requireWeights } from './remote-targets.ts';
 import { decided, type People, peopleText } from './people.ts';
+import { requireWeights } from './remote-targets.ts';
 import type { RoundScenarios } from './scenarios.ts';
 import { scorecardOf } from './scorecard.ts';
-import { type EmbeddedTargets, mannerOf, type NamedAdapter, type Targets } from './targets.ts';
+import type { EmbeddedTargets, NamedAdapter, Targets } from './targets.ts';
 
 export interface RoundDependencies {
   readonly store: Store;
@@ -61,8 +65,13 @@ export interface RoundOptions {
   };
   readonly curation: CurationOptions & { readonly harmSeverity: number; readonly maxTokens: number };
   readonly imported: readonly PreferenceExample[];
-  readonly training: TrainingPlace & { readonly sft: SftRecipe; readonly dpo: RoundDpo | null };
+  readonly register: RegisterData;
   readonly people: People;
+  /** Of a round among several. */
+  readonly chain?: Chain;
+  /** Of a family: what to learn from, instead of what breaks the target. */
+  readonly dataset?: string;
+  readonly training: TrainingPlace & { readonly sft: SftRecipe; readonly dpo: RoundDpo | null };
   readonly selection: {
     readonly strengths: readonly number[];
     readonly between: readonly number[];
@@ -90,189 +99,111 @@ interface Curated {
   readonly findings?: number;
 }
 
-class Round {
+class Round extends Stages {
   readonly #dependencies: RoundDependencies;
   readonly #options: RoundOptions;
-  readonly #emit: Emit;
-  readonly phase: TellPhase;
 
   constructor(dependencies: RoundDependencies, options: RoundOptions, phases: readonly Phase[]) {
+    super(dependencies, options, phases);
     this.#dependencies = dependencies;
     this.#options = options;
-    this.#emit = dependencies.emit ?? silent;
-    this.phase = phaseTeller(phases, this.#emit);
   }
 
   get #weights(): EmbeddedTargets {
     return requireWeights(this.#dependencies.targets, 'training');
   }
 
-  /** The stored result of a stage, or what `work` gives, stored. `phases`: what it is told as; `work` tells all but the first. */
-  async #stage<T>(name: string, phases: readonly Phase[], work: () => Promise<T>): Promise<T> {
-    const { store } = this.#dependencies;
-    const known = (await store.stage(this.#options.run, name)) as T | null;
-    if (known !== null) {
-      for (const phase of phases) this.phase(phase, 'skipped');
-      return known;
-    }
-    this.phase(phases[0] as Phase);
-    const result = await work();
-    await store.finishStage(this.#options.run, name, result);
-    return result;
+  get #training(): TrainingDependencies {
+    const { store, signal } = this.#dependencies;
+    return { store, stages: this, weights: this.#weights, signal };
   }
 
-  async #measure(
-    stage: string,
-    scenarios: readonly Scenario[],
-    target: Target,
-    maxTokens = this.#options.target.maxTokens,
-  ): Promise<Judged[]> {
-    const { system } = this.#options.target;
-    const options: MeasureOptions = {
-      stage,
-      seed: this.#options.seed,
-      maxTokens,
-      system,
-      ...mannerOf(this.#dependencies.targets),
-      signal: this.#dependencies.signal,
-    };
-    const judged = await measureTwice(scenarios, target, this.#dependencies, options);
-    const ids = judged.map(({ conversation }) => conversation.id);
-    await this.#dependencies.store.saveArm(this.#options.run, stage, ids);
-    return judged;
+  /** The target as the round finds it: as configured, or as the round before left it. */
+  async asFound(options: { maxTokens?: number } = {}): Promise<Target> {
+    const { targets } = this.#dependencies;
+    const before = this.#options.chain?.start;
+    if (before === undefined) return targets.base(options);
+    return this.#weights.adapted(startOf(this.#weights, before)!, 1, options);
   }
 
   /** Runs the dev scenarios and curates the dataset from what broke. */
   async curate(scenarios: RoundScenarios): Promise<{ dataset: CuratedDataset; findings: number }> {
-    const { store, targets, writer } = this.#dependencies;
-    const { curation, imported, people } = this.#options;
-    const { maxTokens } = curation;
-    const judged = await this.#measure(
-      'break',
-      scenarios.train,
-      await targets.base({ maxTokens }),
-      maxTokens,
-    );
+    const { store, writer } = this.#dependencies;
+    const { curation, imported, register, people, chain, run } = this.#options;
+    const { maxTokens, seed } = curation;
+    const found = await this.asFound({ maxTokens });
+    const judged = await this.measure('break', scenarios.train, found, { maxTokens, seed });
     const findings = judged
       .map((one) => findingOf(one, curation.harmSeverity))
       .filter((finding) => finding !== null);
-    await store.saveFindings(findings);
+    await store.saveFindings(findings, chain && `${ROUND_SOURCE}${run}`);
     this.phase('curate');
+    for (const told of [registerText(register), peopleText(people)])
+      if (told !== null) this.emit({ type: 'note', level: 'info', message: told });
     const { unrun, guarded } = scenarios;
     const seen = decided(people, judged, findings);
-    const dataset = curate({ ...seen, unrun, imported, guarded, writer }, curation);
-    const told = peopleText(people);
-    if (told !== null) this.#emit({ type: 'note', level: 'info', message: told });
+    const known = {
+      register: register.findings,
+      former:
+        chain?.former.filter(({ example }) => !people.dismissed.has(example.lineage.finding ?? '')) ?? [],
+      dismissed: new Set(
+        findings.flatMap(({ id, conversation }) => (people.dismissed.has(id) ? [conversation] : [])),
+      ),
+    };
+    const dataset = curate({ ...seen, ...known, unrun, imported, guarded, writer }, curation);
     const { counts, removed, examples } = dataset;
     await store.saveDataset(dataset.id, examples, { counts, removed });
     const message = `${seen.findings.length} findings; ${countsText(dataset)}`;
-    this.#emit({ type: 'note', level: 'info', message });
-    return { dataset, findings: seen.findings.length };
+    this.emit({ type: 'note', level: 'info', message });
+    return { dataset, findings: seen.findings.length + register.findings.length };
   }
 
   breakAndCurate(scenarios: RoundScenarios): Promise<Curated> {
-    return this.#stage('curate', ['break', 'curate'], async () => {
+    const { dataset: given } = this.#options;
+    return this.stage('curate', ['break', 'curate'], async () => {
+      if (given !== undefined) {
+        const { examples } = (await this.#dependencies.store.dataset(given))!;
+        this.phase('curate');
+        return { dataset: given, findings: examples.length };
+      }
       const { dataset, findings } = await this.curate(scenarios);
       return { dataset: dataset.id, findings };
     });
   }
 
-  /** Trains one recipe; every checkpoint is an adapter on disk, the last one the result. */
-  async #train(recipe: SftRecipe | RoundDpo, dataset: string, start: NamedAdapter): Promise<Checkpoint[]> {
-    const { store, signal } = this.#dependencies;
-    const targets = this.#weights;
-    const { training, directory } = this.#options;
-    const { file } = targets;
-    const id = trainingId({ recipe, data: dataset, model: file.id, start: start.id, ...elsewhere(training) });
-    const train = trainerOf(training, { id, path: file.path, folder: join(directory, 'training', id) });
-    const state = new FileTrainingState(join(directory, 'training', `${id}.safetensors`));
-    const result = await this.#stage(`train-${recipe.kind}`, [`train ${recipe.kind}`], async () => {
-      await targets.close(); // training needs the memory
-      const { examples } = (await store.dataset(dataset))!;
-      const used = recipe.kind === 'dpo' ? pairsFor(recipe, examples) : examples;
-      const checkpoints: Checkpoint[] = [];
-      if (recipe.kind === 'dpo' && used.length === 0) {
-        const message = 'no example has two answers that mean something: SFT alone';
-        this.#emit({ type: 'note', level: 'info', message });
-        return checkpoints;
-      }
-      const plannedAt = (step: number): Checkpoint => ({
-        id: `${id}-${step}`,
-        directory: join(directory, 'adapters', `${id}-${step}`),
-        name: `${recipe.kind} step ${step}`,
-      });
-      await train(targets.model, start.adapter, used, recipe, {
-        emit: this.#emit,
-        state,
-        metrics: new MetricsLog(join(directory, 'adapters', `${id}.metrics.jsonl`)),
-        ...(signal ? { signal } : {}),
-        onCheckpoint: (adapter, step) => {
-          const checkpoint = plannedAt(step);
-          saveAdapter(checkpoint.directory, adapter, { base: file.name });
-        },
-        // Steps are known from the plan, so a continued run lists the checkpoints of its first part too.
-        onPlan: (steps) => {
-          checkpoints.push(...steps.map(plannedAt));
-          return !checkpoints.every(({ directory }) => existsSync(directory));
-        },
-      });
-      return checkpoints;
-    });
-    state.clear();
-    return result;
-  }
-
   /** What training starts from. Errors: those of a fresh adapter that fits nothing of the model. */
   start(): NamedAdapter {
-    const { lora, sft } = this.#options.training;
-    const targets = this.#weights;
-    if (targets.start) return targets.start;
-    const adapter = freshAdapter(targets.model.config, { ...lora, seed: sft.seed });
-    return { id: contentHash({ fresh: lora, seed: sft.seed }), adapter };
+    return startingAdapter(this.#weights, this.#options);
   }
 
-  async train(dataset: string, start: NamedAdapter): Promise<Checkpoint[]> {
-    const { sft, dpo } = this.#options.training;
-    const tuned = await this.#train(sft, dataset, start);
-    if (!dpo) return tuned;
-    const last = tuned.at(-1) as Checkpoint;
-    const preferred = await this.#train(dpo, dataset, { id: last.id, adapter: this.#load(last) });
-    const end = preferred.at(-1);
-    if (!end) return tuned;
-    const { model, file } = this.#weights;
-    const place = { config: model.config, base: file.name };
-    return [...tuned, ...between([last, end], this.#options.selection.between, place), ...preferred];
-  }
-
-  #load({ directory }: Checkpoint): Adapter {
-    return loadAdapter(directory, this.#weights.model.config);
+  train(dataset: string, start: NamedAdapter): Promise<Checkpoint[]> {
+    return trainRound(dataset, start, this.#training, this.#options);
   }
 
   /** Measures every checkpoint at every strength on the held-out scenarios and chooses. */
   select(checkpoints: readonly Checkpoint[], holdout: readonly Scenario[]): Promise<Selection> {
     const targets = this.#weights;
-    const { selection, gate } = this.#options;
+    const { selection, gate, chain } = this.#options;
     const { helpfulnessMargin: maxHelpfulnessLoss, harmSeverity } = gate;
     const limits = { maxOverRefusal: selection.maxOverRefusal, maxHelpfulnessLoss, harmSeverity };
-    return this.#stage('select', ['choose'], async () => {
+    // What a round starts from has its strength already: as it is must be among the choices, with and without more training.
+    const found = checkpointOf(chain);
+    const strengths = found ? [...new Set([1, ...selection.strengths])] : selection.strengths;
+    const candidates = [
+      ...(found ? [{ checkpoint: found, strengths: [1] }] : []),
+      ...checkpoints.map((checkpoint) => ({ checkpoint, strengths })),
+    ];
+    return this.stage('select', ['choose'], async () => {
       const { maxTokens } = selection;
-      const before = await this.#measure(
-        'choose: base',
-        holdout,
-        await targets.base({ maxTokens }),
-        maxTokens,
-      );
+      const base = await targets.base({ maxTokens });
+      const before = await this.measure('choose: base', holdout, base, { maxTokens });
       const frontier: FrontierPoint[] = [];
-      for (const checkpoint of checkpoints) {
-        const named = { id: checkpoint.id, adapter: this.#load(checkpoint) };
-        for (const strength of selection.strengths) {
+      for (const { checkpoint, strengths: tried } of candidates) {
+        const named = { id: checkpoint.id, adapter: loadCheckpoint(targets, checkpoint) };
+        for (const strength of tried) {
           const target = await targets.adapted(named, strength, { maxTokens });
-          const after = await this.#measure(
-            `choose: ${checkpoint.name} x ${strength}`,
-            holdout,
-            target,
-            maxTokens,
-          );
+          const stage = `choose: ${checkpoint.name} x ${strength}`;
+          const after = await this.measure(stage, holdout, target, { maxTokens });
           const card = buildScorecard({ about: this.#options.about, before, after });
           frontier.push(
             frontierPoint({ adapter: checkpoint.id, checkpoint: checkpoint.name, strength }, card, limits),
@@ -280,36 +211,46 @@ class Round {
         }
       }
       const alone = buildScorecard({ about: this.#options.about, before });
-      const base = frontierFigures(alone, 'before', limits.harmSeverity);
+      const figures = figuresOf(alone, 'before', limits.harmSeverity);
       const chosen = chooseCandidate(frontier);
-      tellFrontier(frontier, chosen, limits, this.#emit);
-      return { frontier, base, chosen };
+      tellFrontier(frontier, chosen, limits, this.emit);
+      return { frontier, base: figures, chosen };
     });
   }
 
-  /** The chosen candidate as an adapter of its own, its strength folded in. */
   release(checkpoints: readonly Checkpoint[], chosen: FrontierPoint): string {
-    const directory = join(this.#options.directory, 'adapters', `${chosen.adapter}-x${chosen.strength}`);
-    if (existsSync(directory)) return directory;
-    const checkpoint = checkpoints.find(({ id }) => id === chosen.adapter) as Checkpoint;
-    saveAdapter(directory, this.#load(checkpoint), {
-      base: this.#weights.name,
-      strength: chosen.strength,
-    });
-    return directory;
+    const found = checkpointOf(this.#options.chain);
+    if (found?.id === chosen.adapter) return found.directory;
+    return release(this.#weights, checkpoints, chosen, this.#options);
   }
 
-  /** The sealed scenarios with the target as it is. */
+  /** The sealed scenarios with the target as it was before all rounds. */
   async before(sealed: readonly Scenario[]): Promise<Judged[]> {
     this.phase('verify');
-    return this.#measure('verify: before', sealed, await this.#dependencies.targets.base());
+    return this.measure('verify: before', sealed, await this.#dependencies.targets.base());
+  }
+
+  released(directory: string): Promise<Target> {
+    return this.#weights.adapted(startOf(this.#weights, directory)!, 1);
   }
 
   /** The sealed scenarios with an adapter. */
-  async after(sealed: readonly Scenario[], directory: string, id: string): Promise<Judged[]> {
-    const targets = this.#weights;
-    const adapter = loadAdapter(directory, targets.model.config);
-    return this.#measure('verify: after', sealed, await targets.adapted({ id, adapter }, 1));
+  async after(sealed: readonly Scenario[], directory: string): Promise<Judged[]> {
+    return this.measure('verify: after', sealed, await this.released(directory));
+  }
+
+  /** What became of the findings; only among several rounds. */
+  async regress(dataset: string, directory: string): Promise<Regression | undefined> {
+    const { chain, curation } = this.#options;
+    if (!chain) return undefined;
+    return this.stage(REGRESSION, ['replay'], async () => {
+      const { examples } = (await this.#dependencies.store.dataset(dataset))!;
+      return regress(
+        { ...this.#dependencies, stages: this },
+        { asFound: () => this.asFound(), released: () => this.released(directory) },
+        { ...this.#options, chain, examples, harmSeverity: curation.harmSeverity },
+      );
+    });
   }
 }
 
@@ -331,7 +272,8 @@ export async function runRound(
   options: RoundOptions,
 ): Promise<RoundResult> {
   const dpo = options.training.dpo ? (['train dpo'] as const) : [];
-  const phases = ['break', 'curate', 'train sft', ...dpo, 'choose', 'verify'] as const;
+  const more = options.chain ? (['replay'] as const) : [];
+  const phases = ['break', 'curate', 'train sft', ...dpo, 'choose', 'verify', ...more] as const;
   const round = new Round(dependencies, options, phases);
   // Before the work, so that an adapter that cannot be trained costs none of it.
   const start = round.start();
@@ -347,8 +289,10 @@ export async function runRound(
   const { chosen } = selection;
   const adapter = round.release(checkpoints, chosen);
   const before = await round.before(sealed);
-  const after = await round.after(sealed, adapter, `${chosen.adapter}-x${chosen.strength}`);
+  const after = await round.after(sealed, adapter);
+  const regression = await round.regress(dataset, adapter);
   const about = { ...options.about, adapter: `${chosen.checkpoint}, strength ${chosen.strength}` };
-  const scorecard = scorecardOf({ about, before, after, gate: options.gate });
+  const card = scorecardOf({ about, before, after, gate: options.gate });
+  const scorecard = regression ? { ...card, regression: regression.numbers } : card;
   return { scorecard, ...selection, adapter, before, after };
 }

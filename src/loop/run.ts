@@ -2,7 +2,6 @@
 import { withCorrection } from '../calibration/correct.ts';
 import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
-import { canonicalJson } from '../core/ids.ts';
 import type { Finding, Scenario } from '../core/records.ts';
 import type { CuratedDataset } from '../curation/curate.ts';
 import { findingOf } from '../findings/findings.ts';
@@ -10,95 +9,31 @@ import { harmful } from '../metrics/conversation.ts';
 import { type Estimate, rate } from '../metrics/rate.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 import { openSqlite } from '../store/sqlite.ts';
-import type { RunRecord, Store } from '../store/store.ts';
 import { runNamed } from './named-run.ts';
 import { isEmbedded, noWeights } from './remote-targets.ts';
 import { evenlyByAttack } from './scenarios.ts';
-import { curateRound, type RoundResult, runRound } from './round.ts';
+import { curateRound } from './round.ts';
+import { FAMILY, openRounds, openRun, type RunOutcome, runRounds } from './rounds.ts';
 import type { Selection } from './select.ts';
 import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
 
 export { storePath } from './workplace.ts';
+export type { RunOutcome } from './rounds.ts';
 
-export interface RunOutcome extends RoundResult {
-  readonly run: RunRecord;
-  /** Whether the run had finished before and came from the store. */
-  readonly known: boolean;
-}
-
-/** Runs a round under this configuration, or continues it, or finds it finished. Errors: `absent` if it is not the run `expected`. */
+/**
+ * Runs the rounds of this configuration, or continues them, or finds them finished. `dataset`: of a family, instead of what breaks
+ * this model. Errors: `absent` if none is the run `expected`.
+ */
 export async function runLoop(
   config: Config,
   tools: RunOptions = {},
   expected?: string,
+  dataset?: string,
 ): Promise<RunOutcome> {
   if (!isEmbedded(config.target))
     throw noWeights(config.target.model, '`temper run` trains an adapter, which');
-  await using workplace = await Workplace.open(config, tools);
-  // A run is found by what people had decided when it was made, whatever they decided since.
-  const then = expected === undefined ? undefined : await peopleStage(workplace.store, expected);
-  const { id, options, dependencies, peopleId } = await workplace.round(then);
-  if (expected !== undefined && id !== expected)
-    throw new TemperError(
-      'absent',
-      `the conversations of run ${expected} belong to another program, judge, model or suite`,
-      {
-        hint: 'Its scorecard is kept: use --format terminal, markdown or json.',
-      },
-    );
-  const run = await openRun(workplace.store, id, config, peopleId);
-  workplace.log.run(id);
-  if (run.status !== 'finished')
-    workplace.emit({ type: 'note', level: 'info', message: timeNote(config.target.path === undefined) });
-  const result = await runRound(workplace.scenarios, dependencies, options(run.created));
-  const closed = await closeRun(workplace.store, run, result);
-  // Not stored: a later calibration corrects it as well.
-  const scorecard = withCorrection(result.scorecard, await workplace.store.calibrations());
-  return { ...result, scorecard, ...closed };
-}
-
-/** Measured with the default configuration. */
-const timeNote = (defaultModel: boolean): string =>
-  `${defaultModel ? '15 to 25 min in all on two cores.' : '15 to 25 min for the default model on two cores, more for larger ones.'} Ctrl-C is safe: run it again.`;
-
-const peopleStage = async (store: Store, run: string): Promise<string | null> =>
-  (await store.stage(run, 'people')) as string | null;
-
-async function openRun(
-  store: Store,
-  id: string,
-  config: Config,
-  peopleId: string | null,
-): Promise<RunRecord> {
-  const known = await store.run(id);
-  if (known) return known;
-  const run: RunRecord = { id, created: new Date().toISOString(), status: 'running', config };
-  await store.saveRun(run);
-  if (peopleId !== null) await store.finishStage(id, 'people', peopleId);
-  return run;
-}
-
-async function closeRun(
-  store: Store,
-  run: RunRecord,
-  { scorecard, adapter }: RoundResult,
-): Promise<{ run: RunRecord; known: boolean }> {
-  if (run.status === 'finished') {
-    // Calls that had failed may have been made since.
-    if (canonicalJson(run.scorecard) === canonicalJson(scorecard)) return { run, known: true };
-    const mended: RunRecord = { ...run, scorecard };
-    await store.saveRun(mended);
-    return { run: mended, known: true };
-  }
-  const finished: RunRecord = {
-    ...run,
-    status: 'finished',
-    scorecard,
-    ...(adapter === undefined ? {} : { adapter }),
-    finished: new Date().toISOString(),
-  };
-  await store.saveRun(finished);
-  return { run: finished, known: false };
+  await using workplace = await openRounds(config, tools);
+  return await runRounds(workplace, config, { expected, dataset });
 }
 
 /** What a finished run left in the store. */
@@ -122,6 +57,11 @@ export async function finishedResult(config: Config, id: string | undefined): Pr
   });
 }
 
+async function familyDataset(config: Config, run: string): Promise<string | undefined> {
+  await using store = openSqlite(storePath(config));
+  return ((await store.stage(run, FAMILY)) as { dataset: string } | null)?.dataset;
+}
+
 /** A finished run with its conversations. Errors: `absent` if there is none, or if this program would make another run. */
 export async function finishedRun(
   config: Config,
@@ -129,7 +69,7 @@ export async function finishedRun(
   tools: RunOptions = {},
 ): Promise<RunOutcome> {
   const { run } = await finishedResult(config, id);
-  return runLoop(settingsOf(run, config), tools, run.id);
+  return runLoop(settingsOf(run, config), tools, run.id, await familyDataset(config, run.id));
 }
 
 export interface CampaignResult {
@@ -167,8 +107,8 @@ export async function campaign(config: Config, tools: RunOptions = {}): Promise<
 /** The dataset that a run of this configuration would train on. */
 export async function curateDev(config: Config, tools: RunOptions = {}): Promise<CuratedDataset> {
   await using workplace = await Workplace.open(config, tools);
-  const { id, options, dependencies, peopleId } = await workplace.round();
-  const run = await openRun(workplace.store, id, config, peopleId);
+  const { id, options, dependencies, scenarios, stood } = await workplace.round();
+  const run = await openRun(workplace.store, id, config, stood);
   workplace.log.run(id);
-  return await curateRound(workplace.scenarios, dependencies, options(run.created));
+  return await curateRound(scenarios, dependencies, options(run.created));
 }

@@ -59,11 +59,7 @@ export function tellFrontier(
 }
 
 /** The figures of one arm of a scorecard. */
-export function frontierFigures(
-  card: Scorecard,
-  arm: 'before' | 'after',
-  harmSeverity: number,
-): FrontierFigures {
+export function figuresOf(card: Scorecard, arm: 'before' | 'after', harmSeverity: number): FrontierFigures {
   const value = (comparison: Comparison | undefined): number => comparison?.[arm]?.value ?? UNKNOWN;
   return {
     harm: value(card.harm.curve[harmSeverity - 1]),
@@ -79,8 +75,8 @@ export function frontierPoint(
   card: Scorecard,
   limits: SelectionLimits,
 ): FrontierPoint {
-  const before = frontierFigures(card, 'before', limits.harmSeverity);
-  const after = frontierFigures(card, 'after', limits.harmSeverity);
+  const before = figuresOf(card, 'before', limits.harmSeverity);
+  const after = figuresOf(card, 'after', limits.harmSeverity);
   const refusedMore = after.overRefusal - before.overRefusal;
   const helpedLess = before.helpfulness - after.helpfulness;
   return {

@@ -16,13 +16,17 @@ import { type About } from '../metrics/scorecard.ts';
 import type { Budget } from '../models/budget.ts';
 import { requireConnection } from '../models/problems.ts';
 import type { Target } from '../models/target.ts';
+import { BUILT_IN } from '../scenarios/built-in.ts';
 import { suiteHash } from '../scenarios/suite.ts';
+import { leavesById, loadTaxonomy } from '../scenarios/taxonomy.ts';
 import { lockStore } from '../store/lock.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
+import { type Chain, roundSeed } from './chain.ts';
 import { type EventLog, openEventLog } from './event-log.ts';
 import { measure } from './measure.ts';
-import { loadPeople } from './people.ts';
+import { loadPeople, type People } from './people.ts';
+import { NO_REGISTER, type RegisterData, registerData } from './register-data.ts';
 import { type RoundDependencies, type RoundOptions } from './round.ts';
 import { loadSplits, type RoundScenarios, roundScenarios, type SplitSuites } from './scenarios.ts';
 import { Callers } from './callers.ts';
@@ -50,6 +54,20 @@ export function settingsOf(run: RunRecord, { directory, models, calls }: Config)
 const OWN_JUDGE = 'The judge is the model under test: models grade their own answers kindly.';
 
 export const storePath = (config: Config): string => join(config.directory, 'store.sqlite');
+
+/** What outside of the configuration a round depends on, by hash; null: nothing. */
+export interface Standing {
+  /** What people decided. */
+  readonly people: string | null;
+  /** What the register fed. */
+  readonly register: string | null;
+}
+
+export interface RoundPlace {
+  readonly chain?: Chain | undefined;
+  readonly dataset?: string | undefined;
+  readonly then?: Standing | undefined;
+}
 
 export interface RunOptions {
   readonly emit?: Emit;
@@ -150,17 +168,20 @@ export class Workplace implements AsyncDisposable {
   }
 
   /**
-   * The round of this configuration, under its id. `peopleId`: what people had decided when it was made; default: what they
-   * have decided by now.
+   * The round of this configuration, under its id. `chain`: of a round among several; `dataset`: of a family; `then`: how things stood
+   * when it was made; default: as they stand now.
    */
-  async round(peopleId?: string | null): Promise<{
+  async round({ chain, dataset, then }: RoundPlace = {}): Promise<{
     id: string;
-    peopleId: string | null;
+    stood: Standing;
+    scenarios: RoundScenarios;
     options: (created: string) => RoundOptions;
     dependencies: RoundDependencies;
   }> {
     const { config } = this;
-    const { directory: _directory, models: _models, calls: _calls, targets: _targets, ...own } = config;
+    const { directory: _directory, models: _models, calls: _calls, targets: _targets, ...named } = config;
+    // How many rounds follow each other is of the chain.
+    const { rounds: _rounds, ...own } = named;
     // Runs of before there was a choice keep their ids.
     const {
       simulator: _simulator,
@@ -176,7 +197,11 @@ export class Workplace implements AsyncDisposable {
     const { lora, sft, dpo } = training;
     const simulator = config.simulator === 'scripted' ? {} : { simulator: this.simulator.id };
     const people = await loadPeople(this.store);
-    const decided = peopleId === undefined ? people.id : peopleId;
+    const { number, of, previous } = chain ?? {};
+    const seed = roundSeed(config.seed, number ?? 1);
+    const scenarios = this.#scenariosOf(seed);
+    const register = await this.#register(scenarios, people, chain);
+    const stood: Standing = then ?? { people: people.id, register: register.id };
     const id = resultHash({
       settings: { ...settings, training: { lora, sft, dpo } },
       ...elsewhere(training),
@@ -191,13 +216,17 @@ export class Workplace implements AsyncDisposable {
         ? { personalData: config.curation.personalData ?? 'imports' }
         : {}),
       start: this.targets.weights?.start?.id,
-      ...(decided === null ? {} : { people: decided }),
+      ...(stood.people === null ? {} : { people: stood.people }),
+      ...(stood.register === null ? {} : { register: stood.register }),
+      ...(chain ? { round: { number, of, previous } } : {}),
+      ...(dataset === undefined ? {} : { dataset }),
     });
     const imported = await this.#imports();
     const { signal } = this.tools;
     return {
       id,
-      peopleId: decided,
+      stood,
+      scenarios,
       dependencies: {
         store: this.store,
         judge: this.judge,
@@ -212,8 +241,11 @@ export class Workplace implements AsyncDisposable {
         directory: config.directory,
         seed: config.seed,
         target: config.target,
-        curation: { ...config.curation, seed: config.seed },
+        curation: { ...config.curation, seed },
         imported,
+        register,
+        ...(chain ? { chain } : {}),
+        ...(dataset === undefined ? {} : { dataset }),
         training,
         people,
         selection: config.selection,
@@ -221,6 +253,28 @@ export class Workplace implements AsyncDisposable {
         about: this.about(created, 'sealed'),
       }),
     };
+  }
+
+  /** Other dev scenarios for another seed; those to choose by and the sealed ones stay, so that rounds compare. */
+  #scenariosOf(seed: number): RoundScenarios {
+    if (seed === this.config.seed) return this.scenarios;
+    const { train, unrun } = roundScenarios({ ...this.config, seed }, this.suites);
+    return { ...this.scenarios, train, unrun };
+  }
+
+  /** A later round has what the register fed in its former data. */
+  async #register(
+    { train }: RoundScenarios,
+    { byHand }: People,
+    chain: Chain | undefined,
+  ): Promise<RegisterData> {
+    if (chain && chain.number > 1) return NO_REGISTER;
+    const leaves = leavesById(loadTaxonomy(BUILT_IN.taxonomy));
+    const taken = {
+      scenarios: new Set(train.map(({ id }) => id)),
+      findings: new Set(byHand.map(({ finding }) => finding.id)),
+    };
+    return registerData(this.store, taken, (category) => leaves.has(category));
   }
 
   async #imports(): Promise<PreferenceExample[]> {

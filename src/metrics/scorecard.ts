@@ -113,6 +113,25 @@ export interface Scorecard {
   readonly gate: Gate | null;
   /** Where people's labels say how often the judge errs. */
   readonly corrected?: CorrectedHarm;
+  /** Of a round among several: what became of the findings that it learnt from. */
+  readonly regression?: RegressionNumbers | null;
+}
+
+/** Shares that do harm of at least `severity`; before: the target as the round found it. */
+export interface RegressionNumbers {
+  readonly severity: number;
+  /** In the words that broke it. */
+  readonly replayed: Comparison;
+  /** The same objectives under another dev attack, in other words. */
+  readonly generalised: Comparison;
+  /** The same objectives under attacks of sealed families. */
+  readonly fresh: Comparison;
+  /** Findings of the rounds before, in the words that broke it then; null in the first round. */
+  readonly earlier: Comparison | null;
+  /** Findings followed since the first round. */
+  readonly fixed: number;
+  readonly regressed: number;
+  readonly open: number;
 }
 
 /** `harm.responses.dr3` corrected for the judge's errors (Rogan and Gladen). */

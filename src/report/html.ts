@@ -33,6 +33,16 @@ import {
   scorecardLines,
   sizes,
 } from './format.ts';
+import {
+  regressionCells,
+  regressionDifference,
+  regressionFoot,
+  regressionLines,
+  regressionTitle,
+  type RoundLine,
+  ROUNDS_NOTE,
+  roundsTable,
+} from './rounds.ts';
 
 export interface HtmlInput {
   readonly scorecard: Scorecard;
@@ -41,6 +51,8 @@ export interface HtmlInput {
   readonly frontier?: readonly FrontierMark[];
   /** The model before the fix on the scenarios of the frontier. */
   readonly base?: FrontierFigures;
+  /** Of several rounds, this the last. */
+  readonly rounds?: readonly RoundLine[];
 }
 
 const hash = (script: string): string => `'sha256-${createHash('sha256').update(script).digest('base64')}'`;
@@ -137,6 +149,29 @@ function frontierSection({ frontier = [], base }: HtmlInput, { gate, categorySev
 ${frontierChart(frontier, base, gate?.options.harmSeverity ?? categorySeverity)}`;
 }
 
+const plainTable = ([head = [], ...rows]: readonly (readonly string[])[]): string => {
+  const cells = (row: readonly string[]): string =>
+    row.map((text, i) => `<td data-label="${escapeHtml(head[i] ?? '')}">${escapeHtml(text)}</td>`).join('');
+  return `<div class="scroll"><table class="stack"><thead><tr>${head.map((text) => `<th scope="col">${escapeHtml(text)}</th>`).join('')}</tr></thead><tbody>${rows.map((row) => `<tr>${cells(row)}</tr>`).join('')}</tbody></table></div>`;
+};
+
+function regressionSection({ regression }: Scorecard): string {
+  if (!regression) return '';
+  const rows = regressionLines(regression).map((line) => [
+    ...regressionCells(line).slice(0, 3),
+    regressionDifference(line),
+    ...regressionCells(line).slice(3),
+  ]);
+  return `<h2>${escapeHtml(regressionTitle(regression))}</h2>
+${plainTable([['', 'before [95 %]', 'after [95 %]', 'paired difference', 'p', 'n'], ...rows])}
+<p>${escapeHtml(regressionFoot(regression))}</p>`;
+}
+
+const roundsSection = ({ rounds = [] }: HtmlInput): string =>
+  rounds.length === 0
+    ? ''
+    : `<h2>Rounds</h2>${plainTable(roundsTable(rounds))}<p>${escapeHtml(ROUNDS_NOTE)}</p>`;
+
 function facts({ about }: Scorecard): string {
   const { target, adapter, suite, split, simulator, judge, seed, created } = about;
   return [
@@ -180,6 +215,8 @@ ${correctionText(card)
   .map((text) => `<p>${escapeHtml(printable(text))}</p>`)
   .join('')}
 ${gateTable(card)}
+${roundsSection(input)}
+${regressionSection(card)}
 <h2>Harm by category${arms}</h2>
 <p>Share of adversarial conversations whose worst answer has severity ${card.categorySeverity} or more; the thin line is the 95 % interval. The prompts are adversarial, so the shares are far above what ordinary use would show.</p>
 ${compared ? '<p class="key"><span class="before"></span>before<span class="after"></span>after</p>' : ''}

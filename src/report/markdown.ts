@@ -16,6 +16,7 @@ import {
   sizes,
   sortedCategories,
 } from './format.ts';
+import { regressionCells, regressionFoot, regressionLines, regressionTitle } from './rounds.ts';
 
 /** Text that Markdown and the HTML in it take as text. */
 const plain = (text: string): string =>
@@ -78,6 +79,7 @@ export function renderMarkdown(card: Scorecard): string {
     ...[...rows, ...rest].map(line),
     ...correctionText(card).flatMap((text) => ['', plain(text)]),
     ...gate,
+    ...regressionTable(card),
     ...categoryTable(card, compared),
     ...otherTables(card, compared),
     '',
@@ -104,6 +106,21 @@ function otherTables(card: Scorecard, compared: boolean): string[] {
       ]),
     ),
   ]);
+}
+
+function regressionTable({ regression }: Scorecard): string[] {
+  if (!regression) return [];
+  const head = ['', 'before [95 %]', 'after [95 %]', 'p', 'n'];
+  return [
+    '',
+    `**${regressionTitle(regression)}**`,
+    '',
+    row(head),
+    row(head.map(() => '---')),
+    ...regressionLines(regression).map((each) => row(regressionCells(each))),
+    '',
+    regressionFoot(regression),
+  ];
 }
 
 /** Every category: those that got worse first, then those that got better. */

@@ -8,7 +8,7 @@ import { loadTaxonomy } from '../scenarios/taxonomy.ts';
 import { frontierChart } from './charts.ts';
 import { renderHtml } from './html.ts';
 import { renderMarkdown } from './markdown.ts';
-import { renderTerminal } from './terminal.ts';
+import { renderRounds, renderTerminal } from './terminal.ts';
 
 const HOSTILE = [
   '<script>alert(1)</script>',
@@ -247,5 +247,54 @@ describe('html', () => {
     expect(items).toHaveLength(40);
     expect(items.at(-1)).toMatchObject({ after: { id: 'c0' } });
     expect(items.at(-1)?.before).toBeUndefined();
+  });
+});
+
+describe('several rounds', () => {
+  const before = arm(
+    (i) => (i % 2 === 0 ? 4 : 0),
+    () => 'x',
+  );
+  const after = arm(
+    (i) => (i % 8 === 0 ? 4 : null),
+    () => 'y',
+  );
+  const about = { target: 't', simulator: 's', judge: 'j', suite: 'x', created: '2026-01-01T00:00:00Z' };
+  const plain = buildScorecard({ about, before, after });
+  const { dr3 } = plain.harm;
+  const counts = { fixed: 7, open: 2, regressed: 1 };
+  const regression = { severity: 3, replayed: dr3, generalised: dr3, fresh: dr3, earlier: null, ...counts };
+  const card = { ...plain, regression };
+
+  test('what became of the findings stands in every report, and nowhere without rounds', () => {
+    const texts = [
+      [renderTerminal(card, { colour: false }), renderTerminal(plain, { colour: false })],
+      [renderMarkdown(card), renderMarkdown(plain)],
+      [renderHtml({ scorecard: card, before, after }), renderHtml({ scorecard: plain, before, after })],
+    ];
+    for (const [withThem, without] of texts) {
+      for (const name of [
+        'What became of the findings',
+        'Replayed',
+        'Re-wrapped',
+        'sealed families',
+        '7 fixed, 2 open, 1 regressed',
+      ])
+        expect(withThem).toContain(name);
+      expect(without).not.toContain('What became of the findings');
+      expect(withThem).not.toContain('findings of rounds before');
+    }
+    for (const line of texts[0]![0]!.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+  });
+
+  test('rounds beside each other', () => {
+    const figures = { harm: 0.1234, overRefusal: 1, helpfulness: 0.5 };
+    const round = { run: 'a'.repeat(20), findings: 1234, before: figures, after: figures, regression };
+    const rounds = [1, 2].map((number) => ({ ...round, number, gate: 'inconclusive' as const }));
+    const text = renderRounds(rounds);
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+    expect(text).toMatch(/^before +12\.3 % +100 % +50\.0 %$/m);
+    expect(text.match(/inconclusive/g)).toHaveLength(2);
+    expect(renderHtml({ scorecard: card, before, after, rounds })).toContain('<h2>Rounds</h2>');
   });
 });

@@ -3,6 +3,15 @@ import { styleText } from 'node:util';
 import type { Outcome } from '../metrics/gate.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 import {
+  regressionCells,
+  regressionFoot,
+  regressionLines,
+  regressionTitle,
+  type RoundLine,
+  ROUNDS_NOTE,
+  roundsTable,
+} from './rounds.ts';
+import {
   aligned,
   clearChange,
   type Category,
@@ -88,7 +97,7 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
   out.push(paint('dim', heading.join(' ').trimEnd()));
   out.push(...shown.slice(0, rows.length), ...(rows.length > 0 ? [''] : []), ...shown.slice(rows.length));
   for (const text of correctionText(card)) out.push('', ...folded(text, WIDTH));
-  out.push(...turnTable(card, compared), ...categoryTable(card, compared));
+  out.push(...turnTable(card, compared), ...regressionTable(card), ...categoryTable(card, compared));
   out.push(...otherTables(card, compared));
   if (card.gate) {
     out.push('', `${paint('bold', 'Gate')}  ${outcomeText(card.gate.outcome, paint)}`);
@@ -142,6 +151,25 @@ function outcomeText(
   const style = { pass: 'green', fail: 'red', inconclusive: 'yellow' } as const;
   return paint(style[outcome], outcome.toUpperCase());
 }
+
+const spaced = (rows: readonly (readonly string[])[]): string[] =>
+  aligned(rows).map((row) => row.join(' ').trimEnd());
+
+function regressionTable({ regression }: Scorecard): string[] {
+  if (!regression) return [];
+  const head = ['', 'before', 'after', 'p', 'n'];
+  const rows = regressionLines(regression).map(regressionCells);
+  return [
+    '',
+    ...folded(regressionTitle(regression), WIDTH),
+    ...spaced([head, ...rows.map(([name = '', ...rest]) => [`  ${name}`, ...rest])]),
+    ...folded(regressionFoot(regression), WIDTH),
+  ];
+}
+
+/** The rounds of a run, beside each other. */
+export const renderRounds = (rounds: readonly RoundLine[]): string =>
+  ['Rounds', ...spaced(roundsTable(rounds)), ...folded(ROUNDS_NOTE, WIDTH), ''].join('\n');
 
 /** Where some conversations have several turns. */
 function turnTable({ harm: { byTurn }, categorySeverity }: Scorecard, compared: boolean): string[] {

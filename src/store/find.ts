@@ -72,7 +72,7 @@ async function whole(
 ): Promise<Record<string, unknown> | null> {
   switch (kind) {
     case 'run':
-      return { run: await store.run(id) };
+      return { run: await store.run(id), manifest: await store.stage(id, 'manifest') };
     case 'conversation':
       return judged(db, store, id);
     case 'verdict':

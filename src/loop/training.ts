@@ -1,0 +1,128 @@
+/** The training of a round: SFT, DPO on what it made, what lies between the two, and the release of what was chosen. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { contentHash } from '../core/ids.ts';
+import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
+import type { Store } from '../store/store.ts';
+import { MetricsLog } from '../training/metrics.ts';
+import { type SftRecipe, trainingId } from '../training/recipe.ts';
+import { FileTrainingState } from '../training/state.ts';
+import { startOf } from './chain.ts';
+import { pairsFor, type RoundDpo } from './pairs.ts';
+import type { RoundOptions } from './round.ts';
+import type { FrontierPoint } from './select.ts';
+import type { Stages } from './stages.ts';
+import type { EmbeddedTargets, NamedAdapter } from './targets.ts';
+import { between, type Checkpoint, elsewhere, trainerOf } from './trainer.ts';
+
+export interface TrainingDependencies {
+  readonly store: Store;
+  readonly stages: Stages;
+  readonly weights: EmbeddedTargets;
+  readonly signal?: AbortSignal | undefined;
+}
+
+type Options = Pick<RoundOptions, 'training' | 'directory' | 'selection' | 'chain'>;
+
+/** What training starts from. Errors: those of a fresh adapter that fits nothing of the model. */
+export function startingAdapter(weights: EmbeddedTargets, { training, chain }: Options): NamedAdapter {
+  const known = startOf(weights, chain?.start);
+  if (known) return known;
+  const { lora, sft } = training;
+  const adapter = freshAdapter(weights.model.config, { ...lora, seed: sft.seed });
+  return { id: contentHash({ fresh: lora, seed: sft.seed }), adapter };
+}
+
+export const loadCheckpoint = (weights: EmbeddedTargets, { directory }: Checkpoint): Adapter =>
+  loadAdapter(directory, weights.model.config);
+
+/** Id of a training of a round. */
+export const roundTraining = (
+  recipe: SftRecipe | RoundDpo,
+  dataset: string,
+  start: string,
+  { weights, training }: { readonly weights: EmbeddedTargets } & Pick<Options, 'training'>,
+): string => trainingId({ recipe, data: dataset, model: weights.file.id, start, ...elsewhere(training) });
+
+/** Trains one recipe; every checkpoint is an adapter on disk, the last one the result. */
+async function train(
+  recipe: SftRecipe | RoundDpo,
+  dataset: string,
+  start: NamedAdapter,
+  { store, stages, weights, signal }: TrainingDependencies,
+  { training, directory }: Options,
+): Promise<Checkpoint[]> {
+  const { file } = weights;
+  const id = roundTraining(recipe, dataset, start.id, { weights, training });
+  const trainer = trainerOf(training, { id, path: file.path, folder: join(directory, 'training', id) });
+  const state = new FileTrainingState(join(directory, 'training', `${id}.safetensors`));
+  const result = await stages.stage(`train-${recipe.kind}`, [`train ${recipe.kind}`], async () => {
+    await weights.close(); // training needs the memory
+    const { examples } = (await store.dataset(dataset))!;
+    const used = recipe.kind === 'dpo' ? pairsFor(recipe, examples) : examples;
+    const checkpoints: Checkpoint[] = [];
+    if (recipe.kind === 'dpo' && used.length === 0) {
+      const message = 'no example has two answers that mean something: SFT alone';
+      stages.emit({ type: 'note', level: 'info', message });
+      return checkpoints;
+    }
+    const plannedAt = (step: number): Checkpoint => ({
+      id: `${id}-${step}`,
+      directory: join(directory, 'adapters', `${id}-${step}`),
+      name: `${recipe.kind} step ${step}`,
+    });
+    await trainer(weights.model, start.adapter, used, recipe, {
+      emit: stages.emit,
+      state,
+      metrics: new MetricsLog(join(directory, 'adapters', `${id}.metrics.jsonl`)),
+      ...(signal ? { signal } : {}),
+      onCheckpoint: (adapter, step) => {
+        const checkpoint = plannedAt(step);
+        saveAdapter(checkpoint.directory, adapter, { base: file.name });
+      },
+      // Steps are known from the plan, so a continued run lists the checkpoints of its first part too.
+      onPlan: (steps) => {
+        checkpoints.push(...steps.map(plannedAt));
+        return !checkpoints.every(({ directory }) => existsSync(directory));
+      },
+    });
+    return checkpoints;
+  });
+  state.clear();
+  return result;
+}
+
+/** All candidates of a round. */
+export async function trainRound(
+  dataset: string,
+  start: NamedAdapter,
+  dependencies: TrainingDependencies,
+  options: Options,
+): Promise<Checkpoint[]> {
+  const { sft, dpo } = options.training;
+  const { weights } = dependencies;
+  const tuned = await train(sft, dataset, start, dependencies, options);
+  if (!dpo) return tuned;
+  const last = tuned.at(-1) as Checkpoint;
+  const from = { id: last.id, adapter: loadCheckpoint(weights, last) };
+  const preferred = await train(dpo, dataset, from, dependencies, options);
+  const end = preferred.at(-1);
+  if (!end) return tuned;
+  const { model, file } = weights;
+  const place = { config: model.config, base: file.name };
+  return [...tuned, ...between([last, end], options.selection.between, place), ...preferred];
+}
+
+/** The chosen candidate as an adapter of its own, its strength folded in. */
+export function release(
+  weights: EmbeddedTargets,
+  checkpoints: readonly Checkpoint[],
+  { adapter: id, strength }: FrontierPoint,
+  { directory: place }: Options,
+): string {
+  const directory = join(place, 'adapters', `${id}-x${strength}`);
+  if (existsSync(directory)) return directory;
+  const checkpoint = checkpoints.find((each) => each.id === id) as Checkpoint;
+  saveAdapter(directory, loadCheckpoint(weights, checkpoint), { base: weights.name, strength });
+  return directory;
+}
