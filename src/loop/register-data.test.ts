@@ -75,7 +75,7 @@ test('confirmed and imported findings feed; new and dismissed ones, and those th
     'import import',
   ]);
   expect(data.passedOver).toEqual({ 'of no category of the taxonomy': 1, 'of the sealed side': 1 });
-  expect(registerText(data)).toMatch(/3 findings feed the round; passed over: 1 of no category/);
+  expect(registerText(data)).toMatch(/3 findings feed the round; passed over: .*1 of no category/);
 
   // What a round says of them does not change what fed it.
   await store.changeFindings(
