@@ -3,6 +3,8 @@ import { contentHash } from '../core/ids.ts';
 import type { Finding } from '../core/records.ts';
 import type { ExampleReview, ExampleReviews } from '../curation/reviews.ts';
 import type { Judged } from '../metrics/conversation.ts';
+import { BUILT_IN } from '../scenarios/built-in.ts';
+import { leavesById, loadTaxonomy } from '../scenarios/taxonomy.ts';
 import type { Note, Store } from '../store/store.ts';
 
 /** Kinds of note that a round reads. */
@@ -29,6 +31,8 @@ export interface People {
   readonly dismissed: ReadonlySet<string>;
   /** Found by hand, with their findings. */
   readonly byHand: readonly { readonly judged: Judged; readonly finding: Finding }[];
+  /** Categories of findings by hand that the taxonomy has no decline for: nothing is learnt from them. */
+  readonly unknown: readonly string[];
 }
 
 export async function loadPeople(store: Store): Promise<People> {
@@ -42,11 +46,15 @@ export async function loadPeople(store: Store): Promise<People> {
   for await (const { finding } of store.register({ status: 'dismissed' })) dismissed.push(finding.id);
   const hand = findings.filter(({ record, subject }) => record.byHand && !dismissed.includes(subject));
   const byHand: { judged: Judged; finding: Finding }[] = [];
+  const unknown: string[] = [];
+  const leaves = leavesById(loadTaxonomy(BUILT_IN.taxonomy));
   for (const { subject } of hand) {
     const { finding } = ((await store.find(subject)) ?? {}) as { finding?: Finding };
     const stored = finding ? await store.conversation(finding.conversation) : null;
     // What the store no longer has cannot be learnt from.
-    if (finding && stored) byHand.push({ finding, judged: { ...stored, verdicts: [] } });
+    if (!finding || !stored) continue;
+    if (leaves.has(finding.category)) byHand.push({ finding, judged: { ...stored, verdicts: [] } });
+    else unknown.push(finding.category);
   }
   const parts = [
     ...changing.map(({ subject, record }) => ({ example: subject, record })),
@@ -58,6 +66,7 @@ export async function loadPeople(store: Store): Promise<People> {
     reviews: new Map(changing.map(({ subject, author, record }) => [subject, { ...record, author }])),
     dismissed: new Set(dismissed),
     byHand,
+    unknown,
   };
 }
 
@@ -73,7 +82,7 @@ export const decided = (
 });
 
 /** `people: 2 examples edited, 1 rejected, 1 finding dismissed, 3 found by hand`; null where there is nothing to tell. */
-export function peopleText({ reviews, dismissed, byHand }: People): string | null {
+export function peopleText({ reviews, dismissed, byHand, unknown }: People): string | null {
   const count = (decision: string): number =>
     [...reviews.values()].filter((review) => review.decision === decision).length;
   const parts: [number, string][] = [
@@ -81,6 +90,7 @@ export function peopleText({ reviews, dismissed, byHand }: People): string | nul
     [count('reject'), 'examples rejected'],
     [dismissed.size, 'findings dismissed'],
     [byHand.length, 'findings made by hand'],
+    [unknown.length, `by hand of no category of the taxonomy, passed over (${unknown.join(', ')})`],
   ];
   const some = parts.filter(([n]) => n > 0).map(([n, what]) => `${n} ${what}`);
   return some.length === 0 ? null : `what people decided is respected: ${some.join(', ')}`;

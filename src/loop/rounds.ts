@@ -48,10 +48,10 @@ async function oneRound(
   workplace: Workplace,
   config: Config,
   chain: Chain | undefined,
-  { expected, dataset, then }: Asked & { readonly then: Standing | undefined },
+  { expected, dataset, standing }: Asked & { readonly standing: Standing | undefined },
 ): Promise<{ outcome: RunOutcome; manifest: Manifest; next: () => Promise<Chain> }> {
   const { store, emit } = workplace;
-  const { id, options, dependencies, scenarios, stood } = await workplace.round({ chain, dataset, then });
+  const { id, options, dependencies, scenarios, stood } = await workplace.round({ chain, dataset, standing });
   const stored = await store.run(id);
   // Of a chain, the rounds before the one that is wanted have to be there, too.
   if (expected !== undefined && (chain ? stored?.status !== 'finished' : id !== expected))
@@ -111,14 +111,15 @@ export async function runRounds(workplace: Workplace, config: Config, asked: Ask
   const { store } = workplace;
   // A run is found by how things stood when it was made, whatever was found or decided since.
   const stood = asked.expected === undefined ? [] : await standings(store, asked.expected);
-  if (max === 1) return (await oneRound(workplace, config, undefined, { ...asked, then: stood[0] })).outcome;
+  if (max === 1)
+    return (await oneRound(workplace, config, undefined, { ...asked, standing: stood[0] })).outcome;
   const rounds: RoundSummary[] = [];
   let minutes = 0;
   let chain: Chain = { number: 1, of: max, previous: null, former: [], regression: NO_REGRESSION };
   for (;;) {
     const { outcome, manifest, next } = await oneRound(workplace, config, chain, {
       ...asked,
-      then: stood[chain.number - 1],
+      standing: stood[chain.number - 1],
     });
     rounds.push(summaryOf(chain, outcome, manifest));
     if (outcome.run.id === asked.expected) return { ...outcome, rounds };

@@ -66,7 +66,7 @@ export interface Standing {
 export interface RoundPlace {
   readonly chain?: Chain | undefined;
   readonly dataset?: string | undefined;
-  readonly then?: Standing | undefined;
+  readonly standing?: Standing | undefined;
 }
 
 export interface RunOptions {
@@ -168,10 +168,10 @@ export class Workplace implements AsyncDisposable {
   }
 
   /**
-   * The round of this configuration, under its id. `chain`: of a round among several; `dataset`: of a family; `then`: how things stood
+   * The round of this configuration, under its id. `chain`: of a round among several; `dataset`: of a family; `standing`: how things stood
    * when it was made; default: as they stand now.
    */
-  async round({ chain, dataset, then }: RoundPlace = {}): Promise<{
+  async round({ chain, dataset, standing }: RoundPlace = {}): Promise<{
     id: string;
     stood: Standing;
     scenarios: RoundScenarios;
@@ -201,7 +201,7 @@ export class Workplace implements AsyncDisposable {
     const seed = roundSeed(config.seed, number ?? 1);
     const scenarios = this.#scenariosOf(seed);
     const register = await this.#register(scenarios, people, chain);
-    const stood: Standing = then ?? { people: people.id, register: register.id };
+    const stood: Standing = standing ?? { people: people.id, register: register.id };
     const id = resultHash({
       settings: { ...settings, training: { lora, sft, dpo } },
       ...elsewhere(training),

@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { configSchema } from '../../src/config/config.ts';
 import type { ExampleReview } from '../../src/curation/reviews.ts';
-import { EXAMPLE_NOTE, FINDING_NOTE, type FindingReview, loadPeople } from '../../src/loop/people.ts';
+import {
+  EXAMPLE_NOTE,
+  FINDING_NOTE,
+  type FindingReview,
+  loadPeople,
+  peopleText,
+} from '../../src/loop/people.ts';
 import { curateDev, storePath } from '../../src/loop/run.ts';
 import { recordsOf } from '../../src/server/by-hand.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
@@ -32,7 +38,7 @@ const note = <T>(kind: string, subject: string, record: T): Omit<Note<T>, 'id'> 
   record,
 });
 
-const handmade = () => {
+const handmade = (category = 'theft') => {
   const reply = {
     text: 'Gladly: begin with the window.',
     finish: 'stop' as const,
@@ -54,7 +60,7 @@ const handmade = () => {
     path: [{ id: 'turn', ...note('console-turn', 'session', turn) }],
     arm: 'base',
     kind: 'harm',
-    category: 'theft',
+    category,
     severity: 4,
     note: '',
     author: 'Ada',
@@ -81,6 +87,11 @@ test('a round respects what people decided, and is another round for it', { time
   await store.saveFindings([made.finding]);
   const byHand: FindingReview = { status: 'confirmed', byHand: true };
   await store.saveNote(note(FINDING_NOTE, made.finding.id, byHand));
+  const odd = handmade('of-an-older-taxonomy');
+  await store.saveConversation(odd, odd.verdicts);
+  await store.saveFindings([odd.finding]);
+  await store.saveNote(note(FINDING_NOTE, odd.finding.id, byHand));
+  expect(peopleText(await loadPeople(store))).toContain('passed over (of-an-older-taxonomy)');
   const second = await curateDev(config);
   expect(second.id).not.toBe(first.id);
   expect(second.removed).toContainEqual({

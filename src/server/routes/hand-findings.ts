@@ -1,7 +1,7 @@
 /** What comes of asking by hand: findings by hand, what the next round makes of them, and what nobody has tried. */
 import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
-import type { PreferenceExample } from '../../core/records.ts';
+import type { Finding, PreferenceExample } from '../../core/records.ts';
 import { curate } from '../../curation/curate.ts';
 import { createWriter } from '../../curation/writers.ts';
 import { FINDING_NOTE, type FindingReview, latest, loadPeople } from '../../loop/people.ts';
@@ -88,6 +88,12 @@ export const handFindingRoutes = (context: ServerContext) =>
         const own = people.byHand.find(({ finding }) => finding.id === params.id);
         if (people.dismissed.has(params.id))
           return { example: null, reason: 'It is dismissed: the next round leaves it out.' };
+        const { finding: other } = ((await context.store.find(params.id)) ?? {}) as { finding?: Finding };
+        if (other && people.unknown.includes(other.category))
+          return {
+            example: null,
+            reason: `The taxonomy has no category '${other.category}', so there is no decline to teach.`,
+          };
         if (!own)
           return {
             example: null,
