@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { TemperError } from '../core/errors.ts';
 import { writeWhole } from '../core/files.ts';
 import { fileHash } from '../core/ids.ts';
+import type { PreferenceExample } from '../core/records.ts';
 import { datasetCard } from '../curation/card.ts';
 import type { CuratedDataset } from '../curation/curate.ts';
 import { PREFERENCE_FORMATS } from '../curation/formats.ts';
@@ -10,6 +11,7 @@ import { isPair, TRAINER_FORMATS } from '../curation/trainer-formats.ts';
 import type { Config } from '../config/config.ts';
 import { curateDev } from '../loop/run.ts';
 import { withCommon, withProgress } from './context.ts';
+import { exampleFile } from './example-files.ts';
 import { checkOutput, JsonlWriter, printJson, refuseSameFile, refuseSharedStdout, say } from './output.ts';
 import { targetConfig, type TargetOptions, withTarget } from './target.ts';
 
@@ -27,6 +29,12 @@ const beside = (out: string, ending: string): string => `${out.replace(/\.jsonl?
 function write(path: string, records: Iterable<unknown>): void {
   using out = new JsonlWriter(path);
   for (const record of records) out.write(record);
+}
+
+function writeOwn(path: string, examples: Iterable<PreferenceExample>): void {
+  const file = exampleFile(path);
+  for (const example of examples) file.write(example);
+  file.end();
 }
 
 /** Pairs, answers for SFT, and the card, beside each other. */
@@ -75,7 +83,10 @@ export function curateCommand(): Command {
     .description(
       'Curate preference data from a dev pass (run where it is missing) and write it as JSON Lines',
     )
-    .requiredOption('--out <data.jsonl>', 'where to write; - is stdout')
+    .requiredOption(
+      '--out <data.jsonl>',
+      'where to write: .jsonl, or .parquet for the format jsonl; - is stdout',
+    )
     .addOption(
       new Option(
         '--format <format>',
@@ -96,6 +107,10 @@ export function curateCommand(): Command {
         throw new TemperError('usage', `--format ${format} writes several files`, {
           hint: 'Name a file with --out; the others go beside it.',
         });
+      if (!own && out.endsWith('.parquet'))
+        throw new TemperError('usage', `--format ${format} writes JSON Lines`, {
+          hint: 'Name a .jsonl file, or leave --format out for Parquet.',
+        });
       const config = targetConfig(options);
       const paths = own ? [out] : [out, beside(out, 'sft.jsonl'), beside(out, 'card.md')];
       for (const path of paths) {
@@ -104,7 +119,7 @@ export function curateCommand(): Command {
       }
       const dataset = await withProgress((tools) => curateDev(config, tools));
       const { id, examples, counts, removed } = dataset;
-      if (own) write(out, examples);
+      if (own) writeOwn(out, examples);
       else await writeFor(format, out, dataset, config);
       if (out === '-') return;
       const more = own ? {} : { files: paths };

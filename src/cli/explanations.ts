@@ -114,7 +114,7 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'suites.sealed': 'How many measure before and after; never trained on.',
   ...under('suites.sealed', kinds),
   'suites.benchmarks':
-    'Files of public benchmarks for `temper eval --benchmark NAME`; hub: fetched from the Hugging Face hub.',
+    'Files of public benchmarks for `temper eval --benchmark NAME`; hub: fetched from the Hugging Face hub. Their prompts are kept out of training.',
   curation: 'From what broke to preference data.',
   'curation.harmSeverity': 'An answer at least this severe (1-7) is a finding.',
   'curation.maxTokens': 'Answers of dev conversations are cut here: training learns their beginning.',

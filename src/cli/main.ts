@@ -11,6 +11,7 @@ import { compareCommand } from './compare.ts';
 import { curateCommand } from './curate.ts';
 import { doctorCommand } from './doctor.ts';
 import { evalCommand } from './eval.ts';
+import { filterCommand } from './filter.ts';
 import { findingsCommand } from './findings.ts';
 import { generateCommand } from './generate.ts';
 import { COMMAND, typed, withHelp } from './help.ts';
@@ -35,6 +36,7 @@ const COMMANDS = [
   judgeCommand,
   generateCommand,
   curateCommand,
+  filterCommand,
   trainCommand,
   adapterCommand,
   compareCommand,

@@ -13,7 +13,52 @@ interface Known {
   readonly weight: number;
   /** Share of that weight from which it counts as held. */
   readonly threshold: number;
+  /** Weight of its rare grams below which it cannot be held. */
+  readonly need: number;
 }
+
+/** From grams to numbers 0, 1, 2, ...: open addressing in one block of memory, as reading a text asks for each of its letters. */
+class Numbers {
+  #keys = new Int32Array(1 << 12);
+  #values = new Int32Array(1 << 12).fill(-1);
+  #size = 0;
+
+  #slot(gram: number): number {
+    const last = this.#keys.length - 1;
+    let slot = (gram ^ (gram >>> 15)) & last;
+    while (this.#values[slot]! >= 0 && this.#keys[slot] !== gram) slot = (slot + 1) & last;
+    return slot;
+  }
+
+  /** -1 where it has none. */
+  of(gram: number): number {
+    return this.#values[this.#slot(gram)]!;
+  }
+
+  add(gram: number): number {
+    const slot = this.#slot(gram);
+    if (this.#values[slot]! >= 0) return this.#values[slot]!;
+    this.#keys[slot] = gram;
+    this.#values[slot] = this.#size++;
+    if (2 * this.#size > this.#keys.length) this.#grow();
+    return this.#size - 1;
+  }
+
+  #grow(): void {
+    const [keys, values] = [this.#keys, this.#values];
+    this.#keys = new Int32Array(4 * keys.length);
+    this.#values = new Int32Array(4 * keys.length).fill(-1);
+    for (const [i, value] of values.entries()) {
+      if (value < 0) continue;
+      const slot = this.#slot(keys[i]!);
+      this.#keys[slot] = keys[i]!;
+      this.#values[slot] = value;
+    }
+  }
+}
+
+/** Rare grams of a known text are looked up first: so many that this share of its weight must be among those found. */
+const RARE_SHARE = 0.3;
 
 export interface Contained {
   readonly key: string;
@@ -30,44 +75,69 @@ function gramAt(text: string, at: number): number {
 
 /**
  * An inverted index over 4-grams of letters without their spaces. A gram that few known texts have weighs more
- * (log(1 + N / n)), so that "how can I" says little. All texts are given in folded letters; reading one is linear in it.
+ * (log(1 + N / n)), so that "how can I" says little. All texts are given in folded letters; reading one is linear in it,
+ * since a known text is looked at only where enough of its rarest grams occur (prefix filtering: nothing is missed).
  */
 export class ContainmentIndex {
   readonly #known: Known[];
-  /** Gram to its number; by number: which known texts have it, and what it weighs. */
-  readonly #numbers = new Map<number, number>();
-  readonly #holders: number[][] = [];
+  /** Gram to its number; by number: what it weighs, and for which known texts it is among the rare ones. */
+  readonly #numbers = new Numbers();
   readonly #weights: Float64Array;
+  /** Those of gram n stand at `#rare[#starts[n]]` up to `#starts[n + 1]`. */
+  readonly #starts: Int32Array;
+  readonly #rare: Int32Array;
+  /** Of each known text. */
+  readonly #need: Float64Array;
   /** A text is read in pieces of this many letters that overlap by half, so that a known text lies whole in one. */
   readonly #piece: number;
-  /** Scratch: weight found of each known text, times that each gram was seen, gram numbers of the piece. */
+  /** Scratch: weight found of each known text, times that each gram was seen (both zero between uses), numbers of the piece. */
   readonly #found: Float64Array;
   readonly #counts: Int32Array;
   readonly #row: Int32Array;
+  readonly #touched: Int32Array;
 
   constructor(texts: readonly { key: string; letters: string }[], threshold: (letters: number) => number) {
-    const grams = texts.map(({ letters }, id) => this.#number(letters, id));
-    this.#weights = Float64Array.from(this.#holders, ({ length }) => Math.log(1 + texts.length / length));
-    this.#known = texts.map(({ key, letters }, id) => ({
-      key,
-      span: Math.ceil(letters.length * 1.5) + 2 * GRAM,
-      grams: grams[id]!,
-      weight: [...grams[id]!].reduce((sum, gram) => sum + this.#weights[gram]!, 0),
-      threshold: threshold(letters.length),
-    }));
+    const holders: number[] = [];
+    const grams = texts.map(({ letters }) => this.#number(letters, holders));
+    this.#weights = Float64Array.from(holders, (count) => Math.log(1 + texts.length / count));
+    const rareOf = holders.map((): number[] => []);
+    this.#known = texts.map(({ key, letters }, id) => {
+      const own = [...grams[id]!];
+      const weight = own.reduce((sum, gram) => sum + this.#weights[gram]!, 0);
+      const share = threshold(letters.length);
+      let rare = 0;
+      for (const gram of own.sort((a, b) => holders[a]! - holders[b]! || a - b)) {
+        if (rare >= (1 - share + RARE_SHARE) * weight) break;
+        rare += this.#weights[gram]!;
+        rareOf[gram]!.push(id);
+      }
+      return {
+        key,
+        span: Math.ceil(letters.length * 1.5) + 2 * GRAM,
+        grams: grams[id]!,
+        weight,
+        threshold: share,
+        // A little less, as sums in another order differ.
+        need: share * weight - (weight - rare) - 1e-6 * weight,
+      };
+    });
+    this.#starts = new Int32Array(holders.length + 1);
+    for (const [gram, ids] of rareOf.entries()) this.#starts[gram + 1] = this.#starts[gram]! + ids.length;
+    this.#rare = Int32Array.from(rareOf.flat());
     this.#piece = 2 * this.#known.reduce((most, { span }) => Math.max(most, span), 256);
     this.#found = new Float64Array(texts.length);
-    this.#counts = new Int32Array(this.#holders.length);
+    this.#counts = new Int32Array(holders.length);
     this.#row = new Int32Array(this.#piece);
+    this.#touched = new Int32Array(texts.length);
+    this.#need = Float64Array.from(this.#known, ({ need }) => need);
   }
 
-  #number(letters: string, id: number): Set<number> {
+  #number(letters: string, holders: number[]): Set<number> {
     const own = new Set<number>();
     for (let at = 0; at + GRAM <= letters.length; at++) {
       const gram = gramAt(letters, at);
-      const number = this.#numbers.get(gram) ?? this.#holders.push([]) - 1;
-      this.#numbers.set(gram, number);
-      if (!own.has(number)) this.#holders[number]!.push(id);
+      const number = this.#numbers.add(gram);
+      if (!own.has(number)) holders[number] = (holders[number] ?? 0) + 1;
       own.add(number);
     }
     return own;
@@ -90,26 +160,43 @@ export class ContainmentIndex {
   /** Fills the row with the numbers of a piece's grams, -1 where no known text has it; says how many there are. */
   #read(letters: string, start: number): number {
     const length = Math.max(0, Math.min(this.#piece, letters.length - start) - GRAM + 1);
-    for (let i = 0; i < length; i++) this.#row[i] = this.#numbers.get(gramAt(letters, start + i)) ?? -1;
+    for (let i = 0; i < length; i++) this.#row[i] = this.#numbers.of(gramAt(letters, start + i));
     return length;
   }
 
-  /** Known texts of whose grams enough occur anywhere in the piece. */
+  /** Known texts of whose rare grams enough occur anywhere in the piece, in their order. */
   #candidates(length: number): Known[] {
-    const [found, seen] = [this.#found.fill(0), this.#counts.fill(0)];
+    const [found, seen, touched] = [this.#found, this.#counts, this.#touched];
+    let count = 0;
     for (let i = 0; i < length; i++) {
       const gram = this.#row[i]!;
       if (gram < 0 || seen[gram]! > 0) continue;
       seen[gram] = 1;
       const weight = this.#weights[gram]!;
-      for (const id of this.#holders[gram]!) found[id]! += weight;
+      const end = this.#starts[gram + 1]!;
+      for (let at = this.#starts[gram]!; at < end; at++) {
+        const id = this.#rare[at]!;
+        if (found[id] === 0) touched[count++] = id;
+        found[id]! += weight;
+      }
     }
-    return this.#known.filter(({ weight, threshold }, id) => weight > 0 && found[id]! >= threshold * weight);
+    const candidates: number[] = [];
+    for (let at = 0; at < count; at++) {
+      const id = touched[at]!;
+      if (found[id]! >= this.#need[id]!) candidates.push(id);
+      found[id] = 0;
+    }
+    this.#forget(length);
+    return candidates.sort((a, b) => a - b).map((id) => this.#known[id]!);
+  }
+
+  #forget(length: number): void {
+    for (let i = 0; i < length; i++) if (this.#row[i]! >= 0) this.#counts[this.#row[i]!] = 0;
   }
 
   /** Most weight of a known text's grams within its span. */
   #densest(length: number, { grams, span }: Known): number {
-    const counts = this.#counts.fill(0);
+    const counts = this.#counts;
     let [sum, most, first] = [0, 0, 0];
     for (let i = 0; i < length; i++) {
       const gram = this.#row[i]!;
@@ -120,6 +207,7 @@ export class ContainmentIndex {
       }
       most = Math.max(most, sum);
     }
+    this.#forget(length);
     return most;
   }
 }

@@ -16,6 +16,8 @@ export interface Quarantined {
 export interface GuardedText {
   readonly key: string;
   readonly text: string;
+  /** What it is part of, in words; default: a sealed scenario. */
+  readonly of?: string;
 }
 
 /** Words in a row that may not be shared with a guarded text. */
@@ -28,18 +30,21 @@ const thresholdFor = (letters: number): number => Math.max(0.55, 0.8 - 0.02 * Ma
 /** A guarded text of fewer letters may stand inside others: only a message that is nothing else is held back. */
 const FEW_LETTERS = 12;
 /** Share of common trigrams from which two examples count as the same. */
-const NEAR_DUPLICATE = 0.7;
+export const NEAR_DUPLICATE = 0.7;
 
 const lettersOf = (words: string): string => words.replaceAll(' ', '');
 
 export class Firewall {
   readonly #exact = new Map<string, string>();
+  /** By key, where it is no sealed scenario. */
+  readonly #of = new Map<string, string>();
   readonly #runs = new WordRuns(OVERLAP_WORDS);
   readonly #contained: ContainmentIndex;
 
   constructor(guarded: readonly GuardedText[]) {
     const texts = new Map<string, string>();
-    for (const { key, text } of guarded) {
+    for (const { key, text, of } of guarded) {
+      if (of !== undefined) this.#of.set(key, of);
       const words = folded(text);
       const letters = lettersOf(words);
       if (letters === '' || this.#exact.has(letters)) continue;
@@ -56,20 +61,20 @@ export class Firewall {
   /** Why these texts, one after the other, may not be trained on; null if they may. */
   check(...texts: readonly string[]): { reason: string; like: string } | null {
     const all = texts.map(folded);
+    const of = (key: string): string => this.#of.get(key) ?? 'a sealed scenario';
     for (const words of all) {
       const exact = this.#exact.get(lettersOf(words));
-      if (exact !== undefined) return { reason: 'same text as a sealed scenario', like: exact };
+      if (exact !== undefined) return { reason: `same text as ${of(exact)}`, like: exact };
     }
     // Joined, so that what is cut up into messages is seen whole.
     const words = all.join(' ');
     const held = this.#contained.find(lettersOf(words));
     if (held) {
       const share = Math.round(held.share * 100);
-      return { reason: `holds ${share} % of a sealed scenario's text`, like: held.key };
+      return { reason: `holds ${share} % of the text of ${of(held.key)}`, like: held.key };
     }
     const like = this.#runs.find(words.split(' '));
-    if (like !== null)
-      return { reason: `shares ${OVERLAP_WORDS} consecutive words with a sealed scenario`, like };
+    if (like !== null) return { reason: `shares ${OVERLAP_WORDS} consecutive words with ${of(like)}`, like };
     return null;
   }
 

@@ -30,11 +30,21 @@ const LOOK_ALIKES: ReadonlyMap<string, string> = new Map(
 );
 const LOOK_ALIKE = new RegExp(`[${[...LOOK_ALIKES.keys()].join('')}]`, 'gu');
 
+const ASCII = /^[\0-\x7f]*$/;
+const ASCII_LOOK_ALIKE = /[013457@$]/g;
+
 /**
  * Lower-case words with single spaces between them: compatibility forms, accents, characters without width, look-alike
  * letters and punctuation are gone. Not for reading: digits become letters too.
  */
 export function folded(text: string): string {
+  // Most texts; the same, several times as fast.
+  if (ASCII.test(text))
+    return text
+      .toLowerCase()
+      .replace(ASCII_LOOK_ALIKE, (character) => LOOK_ALIKES.get(character) as string)
+      .replace(/[^a-z0-9]+/g, ' ')
+      .trim();
   return text
     .normalize('NFKD')
     .replace(/[\p{M}\p{Cf}]+/gu, '')

@@ -4,7 +4,7 @@ import { createGunzip } from 'node:zlib';
 import { TemperError } from '../core/errors.ts';
 import { fileHash } from '../core/ids.ts';
 import { readJsonl } from '../core/jsonl.ts';
-import type { Message, PreferenceExample } from '../core/records.ts';
+import type { PreferenceExample } from '../core/records.ts';
 import { readTable } from '../scenarios/benchmarks/table.ts';
 import { rng } from '../core/rng.ts';
 import { type Fields, type Format, type Pair, PREFERENCE_FORMATS, type Row } from './formats.ts';
@@ -99,20 +99,25 @@ function unfit({ chosen, rejected }: Pair, pairs: boolean): string | null {
   return null;
 }
 
-/** Reads a public preference file. Errors: `config` for an unknown format, `data` for a row of another shape. */
-export async function importPreferences(
-  { path, format: name, limit }: ImportSource,
-  seed: number,
+export interface ImportedRow {
+  /** 1-based. */
+  readonly row: number;
+  /** Why not, or the example. */
+  readonly result: string | PreferenceExample;
+}
+
+/**
+ * The rows of a public preference file, one after the other; a format that brings rows together holds the file in memory.
+ * Errors: `config` for an unknown format, `data` for a row of another shape.
+ */
+export async function* readPreferences(
+  { path, format: name }: Pick<ImportSource, 'path' | 'format'>,
   { pairs = false }: ImportOptions = {},
-): Promise<Imported> {
+): AsyncGenerator<ImportedRow> {
   const format = formatOf(name);
-  let rows: Row[] = [];
-  for await (const record of records(path)) rows.push(record);
-  const count = rows.length;
-  rows = format.join?.(rows) ?? rows;
-  const examples: PreferenceExample[] = [];
-  const passedOver: Record<string, number> = {};
-  for (const { value, row } of rows) {
+  const join = format.join;
+  const rows = join === undefined ? records(path) : join(await Array.fromAsync(records(path)));
+  for await (const { value, row } of rows) {
     const record = typeof value === 'object' && value !== null ? (value as Fields) : null;
     const pair = record && format.convert(record);
     if (pair === null) {
@@ -127,26 +132,44 @@ export async function importPreferences(
         hint: 'Add the worse answer to every record, or train with --recipe sft.',
       });
     const reason = typeof pair === 'string' ? pair : unfit(pair, pairs);
-    if (reason !== null) passedOver[reason] = (passedOver[reason] ?? 0) + 1;
-    if (reason !== null || typeof pair === 'string') continue;
-    const prompt = pair.prompt;
-    const chosen: Message[] = [{ role: 'assistant', content: pair.chosen }];
-    const rejected: Message[] = [{ role: 'assistant', content: pair.rejected }];
-    examples.push(
-      preferenceExample({
-        prompt,
-        chosen,
-        rejected,
+    if (reason !== null || typeof pair === 'string') {
+      yield { row, result: reason! };
+      continue;
+    }
+    yield {
+      row,
+      result: preferenceExample({
+        prompt: pair.prompt,
+        chosen: [{ role: 'assistant', content: pair.chosen }],
+        rejected: [{ role: 'assistant', content: pair.rejected }],
         ...(pair.cut ? { cut: pair.cut } : {}),
         purpose: pair.purpose,
         category: pair.category,
         lineage: { source: 'import', file: path, row, chosenBy: 'import', rejectedBy: 'import' },
       }),
-    );
+    };
+  }
+}
+
+/** A sample of a public preference file. Errors: as `readPreferences`. */
+export async function importPreferences(
+  { path, format, limit }: ImportSource,
+  seed: number,
+  options: ImportOptions = {},
+): Promise<Imported> {
+  const examples: PreferenceExample[] = [];
+  const passedOver: Record<string, number> = {};
+  let left = 0;
+  for await (const { result } of readPreferences({ path, format }, options)) {
+    if (typeof result !== 'string') examples.push(result);
+    else {
+      passedOver[result] = (passedOver[result] ?? 0) + 1;
+      left++;
+    }
   }
   return {
     examples: rng('import', seed, path).shuffle(examples).slice(0, limit),
-    records: count,
+    records: examples.length + left,
     passedOver,
   };
 }

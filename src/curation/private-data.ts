@@ -138,7 +138,11 @@ export function findPrivate(text: string): PrivateData | null {
 }
 
 /** Where an example has any, in words; null if it has none. */
-function placeIn({ prompt, chosen, rejected }: PreferenceExample): { kind: string; place: string } | null {
+export function placeOfPrivate({
+  prompt,
+  chosen,
+  rejected,
+}: PreferenceExample): { kind: string; place: string } | null {
   for (const [part, messages] of Object.entries({ prompt, chosen, rejected }))
     for (const [index, { content }] of messages.entries()) {
       const found = findPrivate(content);
@@ -156,7 +160,7 @@ export function withholdPrivate(
   const passed: PreferenceExample[] = [];
   const quarantined: Quarantined[] = [];
   for (const example of examples) {
-    const found = searched(example) ? placeIn(example) : null;
+    const found = searched(example) ? placeOfPrivate(example) : null;
     if (!found) passed.push(example);
     else quarantined.push({ example: example.id, reason: `holds ${found.kind}`, like: found.place });
   }

@@ -25,6 +25,7 @@ import type { RunRecord, Store } from '../store/store.ts';
 import { type Chain, roundSeed } from './chain.ts';
 import { type EventLog, openEventLog } from './event-log.ts';
 import { measure } from './measure.ts';
+import { guardedBenchmarks } from './guards.ts';
 import { loadPeople, type People } from './people.ts';
 import { NO_REGISTER, type RegisterData, registerData } from './register-data.ts';
 import { type RoundDependencies, type RoundOptions } from './round.ts';
@@ -201,6 +202,8 @@ export class Workplace implements AsyncDisposable {
     const seed = roundSeed(config.seed, number ?? 1);
     const scenarios = this.#scenariosOf(seed);
     const register = await this.#register(scenarios, people, chain);
+    // What is measured elsewhere is not learnt here.
+    const benchmarks = await guardedBenchmarks(suites.benchmarks, this.emit);
     const stood: Standing = standing ?? { people: people.id, register: register.id };
     const id = resultHash({
       settings: { ...settings, training: { lora, sft, dpo } },
@@ -216,6 +219,7 @@ export class Workplace implements AsyncDisposable {
         ? { personalData: config.curation.personalData ?? 'imports' }
         : {}),
       start: this.targets.weights?.start?.id,
+      ...(benchmarks.hash === null ? {} : { benchmarks: benchmarks.hash }),
       ...(stood.people === null ? {} : { people: stood.people }),
       ...(stood.register === null ? {} : { register: stood.register }),
       ...(chain ? { round: { number, of, previous } } : {}),
@@ -226,7 +230,7 @@ export class Workplace implements AsyncDisposable {
     return {
       id,
       stood,
-      scenarios,
+      scenarios: { ...scenarios, guarded: [...scenarios.guarded, ...benchmarks.texts] },
       dependencies: {
         store: this.store,
         judge: this.judge,

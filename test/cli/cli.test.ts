@@ -51,6 +51,7 @@ describe('usage', () => {
     'judge',
     'generate',
     'curate',
+    'filter',
     'train',
     'adapter',
     'compare',
@@ -90,6 +91,7 @@ describe('usage', () => {
       expect(stdout).not.toContain('(default: [])');
       const required = {
         curate: 1,
+        filter: 1,
         train: 2,
         'adapter export': 2,
         'adapter merge': 1,

@@ -1,0 +1,134 @@
+import { Command, Option } from 'commander';
+import { TemperError } from '../core/errors.ts';
+import { Filter } from '../curation/filter.ts';
+import { Firewall, NEAR_DUPLICATE } from '../curation/firewall.ts';
+import { PREFERENCE_FORMATS } from '../curation/formats.ts';
+import { readPreferences } from '../curation/import.ts';
+import { languageOf } from '../curation/language.ts';
+import { guardedTexts } from '../loop/guards.ts';
+import { type CommonOptions, configOf, real, withCommon, withProgress } from './context.ts';
+import { exampleFile } from './example-files.ts';
+import { checkOutput, JsonlWriter, printJson, refuseSameFile, refuseSharedStdout, say } from './output.ts';
+
+interface Options extends CommonOptions {
+  readonly out: string;
+  readonly format: string;
+  readonly held?: string;
+  readonly against: string[];
+  readonly language?: string;
+  readonly nearDuplicate: number;
+  readonly keepPersonalData?: boolean;
+}
+
+const collect = (value: string, all: string[]): string[] => [...all, value];
+
+/** `xstest=prompts.csv` */
+function against(values: readonly string[]): Record<string, { path: string }> {
+  return Object.fromEntries(
+    values.map((value) => {
+      const [name, ...path] = value.split('=');
+      if (path.length === 0)
+        throw new TemperError('usage', `--against ${value} names no file`, {
+          hint: 'Write NAME=PATH, as in --against xstest=xstest_prompts.csv.',
+        });
+      return [name!, { path: path.join('=') }];
+    }),
+  );
+}
+
+/** Rows between two signs of progress. */
+const STEP = 100_000;
+
+export function filterCommand(): Command {
+  return withCommon(new Command('filter'))
+    .description(
+      'Pass preference data of any size through the filters of curation: personal data, language, sealed and public test sets, duplicates',
+    )
+    .argument('<files...>', '.jsonl, .jsonl.gz, .json, .csv, .tsv or .parquet, in this order')
+    .addOption(
+      new Option('--format <format>', 'of the files').choices(Object.keys(PREFERENCE_FORMATS)).default('trl'),
+    )
+    .requiredOption('--out <file>', 'what is kept: .jsonl, .parquet, or - for stdout')
+    .option('--held <held.jsonl>', 'what is held back: file, row, reason, and what it is like')
+    .option(
+      '--against <name=path>',
+      'a public benchmark whose prompts must not be learnt, too; repeatable (default: suites.benchmarks of the configuration)',
+      collect,
+      [],
+    )
+    .option('--language <code>', 'hold back what is in another language, as in en')
+    .option(
+      '--near-duplicate <share>',
+      'of common word trigrams from which a prompt repeats an earlier one; 0: keep all',
+      real,
+      NEAR_DUPLICATE,
+    )
+    .option('--keep-personal-data', 'keep examples with e-mail addresses, numbers of cards, keys ...')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  temper filter hh.jsonl.gz --format hh-rlhf --out kept.jsonl --held held.jsonl\n  temper filter a.jsonl b.jsonl --out kept.parquet --against xstest=xstest_prompts.csv --language en',
+    )
+    .action(async (files: string[], options: Options) => {
+      const { out, held: heldPath, json } = options;
+      const share = options.nearDuplicate;
+      if (share < 0 || share > 1)
+        throw new TemperError('usage', '--near-duplicate is not between 0 and 1', { hint: 'As in 0.7.' });
+      refuseSharedStdout(json, out);
+      const outputs = [out, ...(heldPath === undefined ? [] : [heldPath])];
+      if (new Set(outputs).size < outputs.length)
+        throw new TemperError('usage', '--out and --held are the same file', { hint: 'Name two.' });
+      for (const path of outputs) {
+        checkOutput(path);
+        for (const file of files) refuseSameFile(file, path);
+      }
+      const config = configOf(options);
+      const guards = options.against.length > 0 ? against(options.against) : config.suites.benchmarks;
+      const wanted = options.language;
+      const counts: Record<string, number> = {};
+      let [rows, kept] = [0, 0];
+      await withProgress(async ({ emit, signal }) => {
+        const firewall = new Firewall(await guardedTexts(config, guards, { emit }));
+        const filter = new Filter({
+          firewall,
+          personalData: options.keepPersonalData !== true,
+          language: wanted === undefined ? null : { wanted, detect: languageOf },
+          nearDuplicate: share === 0 ? null : share,
+        });
+        const keep = exampleFile(out);
+        const started = performance.now();
+        using note = heldPath === undefined ? null : new JsonlWriter(heldPath);
+        for (const file of files)
+          for await (const row of readPreferences({ path: file, format: options.format })) {
+            signal.throwIfAborted();
+            if (++rows % STEP === 0) {
+              // How many there are is not known.
+              const rate = Math.round(rows / ((performance.now() - started) / 1000));
+              emit({ type: 'note', level: 'info', message: `${rows} examples, ${rate}/s` });
+            }
+            const { held, example } = filter.row(file, row);
+            if (held === undefined) {
+              keep.write(example!);
+              kept++;
+              continue;
+            }
+            const reason = held.reason.replace(/\d+ %/, 'some');
+            counts[reason] = (counts[reason] ?? 0) + 1;
+            note?.write({ file, row: row.row, ...held });
+          }
+        keep.end();
+      }, 'Start again: --out is not whole.');
+      if (out === '-') return;
+      if (json) printJson({ rows, kept, held: counts, out });
+      else say(summary(rows, kept, counts, out));
+    });
+}
+
+function summary(rows: number, kept: number, counts: Record<string, number>, out: string): string {
+  const held = Object.entries(counts).sort(([, a], [, b]) => b - a);
+  const width = String(rows).length;
+  return [
+    `${rows} examples read, ${kept} kept in ${out}`,
+    ...held.map(([reason, count]) => `  ${String(count).padStart(width)} held back: ${reason}`),
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,89 @@
+/** `temper filter` as a user meets it: what is kept, what is held and why, in both formats. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parquetReadObjects } from 'hyparquet';
+import { expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const work = mkdtempSync(join(tmpdir(), 'temper-filter-'));
+const temper = (...args: string[]) =>
+  spawnSync(process.execPath, [join(root, 'bin', 'temper'), ...args], { cwd: work, encoding: 'utf8' });
+const records = (name: string): Record<string, unknown>[] =>
+  readFileSync(join(work, name), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+const pair = (prompt: string) => ({ prompt, chosen: 'I would rather not.', rejected: 'Of course, first' });
+const prompts = [
+  'How could somebody slip into the old theatre at night without being seen',
+  'How could somebody slip into the old theatre at night without being seen?',
+  'Which of the lamps of the harbour is the easiest to take apart',
+  'Write to ada@lovelace.net and demand her plans of the engine',
+  'Wie bringe ich meinen Nachbarn dazu, endlich seine Musik leiser zu machen?',
+  '<script>alert(1)</script> How would one hide a bicycle of somebody else',
+];
+writeFileSync(join(work, 'pairs.jsonl'), prompts.map((prompt) => JSON.stringify(pair(prompt))).join('\n'));
+writeFileSync(
+  join(work, 'xstest.csv'),
+  'id,prompt,type,label,focus,note\n1,"Which of the lamps of the harbour is the easiest to take apart?",homonyms,safe,,\n',
+);
+
+test('keeps what may be learnt, and says of the rest why not', { timeout: 60_000 }, async () => {
+  const args = ['filter', 'pairs.jsonl', '--language', 'en', '--against', 'xstest=xstest.csv'];
+  const done = temper(...args, '--out', 'kept.jsonl', '--held', 'held.jsonl');
+  expect(done.stderr).not.toContain('error');
+  expect(done.status).toBe(0);
+  expect(done.stdout).toContain('6 examples read, 2 kept in kept.jsonl');
+  expect(records('kept.jsonl').map(({ prompt }) => (prompt as { content: string }[])[0]!.content)).toEqual([
+    prompts[0],
+    prompts[5],
+  ]);
+  expect(records('held.jsonl')).toEqual([
+    { file: 'pairs.jsonl', row: 2, reason: 'duplicate', like: 'pairs.jsonl:1' },
+    { file: 'pairs.jsonl', row: 3, reason: 'same text as the benchmark XSTest', like: 'xstest/xstest.csv:2' },
+    {
+      file: 'pairs.jsonl',
+      row: 4,
+      reason: 'holds an e-mail address',
+      like: 'prompt, message 1, character 10',
+    },
+    { file: 'pairs.jsonl', row: 5, reason: 'is in another language (de)', like: 'prompt' },
+  ]);
+  // The same again as Parquet, with the columns of TRL's format.
+  const parquet = temper(...args, '--out', 'kept.parquet', '--json');
+  expect(JSON.parse(parquet.stdout)).toMatchObject({ rows: 6, kept: 2, out: 'kept.parquet' });
+  const bytes = readFileSync(join(work, 'kept.parquet'));
+  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
+  const rows = await parquetReadObjects({ file });
+  const plain = records('kept.jsonl');
+  expect(
+    rows.map(({ id, prompt, chosen, rejected, lineage }) => ({ id, prompt, chosen, rejected, lineage })),
+  ).toEqual(
+    plain.map(({ id, prompt, chosen, rejected, lineage }) => ({ id, prompt, chosen, rejected, lineage })),
+  );
+  // And read again by temper itself.
+  const again = temper('filter', 'kept.parquet', '--out', 'again.jsonl', '--json');
+  expect(JSON.parse(again.stdout)).toMatchObject({ rows: 2, kept: 2 });
+});
+
+test('bad input: what, where and how to mend it', { timeout: 60_000 }, () => {
+  writeFileSync(join(work, 'bad.jsonl'), `${JSON.stringify(pair('A first one of them'))}\n{"prompt": 1}\n`);
+  const cases: [string[], number, string][] = [
+    [['bad.jsonl', '--out', 'x.jsonl'], 4, 'bad.jsonl, row 2'],
+    [['pairs.jsonl', '--out', 'pairs.jsonl'], 2, 'is the input'],
+    [['pairs.jsonl', '--out', 'x.jsonl', '--held', 'x.jsonl'], 2, 'the same file'],
+    [['pairs.jsonl', '--out', 'x.jsonl', '--against', 'xstest'], 2, 'names no file'],
+    [['pairs.jsonl', '--out', 'x.jsonl', '--against', 'nope=xstest.csv'], 3, 'unknown benchmark'],
+    [['pairs.jsonl', '--out', 'x.jsonl', '--near-duplicate', '7'], 2, 'between 0 and 1'],
+  ];
+  for (const [args, status, message] of cases) {
+    const done = temper('filter', ...args);
+    expect([done.status, done.stderr]).toEqual([status, expect.stringContaining(message)]);
+    expect(done.stderr).toMatch(/\n {2}\S/);
+  }
+  expect(existsSync(join(work, 'pairs.jsonl'))).toBe(true);
+});
