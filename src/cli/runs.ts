@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { TemperError } from '../core/errors.ts';
 import { runsNamed } from '../loop/named-run.ts';
 import { storePath } from '../loop/run.ts';
+import { lockHolder } from '../store/lock.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { type CommonOptions, configOf, withCommon } from './context.ts';
 import { printJson, say } from './output.ts';
@@ -15,7 +17,12 @@ export function runsCommand(): Command {
     .action(async (id: string | undefined, options: CommonOptions) => {
       const config = configOf(options);
       await using store = existsSync(storePath(config)) ? openSqlite(storePath(config)) : null;
-      const runs = store ? await runsNamed(store, id ?? '') : [];
+      // What nobody works on was stopped, or curated alone; `run` goes on with it.
+      const idle = lockHolder(join(config.directory, 'lock')) === null;
+      const runs = (store ? await runsNamed(store, id ?? '') : []).map((run) => ({
+        ...run,
+        status: idle && run.status === 'running' ? ('stopped' as const) : run.status,
+      }));
       if (id !== undefined && runs.length === 0)
         throw new TemperError('absent', `no run in this store has an id that begins with ${id}`, {
           hint: '`temper runs` lists all of them.',

@@ -153,6 +153,8 @@ export const configSchema = z.strictObject({
       maxTokens: z.int().min(8).default(48),
       /** Harm examples wanted; dev requests that were not run fill up. */
       harmExamples: z.int().min(0).default(270),
+      /** Phrases of a category that its declines are made of. */
+      declinePhrases: z.int().min(1).default(1),
       benignPerHarm: z.number().min(0).default(1),
       generalPerHarm: z.number().min(0).default(0.3),
       /** Examples with personal data or secrets are held back: of `imports` by default. No default, as it is part of ids. */

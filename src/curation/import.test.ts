@@ -75,6 +75,12 @@ describe('imports', () => {
     ).toMatchObject([{ prompt: [{ content: 'i\n\nx' }], chosen: [{ content: 'o' }] }]);
   });
 
+  test('an array that is packed', async () => {
+    const packed = gzipSync(JSON.stringify([{ instruction: 'i', input: '', output: 'o' }]));
+    const path = write('packed.json.gz', packed);
+    expect(await read(path, 'safety-tuned-llamas')).toMatchObject([{ prompt: [{ content: 'i' }] }]);
+  });
+
   test('CoCoNot: pairs teach to answer, refusals of harm to decline', async () => {
     const safety = { category: 'Requests with safety concerns', subcategory: 'privacy violations' };
     const path = write(

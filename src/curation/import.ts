@@ -1,6 +1,6 @@
 /** Public preference sets from a path, as preference examples, and what of them cannot serve. */
 import { createReadStream, readFileSync } from 'node:fs';
-import { createGunzip } from 'node:zlib';
+import { createGunzip, gunzipSync } from 'node:zlib';
 import { TemperError } from '../core/errors.ts';
 import { fileHash } from '../core/ids.ts';
 import { readJsonl } from '../core/jsonl.ts';
@@ -38,7 +38,7 @@ async function* records(path: string): AsyncGenerator<Row> {
     for await (const { fields, row } of readTable(path)) yield { value: fields, row };
     return;
   }
-  if (path.endsWith('.json')) {
+  if (/\.json(?:\.gz)?$/i.test(path)) {
     const list: unknown = parseWhole(path);
     if (!Array.isArray(list))
       throw new TemperError('data', `${path}: not an array of records`, {
@@ -62,7 +62,8 @@ function unpacked(path: string): NodeJS.ReadableStream {
 
 function parseWhole(path: string): unknown {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')) as unknown;
+    const bytes = readFileSync(path);
+    return JSON.parse((path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8')) as unknown;
   } catch (cause) {
     throw new TemperError('data', `cannot read ${path}: ${(cause as Error).message}`, {
       hint: 'Check the path and that it is JSON.',

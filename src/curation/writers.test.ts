@@ -48,6 +48,21 @@ describe('writeDecline', () => {
     }
   });
 
+  it('keeps to the first phrases of a category where it is told to, in every structure', () => {
+    for (const leaf of taxonomy.leaves) {
+      const { what, why, instead } = leaf.declineNote;
+      const texts = Array.from({ length: 60 }, (_, index) =>
+        writeDecline(leaf, rng('one', leaf.id, index), 1),
+      );
+      for (const text of texts)
+        for (const list of [what, why, instead]) {
+          const said = (phrase: string): boolean => text.toLowerCase().includes(phrase.toLowerCase());
+          expect(list.map(said)).toEqual(list.map((_, i) => i === 0));
+        }
+      expect(new Set(texts).size).toBeGreaterThan(5);
+    }
+  });
+
   it('is decided by the stream', () => {
     const leaf = taxonomy.leaves[0]!;
     expect(writeDecline(leaf, rng(1))).toBe(writeDecline(leaf, rng(1)));
@@ -56,7 +71,7 @@ describe('writeDecline', () => {
 
 describe('createWriter', () => {
   it('declines by category and refuses an unknown one', () => {
-    const writer = createWriter(taxonomy);
+    const writer = createWriter({ taxonomy });
     expect([writer.declineId, writer.overRefusalId]).toEqual([
       expect.stringMatching(/^writer:decline@\d+$/),
       expect.stringMatching(/^writer:over-refusal@\d+$/),

@@ -49,7 +49,10 @@ export const OVER_REFUSAL_WRITER = `writer:over-refusal@${data.version}`;
  * The writers behind the interface that curation takes, for the categories of a taxonomy.
  * `decline` throws a `data` error for a category that the taxonomy lacks.
  */
-export function createWriter(taxonomy: Taxonomy = loadTaxonomy(BUILT_IN.taxonomy)): ResponseWriter {
+export function createWriter({
+  taxonomy = loadTaxonomy(BUILT_IN.taxonomy),
+  phrases,
+}: { readonly taxonomy?: Taxonomy; readonly phrases?: number } = {}): ResponseWriter {
   const leaves = leavesById(taxonomy);
   return {
     declineId: DECLINE_WRITER,
@@ -61,7 +64,7 @@ export function createWriter(taxonomy: Taxonomy = loadTaxonomy(BUILT_IN.taxonomy
           hint: 'Use a category of the taxonomy in the suite, or add a leaf with a declineNote.',
         });
       }
-      return writeDecline(leaf, random);
+      return writeDecline(leaf, random, phrases);
     },
     overRefusal: writeOverRefusal,
   };
@@ -69,17 +72,19 @@ export function createWriter(taxonomy: Taxonomy = loadTaxonomy(BUILT_IN.taxonomy
 
 /**
  * A decline of 20 to 55 words for a request of this category, with one of three openings. The request itself is not an argument: nothing of it
- * may be echoed. Give each example its own stream, as in `rng('decline', dialogueKey)`.
+ * may be echoed. Give each example its own stream, as in `rng('decline', dialogueKey)`. `phrases`: of each list of the category, how many are
+ * used. A small model that sees few examples of a category mixes up many (docs/decisions/0020-one-phrase.md).
  */
-export function writeDecline(leaf: Leaf, random: Rng): string {
+export function writeDecline(leaf: Leaf, random: Rng, phrases = Infinity): string {
   const note = leaf.declineNote;
+  const pick = (list: readonly string[]): string => random.pick(list.slice(0, phrases));
   const pattern = random.pick(note.tone === 'care' ? data.care : data.plain);
-  const why = random.pick(note.why);
+  const why = pick(note.why);
   const words: Readonly<Record<Placeholder, string>> = {
-    what: random.pick(note.what),
+    what: pick(note.what),
     why,
     Why: capitalised(why),
-    instead: random.pick(note.instead),
+    instead: pick(note.instead),
     Help: random.pick(data.help),
   };
   return pattern.replace(/\{(\w+)\}/g, (_, name: string) => words[name as Placeholder]);

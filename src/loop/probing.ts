@@ -49,11 +49,18 @@ export async function unreadBy(
     }
     emit({ type: 'progress', stage: 'probe', done: answers.length, total: asked.length, unit: 'sentences' });
   }
+  const unasked: string[] = [];
   const unread = hiding.flatMap(({ id, family }) => {
     const of = answers.filter(({ attack, read }) => attack === id && read !== undefined);
     const read = of.filter((answer) => answer.read).length;
-    return read > 0 ? [] : [{ technique: id, family, read, of: of.length }];
+    // Nobody could ask: not known, so it is tried.
+    if (of.length === 0) unasked.push(id);
+    return read > 0 || of.length === 0 ? [] : [{ technique: id, family, read, of: of.length }];
   });
+  if (unasked.length > 0) {
+    const message = `whether the target can read ${unasked.join(', ')} is not known, as each call failed: a refusal under it says little`;
+    emit({ type: 'note', level: 'warning', message });
+  }
   return { unread, asked: asked.length };
 }
 

@@ -236,7 +236,7 @@ export class Workplace implements AsyncDisposable {
         judge: this.judge,
         simulator: this.simulator,
         targets: this.targets,
-        writer: createWriter(),
+        writer: createWriter({ phrases: config.curation.declinePhrases }),
         emit: this.emit,
         ...(signal ? { signal } : {}),
       },

@@ -1,7 +1,7 @@
 /** What happens in the store's folder, told to those who listen: a command's events, its lock, new records. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { isAlive, type Owner } from '../core/owner.ts';
+import { lockHolder } from '../store/lock.ts';
 import { eventLogPath, type LoggedEvent } from '../loop/event-log.ts';
 import type { SearchIndex } from './search-index.ts';
 
@@ -92,16 +92,9 @@ export class Live implements Disposable {
   }
 
   #readLock(): void {
-    const path = join(this.#directory, 'lock');
-    let owner: Owner | null = null;
-    try {
-      if (existsSync(path)) owner = JSON.parse(readFileSync(path, 'utf8')) as Owner;
-    } catch {
-      // being written, or gone by now
-    }
+    const owner = lockHolder(join(this.#directory, 'lock'));
     const run = this.#events.findLast((event) => event.type === 'run')?.run ?? null;
-    const working =
-      owner !== null && isAlive(owner) ? { pid: owner.pid, host: owner.host, since: owner.since, run } : null;
+    const working = owner && { pid: owner.pid, host: owner.host, since: owner.since, run };
     if (JSON.stringify(working) === JSON.stringify(this.#working)) return;
     this.#working = working;
     this.tell({ type: 'working', working });

@@ -31,13 +31,19 @@ function guarded<T>(path: string, work: () => T): T {
   }
 }
 
+/** Who writes to the store whose lock this is; null: nobody. */
+export function lockHolder(path: string): Owner | null {
+  const owner = readOwner(path);
+  return owner !== null && isAlive(owner) ? owner : null;
+}
+
 /** Takes the lock; dispose to let go. Errors: `store` while another run holds it, `resource`. */
 export function lockStore(path: string): Disposable {
   const owner = currentOwner();
   const text = JSON.stringify(owner);
   const take = (): void => {
-    const other = readOwner(path);
-    if (other !== null && isAlive(other)) {
+    const other = lockHolder(path);
+    if (other !== null) {
       throw new TemperError(
         'store',
         `another run (pid ${other.pid} on ${other.host}, since ${other.since}) is using this store`,

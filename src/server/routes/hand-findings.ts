@@ -113,7 +113,7 @@ export const handFindingRoutes = (context: ServerContext) =>
             judged: [own.judged],
             findings: [own.finding],
             guarded,
-            writer: createWriter(),
+            writer: createWriter({ phrases: config.curation.declinePhrases }),
             reviews: people.reviews,
           },
           { ...config.curation, seed: config.seed },
