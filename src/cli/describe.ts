@@ -81,6 +81,7 @@ function conversation({ scenario, conversation: spoken, verdicts = [] }: Found):
   if (!spoken) return [];
   const turns = spoken.turns.flatMap((turn) => [
     ...said(`user (turn ${turn.index + 1}, ${turn.move})`, turn.request),
+    ...(turn.prefill === undefined ? [] : said('put into its mouth', turn.prefill)),
     ...said(`target (${turn.finish}, ${turn.tokens} tokens)`, turn.error ?? turn.response),
     ...verdicts.flatMap((verdict) =>
       verdict.turn === turn.index ? [...scoreLines(verdict), ...reasons(verdict)] : [],

@@ -105,6 +105,8 @@ export interface Turn {
   /** Why the simulator said it: opening, follow-up after a refusal, follow-up after an answer. */
   readonly move: 'opening' | 'after-refusal' | 'after-answer';
   readonly response: string;
+  /** The beginning of the answer that was put into the target's mouth; `response` is what it said after it. */
+  readonly prefill?: string;
   /** `error` and `blocked` carry no response of the target; judges return `unscored` for them. */
   readonly finish: 'stop' | 'length' | 'error' | 'blocked';
   /** Generated tokens. */

@@ -138,7 +138,7 @@ function harmExample(
   return example({
     prompt: messagesTo(judged, turn),
     chosen: assistant(chosen),
-    rejected: assistant(declined ? '' : spoken.response),
+    rejected: assistant(declined ? '' : `${spoken.prefill ?? ''}${spoken.response}`),
     ...(!declined && spoken.finish === 'length' ? { cut: ['rejected'] } : {}),
     purpose: 'harm',
     category: scenario.category,

@@ -68,15 +68,25 @@ const outputTable = (graph: Graph, config: ModelConfig, embedding: Value): Value
   config.tied ? embedding : graph.weight(OUTPUT, [config.vocabularySize, config.hiddenSize]);
 
 /** Final hidden states of the rows that predict a wanted token, (M, D). */
-function selectedHidden(graph: Graph, config: ModelConfig, linear: Linear) {
+function selectedHidden(
+  graph: Graph,
+  config: ModelConfig,
+  linear: Linear,
+  shifted: (embedded: Value) => Value = (embedded) => embedded,
+) {
   const ids = graph.input('ids', ['N'], 'int64');
   const rows = graph.input('rows', ['M'], 'int64'); // of the N, each once
   const labels = graph.input('labels', ['M'], 'int64'); // the tokens that follow there
   const embedding = embeddingTable(graph, config);
-  const embedded = graph.gather(embedding, ids);
+  const embedded = shifted(graph.gather(embedding, ids));
   const attention = explicitAttention(graph, config);
   const hidden = forward(architecture(config.architecture), { graph, linear, attention }, config, embedded);
-  return { hidden: graph.gather(hidden, rows), labels, table: outputTable(graph, config, embedding) };
+  return {
+    hidden: graph.gather(hidden, rows),
+    labels,
+    embedding,
+    table: outputTable(graph, config, embedding),
+  };
 }
 
 /**
@@ -94,6 +104,28 @@ export function scoringGraph(
   const [logp, logprobs] = graph.tokenLogprobs(hidden, table, labels, config.logitSoftcap);
   graph.output('logp', logp);
   if (options.logprobs) graph.output('logprobs', logprobs);
+  return graph;
+}
+
+/** Input of `tokenGradientGraph`: zeros, (N, D). */
+export const SHIFT = 'shift';
+
+/**
+ * How the loss of given tokens changes where a token of the prompt is another one, to first order. Inputs as in scoring, `shift`
+ * (N, D) of zeros, and `wanted` (W), rows of the N. Outputs: `loss` (minus the sum of the log-probabilities), and `gradient` (W, V):
+ * its derivative by the share of each token of the vocabulary at each wanted row.
+ */
+export function tokenGradientGraph(config: ModelConfig, lora: LoraShape | null): Graph {
+  const graph = new Graph();
+  const linear = linearHook(graph, lora, loraScale(graph, lora), false);
+  const { hidden, table, labels, embedding } = selectedHidden(graph, config, linear, (embedded) =>
+    graph.add(embedded, graph.parameter(SHIFT, embedded.shape)),
+  );
+  const [logp] = graph.tokenLogprobs(hidden, table, labels, config.logitSoftcap);
+  const loss = graph.neg(graph.sumAll(logp));
+  graph.output('loss', loss);
+  const gradient = graph.gather(addGradients(graph, loss).get(SHIFT)!, graph.input('wanted', ['W'], 'int64'));
+  graph.output('gradient', graph.matmul(gradient, embedding, { transposeB: true }));
   return graph;
 }
 

@@ -147,8 +147,8 @@ export class ChatTokenizer {
    * Tokens of a conversation up to where the assistant speaks. Control tokens inside message texts are data, not
    * structure: they are broken up so that a message cannot open a turn of its own.
    */
-  encodeChat(messages: readonly Message[]): number[] {
-    return this.encode(this.render(messages));
+  encodeChat(messages: readonly Message[], begun = ''): number[] {
+    return this.encode(this.render(messages) + this.#withoutControl(begun));
   }
 
   /** Tokens that all conversations under this system prompt, or under none, begin with. */

@@ -22,6 +22,7 @@ import {
   searchId,
   type SearchOptions,
 } from '../dialogue/strategies/search.ts';
+import type { Need } from '../dialogue/strategies/strategy.ts';
 import { findingOf } from '../findings/findings.ts';
 import { failedCall } from '../judges/judge.ts';
 import { judgeConversation } from '../judges/run.ts';
@@ -71,7 +72,8 @@ export function techniquesOf({
       ...[...Object.keys(ATTACKS), ...Object.keys(STRATEGIES)]
         // A technique of persuasion and the strategy of all ten: both.
         .map(technique)
-        .filter((each) => each.split === split),
+        // A search by gradients takes a minute for one request: who wants it names it.
+        .filter((each) => each.split === split && each.needs !== 'gradients'),
     ];
   const chosen = [...new Set(techniques)].map((name) =>
     name === PLAIN ? plainTechnique(split) : technique(name),
@@ -107,8 +109,20 @@ export async function searchCampaign(
     tools,
   );
   const target = await workplace.targets.base();
-  return await new Campaign(workplace, target, await workplace.openAttacker(), settings).run(techniques);
+  const beyond = techniques.filter(({ needs }) => needs && !able(target, needs));
+  if (beyond.length > 0 && settings.techniques !== undefined)
+    throw new TemperError(
+      'usage',
+      `${beyond.map(({ id }) => id).join(', ')}: the weights of the target are needed`,
+      { hint: 'Attack an embedded model with it, or choose others: --list shows them.' },
+    );
+  return await new Campaign(workplace, target, await workplace.openAttacker(), settings).run(
+    techniques.filter((each) => !beyond.includes(each)),
+  );
 }
+
+const able = (target: Target, need: Need): boolean =>
+  need === 'prefill' ? target.prefills === true : target.suffixes !== undefined;
 
 interface Planned {
   readonly base: Scenario;

@@ -10,6 +10,7 @@ import { Chooser } from '../models/choice.ts';
 import { DEFAULT_MODEL } from '../models/catalog.ts';
 import { EmbeddedLanguageModel } from '../models/embedded.ts';
 import { ensureModel, type Source } from '../models/fetch.ts';
+import { suffixes } from '../models/suffixes.ts';
 import { createTarget, type Decoding, type Target } from '../models/target.ts';
 
 export interface TargetOptions {
@@ -179,7 +180,12 @@ export class EmbeddedTargets implements Targets {
     await this.#chooser?.[Symbol.asyncDispose]();
     const chooser = new Chooser(this.model, adapter ? { adapter, strength } : null);
     this.#chooser = chooser;
-    return { ...target, choose: (messages, answers) => chooser.choose(messages, answers) };
+    return {
+      ...target,
+      choose: (messages, answers) => chooser.choose(messages, answers),
+      suffixes: (messages, wanted, settings) =>
+        suffixes(this.model, adapter ? { adapter, strength } : null, messages, wanted, settings),
+    };
   }
 
   get isOpen(): boolean {

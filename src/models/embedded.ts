@@ -24,7 +24,12 @@ export class EmbeddedLanguageModel extends WholeAnswerModel {
     onText?: (text: string) => void,
   ): Promise<LanguageModelV4GenerateResult> {
     const { tokenizer } = this.#generator.model;
-    const prompt = tokenizer.encodeChat(toMessages(options.prompt));
+    const messages = toMessages(options.prompt);
+    const last = messages.at(-1);
+    const prompt =
+      last?.role === 'assistant'
+        ? tokenizer.encodeChat(messages.slice(0, -1), last.content)
+        : tokenizer.encodeChat(messages);
     const { tokens, finish } = await this.#generator.generate({
       prompt,
       maxTokens: options.maxOutputTokens ?? DEFAULT_MAX_TOKENS,

@@ -2,6 +2,7 @@
 import type { LanguageModelV4, LanguageModelV4CallOptions, LanguageModelV4Prompt } from '@ai-sdk/provider';
 import { contentHash } from '../core/ids.ts';
 import type { Message } from '../core/records.ts';
+import type { Rng } from '../core/rng.ts';
 import { EmbeddedLanguageModel } from './embedded.ts';
 import { resultText } from './messages.ts';
 
@@ -33,9 +34,22 @@ export interface Reply {
   readonly reason?: string;
 }
 
+/** How a suffix is searched for (engine/suffix.ts). */
+export interface SuffixSettings {
+  readonly random: Rng;
+  readonly steps: number;
+  readonly candidates: number;
+  readonly top: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface Target {
   /** Identity of model, adapter, strength and decoding. */
   readonly id: string;
+  /** Whether messages may end with the assistant's: the beginning of an answer that the target goes on with. */
+  readonly prefills?: boolean;
+  /** Needs the weights: after each step the best suffix of the last message so far, towards an answer that begins with `wanted`. */
+  suffixes?(messages: readonly Message[], wanted: string, settings: SuffixSettings): AsyncIterable<string>;
   respond(
     messages: readonly Message[],
     options: {
@@ -65,6 +79,7 @@ export function createTarget(model: LanguageModelV4, identity: TargetIdentity): 
   const { temperature, topP } = identity.decoding;
   return {
     id: targetId(identity),
+    prefills: model instanceof EmbeddedLanguageModel,
     async respond(messages, { seed, maxTokens, signal, onText }) {
       const call: LanguageModelV4CallOptions = {
         prompt: toPrompt(messages),

@@ -34,6 +34,12 @@ function target(answer: Answer): Target & { readonly heard: Message[][] } {
   return {
     id: 'scripted-target',
     heard,
+    prefills: true,
+    // A target of which every step finds a better suffix.
+    async *suffixes(messages, wanted, { steps }) {
+      for (let step = 1; step <= steps; step++)
+        yield await Promise.resolve(` ${wanted.split(' ')[0]!.toLowerCase()} ${messages.length}${step}`);
+    },
     respond: (messages) => {
       heard.push([...messages]);
       return Promise.resolve({ text: answer(messages, heard.length), finish: 'stop', tokens: 1 });
@@ -135,6 +141,22 @@ const CASES: Record<
     refused: 10,
     evaded: 10,
   },
+  // Goes on with what it seems to have begun.
+  prefill: {
+    weak: (messages, call) =>
+      messages.at(-1)!.role === 'assistant' && messages.at(-2)!.content === OBJECTIVE && call === 3
+        ? 'BROKEN'
+        : 'NO.',
+    queries: 3,
+    refused: 4,
+    evaded: 4,
+  },
+  gcg: {
+    weak: (messages) => (/ 110$/.test(last(messages)) ? 'BROKEN' : 'NO.'),
+    queries: 2,
+    refused: 4,
+    evaded: 4,
+  },
 };
 
 describe('strategies', () => {
@@ -221,6 +243,25 @@ test('a converter, a chain and the options of a strategy are techniques; what is
   for (const wrong of ['nothing', 'pair:stream=2', 'pair:streams=many', 'pair:streams=0', 'base64+crescendo'])
     expect(() => technique(wrong)).toThrow(expect.objectContaining({ code: 'usage' }) as Error);
   expect(() => technique('base64+flip')).toThrow(/dev and sealed/);
+});
+
+test('a prefilled answer is shown apart from what the target said', async () => {
+  const { conversation, heard } = await attempt('prefill:tries=1', () => ' BROKEN, and more');
+  const [turn] = conversation.turns;
+  expect(turn).toMatchObject({ request: OBJECTIVE, response: ' BROKEN, and more' });
+  expect(heard[0]!.at(-1)).toEqual({ role: 'assistant', content: turn!.prefill });
+});
+
+test('a suffix that did not get better is not asked again', async () => {
+  const chosen = technique('gcg:steps=8,checks=4');
+  const stuck = target(refuses);
+  stuck.suffixes = async function* () {
+    for (let step = 0; step < 8; step++) yield await Promise.resolve(' the same');
+  };
+  const options = { seed: 1, sample: 0, maxTokens: 10, harmSeverity: 3 };
+  const dependencies = { target: stuck, scorer, proposer: SCRIPTED_PROPOSER, topicOf: () => 'theft' };
+  const { search: record } = await search(attackedScenario(base, chosen), chosen, dependencies, options);
+  expect(record?.queries).toBe(1);
 });
 
 test('TAP prunes what is off topic', async () => {

@@ -12,6 +12,7 @@ import {
   tap,
 } from './single-turn.ts';
 import { type AnyStrategy, type Bound, EMPTY } from './strategy.ts';
+import { gcg, prefill } from './white-box.ts';
 
 export type { AnyStrategy } from './strategy.ts';
 
@@ -29,6 +30,8 @@ export const STRATEGIES = {
   'rewind-and-retry': rewindAndRetry,
   'indirect-injection': indirectInjection,
   persuasion,
+  prefill,
+  gcg,
 } as const satisfies Record<string, AnyStrategy>;
 
 /** What a campaign can choose. */

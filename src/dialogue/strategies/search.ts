@@ -12,7 +12,7 @@ import { TEMPLATES_VERSION } from '../attacks/index.ts';
 import { conversationId, dialogueKey } from '../run.ts';
 import type { Technique } from './index.ts';
 import type { ProposalInput, Proposer } from './proposer.ts';
-import { type Line, type Proposal, wasRefused } from './strategy.ts';
+import { type Line, type Proposal, type SearchTools, wasRefused } from './strategy.ts';
 import { TEXTS } from './texts.ts';
 
 /** What a judge says of the last answer of a line; undefined: it could not be scored. */
@@ -122,15 +122,20 @@ export async function search(
   let unscored = 0;
   let invalid: InvalidSimulation | undefined;
 
-  const send = async (line: Line, request: string): Promise<Reply | { readonly failed: string }> => {
+  const send = async (
+    line: Line,
+    request: string,
+    prefill: string | undefined,
+  ): Promise<Reply | { readonly failed: string }> => {
     const messages: Message[] = [
       ...(system === undefined ? [] : [{ role: 'system', content: system } as const]),
       ...line.madeUp,
       ...line.turns.flatMap((turn): Message[] => [
         { role: 'user', content: turn.request },
-        { role: 'assistant', content: turn.response },
+        { role: 'assistant', content: `${turn.prefill ?? ''}${turn.response}` },
       ]),
       { role: 'user', content: request },
+      ...(prefill === undefined ? [] : [{ role: 'assistant', content: prefill } as const]),
     ];
     try {
       return await target.respond(messages, {
@@ -145,9 +150,9 @@ export async function search(
     }
   };
 
-  const ask = async (line: Line, request: string, plain = request): Promise<Line> => {
+  const ask = async (line: Line, request: string, plain = request, prefill?: string): Promise<Line> => {
     if (queries >= technique.queries) throw new Over('no query is left');
-    const reply = await send(line, request);
+    const reply = await send(line, request, prefill);
     queries++;
     const move =
       line.turns.length === 0
@@ -155,7 +160,13 @@ export async function search(
         : wasRefused(line)
           ? ('after-refusal' as const)
           : ('after-answer' as const);
-    const said = { index: line.turns.length, request, plain, move } as const;
+    const said = {
+      index: line.turns.length,
+      request,
+      plain,
+      move,
+      ...(prefill === undefined ? {} : { prefill }),
+    } as const;
     if ('failed' in reply) {
       const { failed: error } = reply;
       const turn: Turn = { ...said, response: '', finish: 'error', tokens: 0, error };
@@ -208,12 +219,23 @@ export async function search(
     return outcome.prompt;
   };
 
+  const suffixesOf: SearchTools['suffixes'] = (request, wanted, settings) => {
+    if (!target.suffixes)
+      throw new TemperError('internal', `the technique ${technique.id} needs the weights of the target`);
+    const messages: Message[] = [
+      ...(system === undefined ? [] : [{ role: 'system', content: system } as const]),
+      { role: 'user', content: request },
+    ];
+    return target.suffixes(messages, wanted, { ...settings, random, signal });
+  };
+
   try {
     await technique.run({
       scenario,
       topic,
       random,
       ask,
+      suffixes: (request, wanted, settings) => suffixesOf(request, wanted, settings),
       propose,
       onTopic: (prompt) => proposer.onTopic(prompt, input()),
       backtrack: () => void backtracks++,

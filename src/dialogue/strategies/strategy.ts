@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import type { Message, Scenario, Turn } from '../../core/records.ts';
 import type { Rng } from '../../core/rng.ts';
+import type { SuffixSettings } from '../../models/target.ts';
 
 /** A conversation on the way. Immutable: asking gives a longer one, so going back is keeping the shorter. */
 export interface Line {
@@ -34,6 +35,11 @@ export interface Proposal {
   readonly tried?: readonly { readonly prompt: string; readonly line: Line }[];
 }
 
+export type SuffixSearch = Pick<SuffixSettings, 'steps' | 'candidates' | 'top'>;
+
+/** What a strategy needs of a target that a called model cannot give. */
+export type Need = 'prefill' | 'gradients';
+
 export interface SearchTools {
   readonly scenario: Scenario;
   /** The category in words. */
@@ -42,9 +48,11 @@ export interface SearchTools {
   readonly random: Rng;
   /**
    * Sends a message after a line. Does not return when the search is over: the target went along, no query is left, or a
-   * call failed. `plain`: what it asks for in plain words, where the message is a wrapping of it.
+   * call failed. `plain`: what it asks for in plain words, where the message is a wrapping of it; `prefill`: the beginning of the answer.
    */
-  ask(line: Line, request: string, plain?: string): Promise<Line>;
+  ask(line: Line, request: string, plain?: string, prefill?: string): Promise<Line>;
+  /** Suffixes of a first message, each better than the one before, towards an answer that begins with `wanted`. */
+  suffixes(request: string, wanted: string, settings: SuffixSearch): AsyncIterable<string>;
   /** The next message, by the attacker model or from the texts of the strategy. */
   propose(proposal: Proposal): Promise<string>;
   /** Whether a message still asks for the objective. */
@@ -61,6 +69,7 @@ export interface Strategy<O = unknown> {
   readonly source: string;
   /** What the source runs it with, for people. */
   readonly published: string;
+  readonly needs?: Need;
   /** Its defaults are those with which a campaign runs it. */
   readonly options: z.ZodType<O>;
   /** Most messages that it sends. */
@@ -83,14 +92,17 @@ export interface AnyStrategy {
 
 /** A strategy with its options. */
 export interface Bound {
+  readonly needs?: Need;
   readonly queries: number;
   readonly turns: number;
   run(tools: SearchTools): Promise<void>;
 }
 
 export function strategy<O>(parts: Strategy<O>): AnyStrategy {
-  const { id, family, description, source, published, options } = parts;
+  const { id, family, description, source, published, options, needs } = parts;
+  const need = needs === undefined ? {} : { needs };
   return {
+    ...need,
     id,
     family,
     description,
@@ -100,6 +112,7 @@ export function strategy<O>(parts: Strategy<O>): AnyStrategy {
     bound(given) {
       const value = options.parse(given);
       return {
+        ...need,
         queries: parts.queries(value),
         turns: parts.turns(value),
         run: (tools) => parts.run(tools, value),

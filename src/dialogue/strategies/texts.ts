@@ -23,6 +23,10 @@ const schema = z.strictObject({
     tail: text.includes('{request}'),
   }),
   'indirect-injection': z.strictObject({ documents: z.array(text.includes('{request}')).min(1) }),
+  /** Beginnings of an answer. */
+  prefill: variants,
+  /** Beginnings of an answer that a suffix is searched for. */
+  gcg: variants,
   tap: z.strictObject({ mutations: z.array(text.includes('{prompt}')).min(1) }),
   attacker: z.strictObject({
     role: text,
