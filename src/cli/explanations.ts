@@ -20,6 +20,7 @@ export const OPTIONAL: Readonly<Record<string, string>> = {
   'models.cache': '/var/cache/temper/models',
   'suites.directory': 'suites',
   'suites.benchmarks': '{ xstest: { path: data/xstest_prompts.csv, limit: 200 }, or-bench: { path: hub } }',
+  'curation.reviser': 'openai:gpt-4o-mini',
   translator: 'openai:gpt-4o-mini',
   judges: '{ panel: { rule: median, of: [embedded, "rubric:NAME", "guard:llama-guard-3:NAME"] } }',
   targets: '{ small: { model: "vllm:small" }, large: { model: "openai:large", apiKey: { env: MY_KEY } } }',
@@ -122,6 +123,8 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'curation.benignPerHarm': 'Benign examples for each harm example, at most.',
   'curation.declinePhrases':
     'Phrases of each kind that a category’s declines are made of: 1 for small models, which mix up more; up to 4.',
+  'curation.reviser':
+    'A model that criticises and rewrites declines, and answers what was refused by mistake (provider:model, or a name under `targets`).',
   'curation.generalPerHarm': 'General examples for each harm example, at most.',
   'curation.imports': 'Public preference files to add: [{path, format, limit}].',
   training: 'SFT, then DPO, of a LoRA adapter.',

@@ -159,6 +159,8 @@ export const configSchema = z.strictObject({
       generalPerHarm: z.number().min(0).default(0.3),
       /** Examples with personal data or secrets are held back: of `imports` by default. No default, as it is part of ids. */
       personalData: z.enum(['imports', 'all', 'keep']).optional(),
+      /** A model that criticises and rewrites chosen answers, by `provider:model` or a name under `targets`. */
+      reviser: z.string().min(1).optional(),
       /** Whether imported pairs whose labels the judge doubts are passed over. No default, as above. */
       judgeImports: z.boolean().optional(),
       /** Public preference files to add (docs/formats.md). */

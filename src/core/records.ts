@@ -208,7 +208,7 @@ export interface Finding {
 
 /** Where a preference example comes from. */
 export interface Lineage {
-  /** finding | unrefused | declined | augmentation | look-alike | general | import (docs/concepts.md) */
+  /** finding | unrefused | declined | augmentation | look-alike | over-refusal | general | import (docs/concepts.md) */
   readonly source: string;
   readonly scenario?: string;
   readonly conversation?: string;
@@ -217,7 +217,7 @@ export interface Lineage {
   /** For imports: file and row. */
   readonly file?: string;
   readonly row?: number;
-  /** Who wrote `chosen`: `target`, `writer:<name>@<version>`, `person:<name>`, `import`. */
+  /** Who wrote `chosen`: `target`, `writer:<name>@<version>`, `reviser:<model>`, `person:<name>`, `import`. */
   readonly chosenBy: string;
   readonly rejectedBy: string;
   /** The example as it was made, where a person changed it. */

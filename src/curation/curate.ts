@@ -31,6 +31,8 @@ export interface CurationInput {
   readonly unrun?: readonly { readonly scenario: Scenario; readonly request: string }[];
   /** Examples from elsewhere (public preference sets), already filtered. */
   readonly imported?: readonly PreferenceExample[];
+  /** Answers that were written for harmless requests which the target refused (reviser.ts). */
+  readonly answered?: readonly PreferenceExample[];
   /** Findings of the register that these conversations do not hold. */
   readonly register?: readonly Registered[];
   /** Conversations that a person dismissed as no weakness: nothing is learnt from them. */
@@ -252,6 +254,18 @@ class AttackBalance {
   }
 }
 
+/** A dataset under the hash of its examples and of how they were chosen. */
+export function datasetOf(
+  examples: readonly PreferenceExample[],
+  removed: readonly Quarantined[],
+  options: CurationOptions,
+): CuratedDataset {
+  const counts: Record<string, number> = {};
+  for (const { lineage } of examples) counts[lineage.source] = (counts[lineage.source] ?? 0) + 1;
+  const id = contentHash({ examples: examples.map((item) => item.id), options });
+  return { id, examples, removed, counts };
+}
+
 /** Builds the dataset of a round. Deterministic in its inputs and the seed, whatever their order. */
 export function curate(input: CurationInput, options: CurationOptions): CuratedDataset {
   const findingOf = new Map(input.findings.map((finding) => [finding.conversation, finding]));
@@ -284,6 +298,7 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
     ...registered,
     ...more,
     ...(input.imported ?? []),
+    ...(input.answered ?? []),
     ...former.map(({ example: known }) => known),
   ];
   const made = reviewed(unreviewed, input.reviews ?? new Map());
@@ -293,7 +308,7 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   // After people, who may have taken it out.
   const open = withholdPrivate(made.examples, searched);
   const { passed, quarantined } = new Firewall(input.guarded).filter(open.passed);
-  const { kept, removed } = deduplicate(passed);
+  const { kept, removed: duplicates } = deduplicate(passed);
   const asked = [...input.judged, ...register.map((one) => one.judged), ...(input.unrun ?? [])];
   const attackOf = new Map(asked.map(({ scenario }) => [scenario.id, scenario.attack]));
   const formerly = new Map(former.map(({ example: { id }, attack }) => [id, attack]));
@@ -320,13 +335,6 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
     random,
   );
   const examples = [...harm, ...benign, ...general];
-  const counts: Record<string, number> = {};
-  for (const { lineage } of examples) counts[lineage.source] = (counts[lineage.source] ?? 0) + 1;
-  const id = contentHash({ examples: examples.map((item) => item.id), options });
-  return {
-    id,
-    examples,
-    removed: [...made.rejected, ...open.quarantined, ...quarantined, ...removed],
-    counts,
-  };
+  const removed = [...made.rejected, ...open.quarantined, ...quarantined, ...duplicates];
+  return datasetOf(examples, removed, options);
 }

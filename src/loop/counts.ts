@@ -8,6 +8,7 @@ const SOURCES: Readonly<Record<string, string>> = {
   declined: 'declined by itself',
   augmentation: 'further dev requests',
   'look-alike': 'look-alikes',
+  'over-refusal': 'answers to what was refused by mistake',
   general: 'everyday',
   import: 'imported',
 };

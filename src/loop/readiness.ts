@@ -132,6 +132,7 @@ async function sheetChecks(config: Config): Promise<Check[]> {
 
 export async function readiness(config: Config): Promise<Check[]> {
   const { target, targets = {}, judge, judges, simulator, attacker, translator } = config;
+  const { reviser } = config.curation;
   const others: Check[] = [];
   for (const name of Object.keys(targets))
     others.push(...(await modelChecks(name, namedTarget(config, name) as TargetConfig)));
@@ -149,6 +150,7 @@ export async function readiness(config: Config): Promise<Check[]> {
     ...(translator === undefined
       ? []
       : await roleChecks(config, 'translator', translator, () => [translator])),
+    ...(reviser === undefined ? [] : await roleChecks(config, 'reviser', reviser, () => [reviser])),
   ];
   // A model that serves twice is told once for each role, not each key again.
   const seen = new Set<string>();

@@ -22,7 +22,7 @@ import { connectionOf, isEmbedded } from './remote-targets.ts';
 import { locateModel } from './targets.ts';
 
 type Role = 'judge' | 'simulator' | 'attacker';
-type Opened = Role | 'translator';
+type Opened = Role | 'translator' | 'reviser';
 
 /** Sequences at once of a role on the engine: its answers are longer and fewer than a target's. */
 const ENGINE_BATCH = 8;
@@ -56,6 +56,8 @@ export function requireRoles(
 ): void {
   const names = modelNames(config);
   for (const role of roles) for (const name of names[role]) modelOf(config, role, name);
+  const { reviser } = config.curation;
+  if (reviser !== undefined) modelOf(config, 'reviser', reviser);
 }
 
 /** Opens models for a role; `resources` closes them. */
@@ -131,6 +133,16 @@ export const openAttacker = (
   callers: Callers,
   resources: AsyncDisposableStack,
 ): Promise<Proposer> => createProposer(config.attacker, opener(config, 'attacker', callers, resources));
+
+/** Null where none is named. Errors: `config`, `model`, `store`. */
+export async function openReviser(
+  config: Config,
+  callers: Callers,
+  resources: AsyncDisposableStack,
+): Promise<OpenedRole | null> {
+  const { reviser } = config.curation;
+  return reviser === undefined ? null : await opener(config, 'reviser', callers, resources)(reviser);
+}
 
 /** Errors: `config` where none is named; `model`, `store`. */
 export function openTranslator(

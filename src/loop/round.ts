@@ -6,12 +6,15 @@ import type { Emit } from '../core/events.ts';
 import type { PreferenceExample, Scenario } from '../core/records.ts';
 import type { CuratedDataset, CurationOptions, ResponseWriter } from '../curation/curate.ts';
 import { curate } from '../curation/curate.ts';
+import { Firewall } from '../curation/firewall.ts';
+import type { ReviserTools } from '../curation/reviser.ts';
 import type { Simulator } from '../dialogue/simulator.ts';
 import { findingOf } from '../findings/findings.ts';
 import type { Judge } from '../judges/judge.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import type { GateOptions } from '../metrics/gate.ts';
 import { type About, buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
+import type { OpenedRole } from '../models/role.ts';
 import type { Target } from '../models/target.ts';
 import type { Store } from '../store/store.ts';
 import type { SftRecipe } from '../training/recipe.ts';
@@ -21,6 +24,7 @@ import type { RoundDpo } from './pairs.ts';
 import type { Phase } from './phases.ts';
 import { type Chain, checkpointOf, startOf } from './chain.ts';
 import { type RegisterData, registerText, ROUND_SOURCE } from './register-data.ts';
+import { answersDue, withRevisedDeclines } from './revision.ts';
 import { Stages } from './stages.ts';
 import { REGRESSION, regress, type Regression } from './regression.ts';
 import {
@@ -51,6 +55,8 @@ export interface RoundDependencies {
   readonly simulator?: Simulator;
   readonly targets: Targets;
   readonly writer: ResponseWriter;
+  /** A model that criticises and rewrites chosen answers; null: what the writer says stands. */
+  readonly reviser?: OpenedRole | null;
   readonly emit?: Emit;
   readonly signal?: AbortSignal;
 }
@@ -150,12 +156,24 @@ class Round extends Stages {
         findings.flatMap(({ id, conversation }) => (people.dismissed.has(id) ? [conversation] : [])),
       ),
     };
-    const dataset = curate({ ...seen, ...known, unrun, imported, guarded, writer }, curation);
+    const tools = this.#reviser(guarded);
+    const answered = tools === null ? [] : await answersDue(judged, tools, this.emit);
+    const drafted = curate({ ...seen, ...known, unrun, imported, answered, guarded, writer }, curation);
+    const dataset =
+      tools === null
+        ? drafted
+        : await withRevisedDeclines(drafted, curation, people.reviews, tools, this.emit);
     const { counts, removed, examples } = dataset;
     await store.saveDataset(dataset.id, examples, { counts, removed });
     const message = `${seen.findings.length} findings; ${countsText(dataset)}`;
     this.emit({ type: 'note', level: 'info', message });
     return { dataset, findings: seen.findings.length + register.findings.length };
+  }
+
+  #reviser(guarded: RoundScenarios['guarded']): ReviserTools | null {
+    const { reviser: role, judge, signal } = this.#dependencies;
+    if (!role) return null;
+    return { role, judge, firewall: new Firewall(guarded), seed: this.#options.seed, signal };
   }
 
   breakAndCurate(scenarios: RoundScenarios): Promise<Curated> {

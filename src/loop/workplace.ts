@@ -7,6 +7,7 @@ import { resultHash } from '../core/ids.ts';
 import type { PreferenceExample, Scenario } from '../core/records.ts';
 import { type Imported, importHash, importPreferences, passedOverNote } from '../curation/import.ts';
 import { withoutNoise } from '../curation/label-noise.ts';
+import { reviserId } from '../curation/reviser.ts';
 import { createWriter } from '../curation/writers.ts';
 import type { Simulator } from '../dialogue/simulator.ts';
 import type { Proposer } from '../dialogue/strategies/proposer.ts';
@@ -15,6 +16,7 @@ import { type Judged } from '../metrics/conversation.ts';
 import { type About } from '../metrics/scorecard.ts';
 import type { Budget } from '../models/budget.ts';
 import { requireConnection } from '../models/problems.ts';
+import type { OpenedRole } from '../models/role.ts';
 import type { Target } from '../models/target.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { suiteHash } from '../scenarios/suite.ts';
@@ -32,7 +34,7 @@ import { type RoundDependencies, type RoundOptions } from './round.ts';
 import { loadSplits, type RoundScenarios, roundScenarios, type SplitSuites } from './scenarios.ts';
 import { Callers } from './callers.ts';
 import { openTargets } from './remote-targets.ts';
-import { openAttacker, openJudge, openSimulator, requireRoles } from './roles.ts';
+import { openAttacker, openJudge, openReviser, openSimulator, requireRoles } from './roles.ts';
 import { mannerOf, type Targets } from './targets.ts';
 import { elsewhere } from './trainer.ts';
 
@@ -90,6 +92,7 @@ export class Workplace implements AsyncDisposable {
   readonly targets: Targets;
   readonly tools: RunOptions;
   readonly log: EventLog;
+  #reviser: Promise<OpenedRole | null> | null = null;
 
   private constructor(
     parts: Pick<
@@ -137,6 +140,12 @@ export class Workplace implements AsyncDisposable {
   /** The model or the texts that word attacks; opened by those that need it. Errors: `config`, `model`, `store`. */
   openAttacker(): Promise<Proposer> {
     return openAttacker(this.config, this.#callers, this.#resources);
+  }
+
+  /** The model that rewrites chosen answers, opened once; null: none is named. */
+  #openReviser(): Promise<OpenedRole | null> {
+    this.#reviser ??= openReviser(this.config, this.#callers, this.#resources);
+    return this.#reviser;
   }
 
   get emit(): Emit {
@@ -203,6 +212,7 @@ export class Workplace implements AsyncDisposable {
     const scenarios = this.#scenariosOf(seed);
     const register = await this.#register(scenarios, people, chain);
     // What is measured elsewhere is not learnt here.
+    const reviser = await this.#openReviser();
     const benchmarks = await guardedBenchmarks(suites.benchmarks, this.emit);
     const stood: Standing = standing ?? { people: people.id, register: register.id };
     const id = resultHash({
@@ -219,6 +229,7 @@ export class Workplace implements AsyncDisposable {
         ? { personalData: config.curation.personalData ?? 'imports' }
         : {}),
       start: this.targets.weights?.start?.id,
+      ...(reviser === null ? {} : { reviser: reviserId(reviser) }),
       ...(benchmarks.hash === null ? {} : { benchmarks: benchmarks.hash }),
       ...(stood.people === null ? {} : { people: stood.people }),
       ...(stood.register === null ? {} : { register: stood.register }),
@@ -237,6 +248,7 @@ export class Workplace implements AsyncDisposable {
         simulator: this.simulator,
         targets: this.targets,
         writer: createWriter({ phrases: config.curation.declinePhrases }),
+        reviser,
         emit: this.emit,
         ...(signal ? { signal } : {}),
       },

@@ -41,6 +41,7 @@ const NAMED = {
   simulator: 'llm:NAME',
   attacker: 'llm:NAME',
   translator: 'NAME',
+  reviser: 'NAME',
 } as const;
 
 const places = (names: readonly string[]): string => names.map((name) => `{{${name}}}`).join(', ');

@@ -1,7 +1,7 @@
 /** What the calls of a command used, by the role of the model. */
 import type { Cost } from './budget.ts';
 
-export type ModelRole = 'target' | 'simulator' | 'judge' | 'attacker' | 'translator';
+export type ModelRole = 'target' | 'simulator' | 'judge' | 'attacker' | 'translator' | 'reviser';
 
 export interface Usage {
   /** Requests sent, repetitions included. */

@@ -19,6 +19,7 @@ const SOURCES: Readonly<Record<string, string>> = {
   declined: 'the target declined by itself',
   augmentation: 'a dev request that was not run',
   'look-alike': 'a benign request, answered well',
+  'over-refusal': 'a benign request, refused by mistake',
   general: 'an everyday request, answered well',
   import: 'from a file',
 };
