@@ -28,7 +28,16 @@ export function namedTarget(config: Config, name: string, address?: string): Tar
     );
     return { ...manner(target), ...rest, ...Object.fromEntries(own) };
   }
-  return name === 'base' ? target : (embedded(config, name) ?? called(config, name, address));
+  return name === 'base'
+    ? target
+    : (embedded(config, name) ?? dated(config, name, address) ?? called(config, name, address));
+}
+
+/** `NAME#EDITION`: the same model at another time. */
+function dated(config: Config, name: string, address: string | undefined): TargetConfig | null {
+  const [, of, edition] = /^(.+)#([^#]*)$/.exec(name) ?? [];
+  const found = of === undefined ? null : namedTarget(config, of, address);
+  return found && { ...found, edition };
 }
 
 function embedded(config: Config, name: string): TargetConfig | null {

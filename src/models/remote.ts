@@ -47,7 +47,8 @@ export async function openRemote(connection: Connection, options: RemoteOptions)
     role,
   );
   const { provider, model: modelId, baseUrl } = specOf(connection);
-  const name = `${provider}${modelId === '' ? '' : `:${modelId}`}${baseUrl === undefined ? '' : `@${baseUrl}`}`;
+  const part = (sign: string, value: string | undefined): string => (value ? `${sign}${value}` : '');
+  const name = `${provider}${part(':', modelId)}${part('@', baseUrl)}${part('#', connection.edition)}`;
   const id = modelIdentity(connection, secrets.path);
   const opened = await openModel(connection, secrets, calls);
   const { start, max } = calls.concurrency;

@@ -76,6 +76,11 @@ export const connectionShape = {
   /** `provider:model`; `embedded` = the own engine. */
   model: z.string().min(1).default('embedded'),
   baseUrl: addressSchema.optional(),
+  /** When it is asked: what was measured under another edition stays, and this one is asked anew. */
+  edition: z
+    .string()
+    .regex(/^[\w.-]{1,40}$/, 'Letters, digits, dots, dashes and underscores, as in 2026-11')
+    .optional(),
   apiKey: secretSchema.optional(),
   headers: z
     .record(z.string(), header)
