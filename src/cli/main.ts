@@ -27,6 +27,7 @@ import { serveCommand } from './serve.ts';
 import { showCommand } from './show.ts';
 import { traceCommand } from './trace.ts';
 import { trainCommand } from './train.ts';
+import { usersCommand } from './users.ts';
 
 const COMMANDS = [
   runCommand,
@@ -46,6 +47,7 @@ const COMMANDS = [
   runsCommand,
   showCommand,
   serveCommand,
+  usersCommand,
   traceCommand,
   modelsCommand,
   initCommand,

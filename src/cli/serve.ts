@@ -1,7 +1,10 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
-import { TemperError } from '../core/errors.ts';
+import { errorMessage, TemperError } from '../core/errors.ts';
+import { Accounts, accountsPath } from '../server/accounts.ts';
+import { isLoopback } from '../server/address.ts';
 import { buildClient, clientFolder, DEFAULT_PORT } from './client.ts';
 import { type CommonOptions, configOf, withCommon } from './context.ts';
 import { complain, printJson, say } from './output.ts';
@@ -9,9 +12,43 @@ import { complain, printJson, say } from './output.ts';
 interface ServeCommandOptions extends CommonOptions {
   readonly port: number;
   readonly host?: string;
+  readonly accounts?: boolean;
+  readonly origin?: string;
+  readonly cert?: string;
+  readonly key?: string;
 }
 
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1']);
+function origin(value: string): string {
+  const url = URL.canParse(value) ? new URL(value) : null;
+  if (url && /^https?:$/.test(url.protocol) && url.origin === value.replace(/\/$/, '')) return url.origin;
+  throw new InvalidArgumentError('Give it as browsers name it: https://temper.example');
+}
+
+/** Errors: `usage` for one without the other; those of reading files. */
+function certificateOf({ cert, key }: ServeCommandOptions): { cert: string; key: string } | undefined {
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined || key === undefined)
+    throw new TemperError('usage', '--cert and --key go together', { hint: 'Give both, as PEM files.' });
+  const pem = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+  try {
+    createSecureContext(pem);
+  } catch (cause) {
+    throw new TemperError('usage', `--cert ${cert} and --key ${key} do not fit: ${errorMessage(cause)}`, {
+      hint: 'Give a certificate and its private key as PEM files.',
+      cause,
+    });
+  }
+  return pem;
+}
+
+/** Errors: `usage` where nobody could log in. */
+function requireAccounts(directory: string, why: string): void {
+  using accounts = existsSync(accountsPath(directory)) ? new Accounts(directory) : null;
+  if ((accounts?.users().length ?? 0) > 0) return;
+  throw new TemperError('usage', `${why}: people log in, and there is no account yet`, {
+    hint: 'Make one first: `temper users add NAME --role admin`. For yourself alone, from elsewhere: ssh -L 4747:127.0.0.1:4747 HOST.',
+  });
+}
 
 function port(value: string): number {
   const number = Number(value);
@@ -28,17 +65,22 @@ export function serveCommand(): Command {
   return withCommon(new Command('serve'))
     .description('Open the web app: scorecards, conversations, data, red-team console, labelling')
     .option('--port <port>', 'port on the loopback address; 0: any that is free', port, DEFAULT_PORT)
-    .option('--host <host>', 'the loopback address alone is served (127.0.0.1)')
+    .option('--host <host>', 'address to listen on (default: 127.0.0.1); another needs accounts')
+    .option('--accounts', 'people log in, on the loopback as well (`temper users add`)')
+    .option('--origin <url>', 'how browsers reach it through a proxy, as https://temper.example', origin)
+    .option('--cert <file>', 'certificate (PEM), to serve by https itself')
+    .option('--key <file>', 'its private key (PEM)')
     .addHelpText(
       'after',
-      '\nThe link that it prints lets one browser in; the next link follows. Ctrl-C ends it.\n\nExamples:\n  temper serve\n  temper serve --port 0 --set directory=runs/one',
+      '\nThe link that it prints lets one browser in; the next link follows. Ctrl-C ends it.\n\nExamples:\n  temper serve\n  temper serve --port 0 --set directory=runs/one\n  temper users add ada --role admin && temper serve --host 0.0.0.0 --cert cert.pem --key key.pem',
     )
     .action(async (options: ServeCommandOptions) => {
-      if (options.host !== undefined && !LOOPBACK.has(options.host))
-        throw new TemperError('usage', `--host ${options.host}: only the loopback address is served`, {
-          hint: 'There are no accounts yet. From elsewhere: ssh -L 4747:127.0.0.1:4747 HOST, then open the link here.',
-        });
       const config = configOf(options);
+      const { host = '127.0.0.1' } = options;
+      const shared = !isLoopback(host) || options.origin !== undefined;
+      const accounts = options.accounts === true || shared;
+      if (accounts) requireAccounts(config.directory, shared ? 'others can reach it' : '--accounts');
+      const certificate = certificateOf(options);
       // No other command waits for the server to be read.
       const { serve } = await import('../server/serve.ts');
       await buildClient(complain);
@@ -53,6 +95,10 @@ export function serveCommand(): Command {
         config,
         command: [process.execPath, '--disable-warning=ExperimentalWarning', main],
         port: options.port,
+        host,
+        accounts,
+        ...(options.origin === undefined ? {} : { origin: options.origin }),
+        ...(certificate ? { certificate } : {}),
         client,
         version: await version(root),
         onLink: (link) => (options.json ? printJson({ url: link }) : say(`  next browser  ${link}\n`)),
@@ -62,7 +108,11 @@ export function serveCommand(): Command {
       if (options.json) printJson({ url: server.link });
       else
         say(
-          `temper is at  ${server.link}\n  store         ${config.directory}\n  The link lets one browser in, on this machine alone. Ctrl-C ends it.\n`,
+          `temper is at  ${server.link}\n  store         ${config.directory}\n  ${accounts ? 'People log in there. Ctrl-C ends it.' : 'The link lets one browser in, on this machine alone. Ctrl-C ends it.'}\n`,
+        );
+      if (server.readable)
+        complain(
+          'warning: what is sent, passwords among it, can be read on the way. Give --cert and --key, or --origin behind a proxy with a certificate.\n',
         );
       await new Promise<void>((resolve) => {
         for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());

@@ -4,9 +4,14 @@ import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
 import { TemperError } from '../core/errors.ts';
 import type { ServerContext } from './context.ts';
+import { type Accounts, may } from './accounts.ts';
+import type { Address } from './address.ts';
+import { Attempts, withAccounts } from './log-in.ts';
 import { openApi } from './openapi.ts';
+import { detailOf, logged, type Person } from './person.ts';
 import { internalProblem, knownProblem } from './problems.ts';
 import { NAME, type Route } from './route.ts';
+import { accountRoutes } from './routes/accounts.ts';
 import { consoleRoutes } from './routes/sessions.ts';
 import { handFindingRoutes } from './routes/hand-findings.ts';
 import { conversationRoutes } from './routes/conversations.ts';
@@ -16,13 +21,15 @@ import { labelRoutes } from './routes/labels.ts';
 import { runRoutes } from './routes/runs.ts';
 import { scorecardRoutes } from './routes/scorecards.ts';
 import { settingRoutes } from './routes/settings.ts';
-import { ownOrigin, securityHeaders, type Sessions, withSession } from './security.ts';
+import { ownOrigin, securityHeaders, type Sessions, type Variables, withLink } from './security.ts';
 import { serveClient } from './static.ts';
 
 export interface AppOptions {
   readonly context: ServerContext;
   readonly sessions: Sessions;
-  readonly port: () => number;
+  readonly address: Address;
+  /** null: a link lets browsers in. */
+  readonly accounts: Accounts | null;
   /** Folder of the built client. */
   readonly client: string;
   readonly version: string;
@@ -34,9 +41,15 @@ export interface AppOptions {
 
 const MOST_BYTES = 1 << 20;
 
-export const apiRoutes = (context: ServerContext, version: string) =>
+export const apiRoutes = (
+  context: ServerContext,
+  version: string,
+  accounts: Accounts | null,
+  sessions: Sessions,
+) =>
   [
-    ...runRoutes(context),
+    ...accountRoutes(accounts, sessions),
+    ...runRoutes(context, accounts !== null),
     ...scorecardRoutes(context),
     ...conversationRoutes(context),
     ...dataRoutes(context),
@@ -67,11 +80,25 @@ async function bodyOf(request: Request): Promise<unknown> {
   }
 }
 
-export function createApp({ context, sessions, port, client, version, onBegin, onError }: AppOptions): Hono {
-  const app = new Hono();
+/** Who asks is who did it: an account gives its own name, whatever was sent. */
+const signed = (value: unknown, { name }: Person): unknown =>
+  name !== null && typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? { ...value, author: name }
+    : value;
+
+export function createApp({
+  context,
+  sessions,
+  address,
+  accounts,
+  client,
+  version,
+  onBegin,
+  onError,
+}: AppOptions): Hono<{ Variables: Variables }> {
+  const app = new Hono<{ Variables: Variables }>();
   app.use(securityHeaders);
-  app.use(ownOrigin(port));
-  app.use(withSession(sessions, port, onBegin));
+  app.use(ownOrigin(address));
   app.use(
     bodyLimit({
       maxSize: MOST_BYTES,
@@ -79,25 +106,65 @@ export function createApp({ context, sessions, port, client, version, onBegin, o
         c.json({ error: { code: 'usage', message: `more than ${MOST_BYTES} bytes were sent` } }, 413),
     }),
   );
+  app.use(
+    accounts
+      ? withAccounts({ accounts, sessions, address, attempts: new Attempts() })
+      : withLink(sessions, address, onBegin),
+  );
   app.onError((error, c) => {
     const known = knownProblem(error);
     if (!known) onError(error);
     return c.json(known?.problem ?? internalProblem, (known?.status ?? 500) as 500);
   });
-  const routes = apiRoutes(context, version) as unknown as readonly Route[];
+  const routes = apiRoutes(context, version, accounts, sessions) as unknown as readonly Route[];
   const document = openApi(routes, version);
   for (const route of routes)
     app.on(route.method, route.path, async (c) => {
+      const person = c.get('person');
       const params = c.req.param() as Record<string, string>;
+      const note = (outcome: string, body?: unknown): void => {
+        if (!route.logged) return;
+        const entry = { action: route.summary, subject: params['id'] ?? '', detail: detailOf(params, body) };
+        logged(accounts, person, { ...entry, outcome });
+      };
+      if (!may(person.role, route.needs)) {
+        note('forbidden');
+        return c.json(
+          {
+            error: {
+              code: 'forbidden',
+              message: `your role, ${person.role}, may not do this: it takes a ${route.needs}`,
+              hint: 'Whoever runs the server gives roles: `temper users role NAME ROLE`.',
+            },
+          },
+          403,
+        );
+      }
       for (const value of Object.values(params))
         if (!NAME.test(value)) throw new TemperError('usage', 'the path holds no id or name');
       const queries = Object.fromEntries(
         Object.entries(c.req.queries()).map(([name, values]) => [name, values.at(-1)]),
       );
-      const query = checked(route.query, queries, 'query');
-      const body = route.body ? checked(route.body, await bodyOf(c.req.raw), 'body') : undefined;
-      const answer = await route.handle({ params, query, body, signal: c.req.raw.signal });
-      return answer instanceof Response ? answer : c.json(answer as object);
+      const query = checked(route.query, signed(queries, person), 'query');
+      const body = route.body
+        ? checked(route.body, signed(await bodyOf(c.req.raw), person), 'body')
+        : undefined;
+      const { signal } = c.req.raw;
+      try {
+        const answer = await route.handle({
+          params,
+          query,
+          body,
+          signal,
+          person,
+          session: c.get('session'),
+        });
+        note('done', body);
+        return answer instanceof Response ? answer : c.json(answer as object);
+      } catch (error) {
+        note(knownProblem(error)?.problem.error.code ?? 'internal', body);
+        throw error;
+      }
     });
   app.get('/api/openapi.json', (c) => c.json(document));
   app.all('/api/*', (c) =>

@@ -1,5 +1,7 @@
 /** A route of the API: what it takes, checked; what it gives; and its part of the OpenAPI document. */
 import { z } from 'zod';
+import type { Role } from './accounts.ts';
+import type { Person } from './person.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
@@ -17,6 +19,9 @@ export interface Input<P extends string, Q, B> {
   readonly body: B;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
+  readonly person: Person;
+  /** The session's secret. */
+  readonly session: string;
 }
 
 /** What a route gives: a value sent as JSON, or a response of its own. */
@@ -36,9 +41,16 @@ export interface Route<
   readonly response: z.ZodType<R> | undefined;
   /** Media type of what is no JSON. */
   readonly media: string | undefined;
+  /** The least role that may. */
+  readonly needs: Role;
+  /** Whether the audit log has it. */
+  readonly logged: boolean;
   // A method, so that routes of different inputs fit one list.
   handle(input: Input<P, Q, B>): R | Response | Promise<R | Response>;
 }
+
+/** Whoever may look may read, unless a route says otherwise; of a change each route says who may. */
+type Needs<M extends Method> = M extends 'GET' ? { readonly needs?: Role } : { readonly needs: Role };
 
 interface Specification<M extends Method, P extends string, Q, B, R> {
   readonly method: M;
@@ -48,19 +60,23 @@ interface Specification<M extends Method, P extends string, Q, B, R> {
   readonly body?: z.ZodType<B>;
   readonly response?: z.ZodType<R>;
   readonly media?: string;
+  /** Default: what is no GET. */
+  readonly logged?: boolean;
 }
 
 /** Makes the routes of one part of the API. */
 export const routesOf =
   (tag: string) =>
   <const M extends Method, const P extends string, Q = undefined, B = undefined, R = unknown>(
-    specification: Specification<M, P, Q, B, R>,
+    specification: Specification<M, P, Q, B, R> & Needs<M>,
     handle: (input: Input<P, Q, B>) => NoInfer<R> | Response | Promise<NoInfer<R> | Response>,
   ): Route<M, P, Q, B, R> => ({
     query: undefined,
     body: undefined,
     response: undefined,
     media: undefined,
+    needs: 'viewer',
+    logged: specification.method !== 'GET',
     ...specification,
     tag,
     handle,

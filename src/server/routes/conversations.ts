@@ -155,6 +155,7 @@ export const conversationRoutes = (context: ServerContext) =>
           'Conversations under filters as JSON Lines, their texts left out unless asked for; at most 10,000',
         query: z.object({ ...filterShape, texts: z.stringbool().default(false) }),
         media: 'application/x-ndjson',
+        logged: true,
       },
       async ({ query: { texts, ...query } }) => {
         const page = { offset: 0, limit: 10_000, sort: 'place', descending: false } as const;

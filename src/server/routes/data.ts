@@ -194,6 +194,7 @@ export const dataRoutes = (context: ServerContext) => {
       {
         method: 'POST',
         path: '/api/examples/:id/review',
+        needs: 'reviewer',
         summary: 'Accept, reject or edit an example: kept as a new version, which the next round follows',
         body: z.object({ review: decision, author }),
         response: z.object({ note: record<Note<ExampleReview>>('the decision') }),

@@ -120,6 +120,7 @@ export const findingRoutes = (context: ServerContext) =>
       {
         method: 'POST',
         path: '/api/findings/:id/status',
+        needs: 'reviewer',
         summary: 'Confirm or dismiss a finding, or open it again: the next round leaves dismissed ones out',
         body: z.object({
           status: z.enum(['open', 'confirmed', 'dismissed']),

@@ -28,6 +28,7 @@ export const handFindingRoutes = (context: ServerContext) =>
       {
         method: 'POST',
         path: '/api/console/findings',
+        needs: 'red-teamer',
         summary:
           'Record a turn as a finding: with its conversation, the verdicts and yours, for the next round to learn from',
         body: z.object({

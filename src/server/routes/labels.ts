@@ -167,6 +167,7 @@ export const labelRoutes = (context: ServerContext) =>
       {
         method: 'POST',
         path: '/api/labels/sheets',
+        needs: 'reviewer',
         summary:
           'Draw answers to label, stratified by the verdict of the judge, which labelling does not show',
         body: z.object({
@@ -244,6 +245,7 @@ export const labelRoutes = (context: ServerContext) =>
       {
         method: 'POST',
         path: '/api/labels/sheets/:id/labels',
+        needs: 'reviewer',
         summary: 'Label an answer; null: cannot tell',
         body: z.object({ answer: z.string(), place: z.int().min(0).max(7).nullable(), author }),
         response: ok,
@@ -321,6 +323,7 @@ export const labelRoutes = (context: ServerContext) =>
       {
         method: 'POST',
         path: '/api/labels/sheets/:id/calibrate',
+        needs: 'reviewer',
         summary:
           'Score the labels as `temper calibrate score` does, and keep the calibration: scorecards are corrected by it',
         body: z.object({ author }),

@@ -61,11 +61,49 @@ async function summary(context: ServerContext, run: RunRecord): Promise<RunSumma
   };
 }
 
+/** What names programs, files and models: whoever starts the server sets it, as an account is no login of the machine. */
+const fixedPart = (config: Config): Record<string, unknown> => {
+  const { target, suites, curation, training } = config;
+  const { temperature: _t, topP: _p, maxTokens: _m, batch: _b, system: _s, ...reached } = target;
+  const { calls, targets, judge, judges, simulator, attacker, translator } = config;
+  return {
+    ...Object.fromEntries(Object.entries(reached).map(([name, each]) => [`target.${name}`, each])),
+    calls,
+    targets,
+    judge,
+    judges,
+    simulator,
+    attacker,
+    translator,
+    'suites.directory': suites.directory,
+    'suites.benchmarks': suites.benchmarks,
+    'curation.imports': curation.imports,
+    'training.backend': training.backend,
+    'training.trl': training.trl,
+  };
+};
+
+function refuseOther(config: Config, own: Config): void {
+  const wanted = fixedPart(config);
+  const other = Object.entries({ ...wanted, ...fixedPart(own) }).filter(
+    ([name, each]) => JSON.stringify(each) !== JSON.stringify(wanted[name]),
+  );
+  const added = Object.keys(wanted).filter((name) => !(name in fixedPart(own)));
+  const names = [...new Set([...other.map(([name]) => name), ...added])];
+  if (names.length > 0)
+    throw new TemperError('config', `${names.join(', ')}: set by whoever runs the server`, {
+      hint: 'Leave it as GET /api/config has it; it is changed in temper.yaml where the server runs.',
+    });
+}
+
 /** A configuration as a form or a file gives it. Errors: `config` with every problem. */
-function parseConfig(value: unknown, { directory, models }: Config): Config {
+function parseConfig(value: unknown, own: Config, shared: boolean): Config {
   const result = configSchema.safeParse(value);
-  // Where the store and the models are is this server's affair.
-  if (result.success) return { ...result.data, directory, models };
+  if (result.success) {
+    if (shared) refuseOther(result.data, own);
+    // Where the store and the models are is this server's affair.
+    return { ...result.data, directory: own.directory, models: own.models };
+  }
   throw new TemperError(
     'config',
     result.error.issues
@@ -75,7 +113,8 @@ function parseConfig(value: unknown, { directory, models }: Config): Config {
   );
 }
 
-export const runRoutes = (context: ServerContext) =>
+/** `shared`: by accounts, to people who may have no login on this machine. */
+export const runRoutes = (context: ServerContext, shared: boolean) =>
   [
     on(
       {
@@ -146,6 +185,8 @@ export const runRoutes = (context: ServerContext) =>
       {
         method: 'POST',
         path: '/api/config/check',
+        needs: 'viewer',
+        logged: false,
         summary: 'What is wrong with a configuration',
         body: z.object({ config: z.record(z.string(), z.unknown()) }),
         response: z.object({ problems: z.array(z.object({ path: z.string(), message: z.string() })) }),
@@ -163,6 +204,7 @@ export const runRoutes = (context: ServerContext) =>
       {
         method: 'POST',
         path: '/api/runs',
+        needs: 'admin',
         summary: 'Start a run, or continue the one that this configuration is',
         body: z.object({
           config: z
@@ -174,13 +216,14 @@ export const runRoutes = (context: ServerContext) =>
       },
       ({ body }) => {
         refuseWhileWorking(context);
-        return context.jobs.start(parseConfig(body.config, context.config), body.author);
+        return context.jobs.start(parseConfig(body.config, context.config, shared), body.author);
       },
     ),
     on(
       {
         method: 'POST',
         path: '/api/runs/:id/continue',
+        needs: 'admin',
         summary: 'Continue a run that was stopped',
         body: z.object({ author }),
         response: record<Job>('the process'),
@@ -195,6 +238,7 @@ export const runRoutes = (context: ServerContext) =>
       {
         method: 'POST',
         path: '/api/runs/stop',
+        needs: 'admin',
         summary: 'Stop the run that was started here; what is finished is kept',
         body: z.object({}),
         response: record<Job>('the process'),

@@ -157,6 +157,7 @@ export const consoleRoutes = (context: ServerContext) =>
       {
         method: 'POST',
         path: '/api/console/sessions',
+        needs: 'red-teamer',
         summary: 'Begin a session',
         body: sessionBody,
         response: record<Note<ConsoleSession>>('the session; its id is `subject`'),
@@ -192,6 +193,7 @@ export const consoleRoutes = (context: ServerContext) =>
       {
         method: 'PUT',
         path: '/api/console/sessions/:id',
+        needs: 'red-teamer',
         summary: 'Change title, goal or category of a session, or put it away',
         body: sessionBody,
         response: record<Note<ConsoleSession>>('the session'),
@@ -211,6 +213,8 @@ export const consoleRoutes = (context: ServerContext) =>
       {
         method: 'POST',
         path: '/api/console/preview',
+        needs: 'red-teamer',
+        logged: false,
         summary: 'A message through attacks, as the target would receive it; nothing is sent',
         body: z.object({ plain: text(20_000), attacks, seed: z.int().min(0).default(1) }),
         response: z.object({
@@ -227,6 +231,8 @@ export const consoleRoutes = (context: ServerContext) =>
       {
         method: 'POST',
         path: '/api/console/suggest',
+        needs: 'red-teamer',
+        logged: false,
         summary: 'What a scripted adversary would say next, after a refusal or an answer',
         body: z.object({ goal: text(2000), move: z.enum(['opening', 'after-refusal', 'after-answer']) }),
         response: z.object({ suggestions: z.array(z.object({ persona: z.string(), text: z.string() })) }),
@@ -250,6 +256,7 @@ export const consoleRoutes = (context: ServerContext) =>
       {
         method: 'POST',
         path: '/api/console/sessions/:id/ask',
+        needs: 'red-teamer',
         summary:
           'Send a message after a turn, to one or several models; answers and verdicts come as server-sent events',
         body: z.object({
