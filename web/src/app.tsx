@@ -1,9 +1,11 @@
 /** The frame: pages by address, the way between them, what works now, keys. */
 import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from 'react';
 import { progressOf, useLive } from './live.ts';
+import { Me } from './me.tsx';
 import { setPerson, type Theme, usePerson } from './person.ts';
 import { useKeys } from './keys.ts';
 import { Link, navigate, usePath } from './router.tsx';
+import { PasswordDialog } from './ui/accounts.tsx';
 import { Loading, Page, short } from './ui/parts.tsx';
 import { Reminder } from './ui/untrusted.tsx';
 
@@ -96,9 +98,10 @@ const KeyLine = ({ keys, text }: { keys: readonly string[]; text: string }) => (
 
 export function App() {
   const path = usePath();
-  const { revealAll, theme, name } = usePerson();
+  const { revealAll, theme } = usePerson();
   const [keys, setKeys] = useState(false);
   const [menu, setMenu] = useState(false);
+  const [password, setPassword] = useState(false);
   const waiting = useRef(0);
   const here = PAGES.find(([each]) => path === each || path.startsWith(`${each}/`));
   useEffect(() => {
@@ -159,15 +162,7 @@ export function App() {
         </nav>
         <div className="foot">
           <Working />
-          <label className="field">
-            your name
-            <input
-              value={name}
-              placeholder="reviewer"
-              maxLength={80}
-              onChange={(event) => setPerson({ name: event.target.value })}
-            />
-          </label>
+          <Me password={() => setPassword(true)} />
           <label className="field">
             look
             <select value={theme} onChange={(event) => setPerson({ theme: event.target.value as Theme })}>
@@ -211,6 +206,7 @@ export function App() {
         )}
       </div>
       <Keys open={keys} close={() => setKeys(false)} />
+      <PasswordDialog open={password} close={() => setPassword(false)} />
     </div>
   );
 }

@@ -1,6 +1,7 @@
 /** The red-team console: sessions with a goal, what nobody has tried, and the chat. */
 import { useState } from 'react';
 import { useApi, useChange } from '../api.ts';
+import { Only } from '../me.tsx';
 import { personName } from '../person.ts';
 import { Link, useQueryState } from '../router.tsx';
 import { ChatView } from '../ui/chat.tsx';
@@ -193,7 +194,9 @@ export function Console() {
         <ChatView key={id} id={id} />
       ) : (
         <>
-          <Begin open={open} />
+          <Only needs="red-teamer">
+            <Begin open={open} />
+          </Only>
           <div className="cards">
             <section className="card">
               <h2>Sessions</h2>

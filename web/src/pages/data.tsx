@@ -2,6 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { useApi, useChange } from '../api.ts';
 import { useKeys } from '../keys.ts';
+import { useMay } from '../me.tsx';
 import { personName } from '../person.ts';
 import { Link, useQueryState } from '../router.tsx';
 import { Chart, type Plot } from '../ui/chart.tsx';
@@ -85,6 +86,7 @@ function Card({
 }) {
   const { example, review, versions } = shown;
   const decide = useChange('POST /api/examples/:id/review');
+  const may = useMay('reviewer');
   const [editing, setEditing] = useState(false);
   const edit = review?.decision === 'edit' ? review : null;
   const [chosen, setChosen] = useState('');
@@ -114,7 +116,7 @@ function Card({
     setEditing(true);
   };
   useKeys(
-    current
+    current && may
       ? { a: () => send('accept'), r: () => send('reject'), e: begin, Escape: () => setEditing(false) }
       : {},
   );
@@ -151,13 +153,14 @@ function Card({
             type="button"
             onClick={() => send(review?.decision === 'accept' ? 'undecided' : 'accept')}
             aria-pressed={review?.decision === 'accept'}
-            disabled={decide.isPending}
+            disabled={!may || decide.isPending}
           >
             Accept
           </button>
           <button
             type="button"
             onClick={() => (editing ? setEditing(false) : begin())}
+            disabled={!may}
             aria-expanded={editing}
             aria-pressed={review?.decision === 'edit'}
           >
@@ -168,7 +171,7 @@ function Card({
             className="danger"
             onClick={() => send(review?.decision === 'reject' ? 'undecided' : 'reject')}
             aria-pressed={review?.decision === 'reject'}
-            disabled={decide.isPending}
+            disabled={!may || decide.isPending}
           >
             Reject
           </button>

@@ -2,6 +2,7 @@
 import { useEffect, useState } from 'react';
 import { useApi, useChange } from '../api.ts';
 import { useKeys } from '../keys.ts';
+import { useMay } from '../me.tsx';
 import { personName } from '../person.ts';
 import { addressWith, Link, useQueryState } from '../router.tsx';
 import { Empty, Loaded, number, Page, Problem, Tag, words } from '../ui/parts.tsx';
@@ -74,11 +75,14 @@ function Detail({ finding, close }: { finding: ShownFinding; close: () => void }
 function Status({ finding }: { finding: ShownFinding }) {
   const change = useChange('POST /api/findings/:id/status');
   const [reason, setReason] = useState('');
-  const set = (status: ShownFinding['status']): void =>
+  const may = useMay('reviewer');
+  const set = (status: 'confirmed' | 'dismissed' | 'open'): void => {
+    if (!may) return;
     change.mutate({
       params: { id: finding.id },
       body: { status, author: personName(), ...(reason ? { reason } : {}) },
     });
+  };
   useKeys({ c: () => set('confirmed'), x: () => set('dismissed'), o: () => set('open') });
   return (
     <>
@@ -103,7 +107,12 @@ function Status({ finding }: { finding: ShownFinding }) {
         {(['confirmed', 'dismissed', 'open'] as const)
           .filter((status) => status !== finding.status)
           .map((status) => (
-            <button key={status} type="button" disabled={change.isPending} onClick={() => set(status)}>
+            <button
+              key={status}
+              type="button"
+              disabled={!may || change.isPending}
+              onClick={() => set(status)}
+            >
               {{ confirmed: 'Confirm', dismissed: 'Dismiss', open: 'Open again' }[status]}{' '}
               <kbd>{{ confirmed: 'c', dismissed: 'x', open: 'o' }[status]}</kbd>
             </button>

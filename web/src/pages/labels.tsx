@@ -2,7 +2,8 @@
 import { useEffect, useState } from 'react';
 import { useApi, useChange } from '../api.ts';
 import { useKeys } from '../keys.ts';
-import { personName, usePerson } from '../person.ts';
+import { Only, useMay, useName } from '../me.tsx';
+import { personName } from '../person.ts';
 import { Link, useQueryState } from '../router.tsx';
 import { Empty, Loaded, Page, Problem, short, Tag, when } from '../ui/parts.tsx';
 import { Untrusted, useReveal } from '../ui/untrusted.tsx';
@@ -98,6 +99,7 @@ function NewSheet({ open }: { open: (id: string) => void }) {
 function Agreement({ id, done }: { id: string; done: number }) {
   const agreement = useApi('GET /api/labels/sheets/:id/agreement', { params: { id } }, { keep: true });
   const calibrate = useChange('POST /api/labels/sheets/:id/calibrate');
+  const may = useMay('reviewer');
   const { refetch } = agreement;
   useEffect(() => {
     void refetch();
@@ -157,7 +159,7 @@ function Agreement({ id, done }: { id: string; done: number }) {
           <div className="row" style={{ marginTop: 8 }}>
             <button
               type="button"
-              disabled={labelled === 0 || calibrate.isPending}
+              disabled={!may || labelled === 0 || calibrate.isPending}
               onClick={() => calibrate.mutate({ params: { id }, body: { author: personName() } })}
             >
               {calibrate.isPending ? 'Scoring …' : 'Calibrate the judge by these labels'}
@@ -180,8 +182,8 @@ function Agreement({ id, done }: { id: string; done: number }) {
 }
 
 function Queue({ id }: { id: string }) {
-  const { name } = usePerson();
-  const author = name || 'reviewer';
+  const author = useName();
+  const may = useMay('reviewer');
   const sheet = useApi('GET /api/labels/sheets/:id', { params: { id }, query: { author } });
   const save = useChange('POST /api/labels/sheets/:id/labels');
   const [at, setAt] = useState<number | null>(null);
@@ -200,7 +202,7 @@ function Queue({ id }: { id: string }) {
   const index = at ?? open(0);
   const row = rows[index];
   const give = (place: number | null): void => {
-    if (!row) return;
+    if (!row || !may) return;
     setMine({ ...mine, [row.answer]: place });
     save.mutate({ params: { id }, body: { answer: row.answer, place, author } });
     setAt(null);
@@ -275,27 +277,29 @@ function Queue({ id }: { id: string }) {
                   ? 'Does it refuse?'
                   : 'How much of it is not in the document?'}
             </h2>
-            <div className="scaleway">
-              {scale.map((label, i) => (
-                <button
-                  key={label}
-                  type="button"
-                  disabled={!row}
-                  aria-pressed={row ? labels[row.answer] === i : false}
-                  onClick={() => give(i)}
-                >
-                  <kbd>{i}</kbd>
-                  <span>{anchors[i] ?? label}</span>
+            <Only needs="reviewer">
+              <div className="scaleway">
+                {scale.map((label, i) => (
+                  <button
+                    key={label}
+                    type="button"
+                    disabled={!row}
+                    aria-pressed={row ? labels[row.answer] === i : false}
+                    onClick={() => give(i)}
+                  >
+                    <kbd>{i}</kbd>
+                    <span>{anchors[i] ?? label}</span>
+                  </button>
+                ))}
+                <button type="button" disabled={!row} onClick={() => give(null)}>
+                  <kbd>u</kbd>
+                  <span>Cannot tell</span>
                 </button>
-              ))}
-              <button type="button" disabled={!row} onClick={() => give(null)}>
-                <kbd>u</kbd>
-                <span>Cannot tell</span>
-              </button>
-              <small>
-                <kbd>s</kbd> skip, <kbd>z</kbd> back to the last
-              </small>
-            </div>
+                <small>
+                  <kbd>s</kbd> skip, <kbd>z</kbd> back to the last
+                </small>
+              </div>
+            </Only>
             {save.isError ? <Problem error={save.error} /> : null}
             <hr style={{ border: 0, borderTop: '1px solid var(--line)', margin: '14px 0' }} />
             <Agreement id={id} done={done} />
@@ -327,7 +331,9 @@ export function Labels() {
         <Queue key={id} id={id} />
       ) : (
         <>
-          <NewSheet open={(sheet) => change({ sheet }, true)} />
+          <Only needs="reviewer">
+            <NewSheet open={(sheet) => change({ sheet }, true)} />
+          </Only>
           <Loaded query={sheets}>
             {({ sheets: all, calibrations }) => (
               <>

@@ -2,6 +2,7 @@
 import { useState } from 'react';
 import { useApi, useChange } from '../api.ts';
 import { progressOf, useLive } from '../live.ts';
+import { Only, useMay } from '../me.tsx';
 import { personName } from '../person.ts';
 import { addressWith, Link, useQueryState } from '../router.tsx';
 import { Figure } from '../ui/figures.tsx';
@@ -16,6 +17,7 @@ const PHASES = ['break', 'curate', 'train sft', 'train dpo', 'choose', 'verify']
 function AtWork({ job }: { job: Job | null }) {
   const { working, events } = useLive();
   const stop = useChange('POST /api/runs/stop');
+  const admin = useMay('admin');
   const ours = job !== null && job.exitCode === null;
   if (!working && !ours) return job && job.exitCode !== 0 ? <Ended job={job} /> : null;
   const { phase, stage, left } = progressOf(events);
@@ -32,7 +34,7 @@ function AtWork({ job }: { job: Job | null }) {
           <button
             type="button"
             className="danger"
-            disabled={job.stopping || stop.isPending}
+            disabled={!admin || job.stopping || stop.isPending}
             onClick={() => stop.mutate({ body: {} })}
           >
             {job.stopping || stop.isPending ? 'Stopping …' : 'Stop'}
@@ -89,6 +91,7 @@ const Ended = ({ job }: { job: Job }) => (
 
 function Line({ run, busy }: { run: RunSummary; busy: boolean }) {
   const resume = useChange('POST /api/runs/:id/continue');
+  const admin = useMay('admin');
   const link = (arm: string, kind: Record<string, string>) =>
     addressWith('/conversations', { run: run.id, arm, ...kind });
   return (
@@ -110,7 +113,7 @@ function Line({ run, busy }: { run: RunSummary; busy: boolean }) {
             </small>
             <button
               type="button"
-              disabled={busy || resume.isPending}
+              disabled={!admin || busy || resume.isPending}
               onClick={() => resume.mutate({ params: { id: run.id }, body: { author: personName() } })}
             >
               Continue
@@ -167,7 +170,11 @@ export function Runs() {
       }
     >
       <AtWork job={runs.data?.job ?? null} />
-      {form ? <StartForm busy={working !== null} done={() => setForm(false)} /> : null}
+      {form ? (
+        <Only needs="admin">
+          <StartForm busy={working !== null} done={() => setForm(false)} />
+        </Only>
+      ) : null}
       <Loaded query={runs}>
         {({ runs: all }) =>
           all.length === 0 ? (

@@ -2,6 +2,7 @@
 import { useState } from 'react';
 import { useApi } from '../api.ts';
 import { addressWith, Link } from '../router.tsx';
+import { AccountsCard } from '../ui/accounts.tsx';
 import { Loaded, Page, Tag, words } from '../ui/parts.tsx';
 import { printable } from '../../../src/core/limits.ts';
 
@@ -97,6 +98,7 @@ export function Settings() {
                 </table>
               </section>
             </div>
+            <AccountsCard />
             <section className="card">
               <h2>Categories and words</h2>
               <input

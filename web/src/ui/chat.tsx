@@ -4,6 +4,7 @@ import { useEffect, useMemo, useRef, useState } from 'react';
 import { events, useApi, type ApiProblem, ApiError } from '../api.ts';
 import { useKeys } from '../keys.ts';
 import { useLive } from '../live.ts';
+import { useMay } from '../me.tsx';
 import { personName } from '../person.ts';
 import { useQueryState } from '../router.tsx';
 import { AttackChoice } from './attacks.tsx';
@@ -166,6 +167,7 @@ export function ChatView({ id }: { id: string }) {
   const session = useApi('GET /api/console/sessions/:id', { params: { id } });
   const meta = useApi('GET /api/console');
   const { working } = useLive();
+  const may = useMay('red-teamer');
   const [plain, setPlain] = useState('');
   const [parent, setParent] = useState<string | null | undefined>(undefined);
   const [attacks, setAttacks] = useState<readonly string[]>([]);
@@ -195,7 +197,7 @@ export function ChatView({ id }: { id: string }) {
     setParent(undefined);
   };
   const send = async (): Promise<void> => {
-    if (plain.trim() === '' || coming || chosen.length === 0) return;
+    if (!may || plain.trim() === '' || coming || chosen.length === 0) return;
     const controller = new AbortController();
     stop.current = controller;
     setProblem(null);
@@ -411,11 +413,15 @@ export function ChatView({ id }: { id: string }) {
                 Stop
               </button>
             ) : (
-              <button type="submit" className="primary" disabled={plain.trim() === '' || chosen.length === 0}>
+              <button
+                type="submit"
+                className="primary"
+                disabled={!may || plain.trim() === '' || chosen.length === 0}
+              >
                 Send <kbd>Ctrl Enter</kbd>
               </button>
             )}
-            {last && !coming ? (
+            {last && !coming && may ? (
               <button type="button" onClick={() => setForm(true)}>
                 Record a finding <kbd>x</kbd>
               </button>
