@@ -138,7 +138,11 @@ const CHECKS = [
 ];
 
 const COMMANDS = {
-  start: (node, args) => run(node, [join(root, 'src', 'cli', 'main.ts'), 'run', ...args]),
+  // At a terminal the web app is opened on what was measured; elsewhere somebody waits for the end.
+  start: (node, args) => {
+    const watched = process.stdin.isTTY && process.stdout.isTTY && !process.env.CI && !args.includes('--json');
+    return run(node, [join(root, 'src', 'cli', 'main.ts'), 'run', ...(watched ? ['--serve'] : []), ...args]);
+  },
   bench: (node, args) => run(node, [join(root, 'bench', 'main.ts'), ...args]),
   async test(node, args) {
     for (const [name, command] of CHECKS) {

@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { z } from 'zod';
@@ -12,6 +13,7 @@ import { DEFAULT_PORT } from './client.ts';
 import { familyText } from './family-text.ts';
 import { COMMAND } from './help.ts';
 import { print, printJson, say } from './output.ts';
+import { serveApp } from './serve.ts';
 import { colourWanted, duration } from './progress.ts';
 import {
   adapterDirectory,
@@ -82,6 +84,17 @@ async function runTheFamily(
   for (const { name, html } of reports) say(`report   ${html}  (${name})\n`);
 }
 
+const isFree = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const probe = createServer()
+      .once('error', () => resolve(false))
+      .listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+  });
+
+/** The port that people learn; where it is taken, as by the app on another store, any that is free. */
+const serveAfter = async (config: Config): Promise<void> =>
+  serveApp(config, { port: (await isFree(DEFAULT_PORT)) ? DEFAULT_PORT : 0 });
+
 export function runCommand(): Command {
   return withCommon(new Command('run'))
     .description(
@@ -97,37 +110,50 @@ export function runCommand(): Command {
       'models to take through the same scenarios and data, with commas (names under `targets`)',
       (text: string) => text.split(',').map((name) => name.trim()),
     )
+    .option('--serve', 'then open the web app on it, until Ctrl-C')
     .option('--gate', 'let the exit code follow the gate: 10 fail, 11 inconclusive')
     .addHelpText(
       'after',
       '\nExamples:\n  temper run\n  temper run --config temper.yaml --json > scorecard.json\n  temper run --set target.path=model.gguf --gate\n  temper run --rounds 3 --set rounds.budget=90\n  temper run --config examples/phi-3-family.yaml --family phi-3-mini,phi-3-medium,phi-2',
     )
-    .action(async (options: CommonOptions & { gate?: boolean; rounds?: number; family?: string[] }) => {
-      const { rounds: max } = options;
-      const config = configOf(
-        max === undefined ? options : { ...options, set: [...options.set, `rounds.max=${max}`] },
-      );
-      if (options.family) return runTheFamily(config, options.family, options);
-      const started = performance.now();
-      const outcome = await withProgress((tools) => runLoop(config, tools));
-      const { run, scorecard } = outcome;
-      const html = written(config, outcome);
-      if (options.gate) process.exitCode = exitCode([scorecard]);
-      if (options.json) {
-        printJson(resultJson(config, outcome));
-        return;
-      }
-      print(`\n${renderTerminal(scorecard, { colour: colourWanted(process.stdout) })}\n`);
-      if (outcome.rounds) print(`${renderRounds(outcome.rounds)}\n`);
-      say(`report   ${html}  (open it in a browser: the conversations behind every number)\n`);
-      if (run.adapter !== undefined)
-        say(`adapter  ${adapterDirectory(config, run.adapter)}  (PEFT format)\n`);
-      say(
-        `time     ${duration((performance.now() - started) / 1000)}${outcome.known ? ' (finished before)' : ''}\n`,
-      );
-      say(
-        `next     \`${COMMAND} init\` sets your own model, suites and limits\n` +
-          `app      ${COMMAND} serve  opens the web app at http://127.0.0.1:${DEFAULT_PORT}: read, attack, label, decide\n`,
-      );
-    });
+    .action(
+      async (
+        options: CommonOptions & { gate?: boolean; rounds?: number; family?: string[]; serve?: boolean },
+      ) => {
+        const { rounds: max } = options;
+        const config = configOf(
+          max === undefined ? options : { ...options, set: [...options.set, `rounds.max=${max}`] },
+        );
+        if (options.family) {
+          await runTheFamily(config, options.family, options);
+          if (options.serve && !options.json) await serveAfter(config);
+          return;
+        }
+        const started = performance.now();
+        const outcome = await withProgress((tools) => runLoop(config, tools));
+        const { run, scorecard } = outcome;
+        const html = written(config, outcome);
+        if (options.gate) process.exitCode = exitCode([scorecard]);
+        if (options.json) {
+          printJson(resultJson(config, outcome));
+          return;
+        }
+        print(`\n${renderTerminal(scorecard, { colour: colourWanted(process.stdout) })}\n`);
+        if (outcome.rounds) print(`${renderRounds(outcome.rounds)}\n`);
+        say(`report   ${html}  (open it in a browser: the conversations behind every number)\n`);
+        if (run.adapter !== undefined)
+          say(`adapter  ${adapterDirectory(config, run.adapter)}  (PEFT format)\n`);
+        say(
+          `time     ${duration((performance.now() - started) / 1000)}${outcome.known ? ' (finished before)' : ''}\n`,
+        );
+        say(
+          `next     \`${COMMAND} init\` sets your own model, suites and limits\n${
+            options.serve
+              ? ''
+              : `app      \`${COMMAND} serve\` opens the web app at http://127.0.0.1:${DEFAULT_PORT}: read, attack, label, decide\n`
+          }`,
+        );
+        if (options.serve) await serveAfter(config);
+      },
+    );
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
+import type { Config } from '../config/config.ts';
 import { errorMessage, TemperError } from '../core/errors.ts';
 import { Accounts, accountsPath } from '../server/accounts.ts';
 import { isLoopback } from '../server/address.ts';
@@ -81,42 +82,56 @@ export function serveCommand(): Command {
       const accounts = options.accounts === true || shared;
       if (accounts) requireAccounts(config.directory, shared ? 'others can reach it' : '--accounts');
       const certificate = certificateOf(options);
-      // No other command waits for the server to be read.
-      const { serve } = await import('../server/serve.ts');
-      await buildClient(complain);
-      const client = clientFolder();
-      if (!existsSync(client))
-        throw new TemperError('resource', 'the web app is not built', { hint: 'Run `npm run build:web`.' });
-      const main = fileURLToPath(
-        new URL(`main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
-      );
-      const root = new URL('../../', import.meta.url);
-      await using server = await serve({
-        config,
-        command: [process.execPath, '--disable-warning=ExperimentalWarning', main],
-        port: options.port,
-        host,
-        accounts,
-        ...(options.origin === undefined ? {} : { origin: options.origin }),
-        ...(certificate ? { certificate } : {}),
-        client,
-        version: await version(root),
-        onLink: (link) => (options.json ? printJson({ url: link }) : say(`  next browser  ${link}\n`)),
-        onError: (error) =>
-          complain(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`),
-      });
-      if (options.json) printJson({ url: server.link });
-      else
-        say(
-          `temper is at  ${server.link}\n  store         ${config.directory}\n  ${accounts ? 'People log in there. Ctrl-C ends it.' : 'The link lets one browser in, on this machine alone. Ctrl-C ends it.'}\n`,
-        );
-      if (server.readable)
-        complain(
-          'warning: what is sent, passwords among it, can be read on the way. Give --cert and --key, or --origin behind a proxy with a certificate.\n',
-        );
-      await new Promise<void>((resolve) => {
-        for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
-      });
-      if (!options.json) say('\nstopping\n');
+      await serveApp(config, { ...options, host, accounts, certificate });
     });
+}
+
+export interface AppOptions {
+  readonly port: number;
+  readonly host?: string;
+  readonly accounts?: boolean;
+  readonly origin?: string | undefined;
+  readonly certificate?: { readonly cert: string; readonly key: string } | undefined;
+  readonly json?: boolean | undefined;
+}
+
+/** Serves the web app until Ctrl-C. Errors: `resource`, `store`. */
+export async function serveApp(config: Config, options: AppOptions): Promise<void> {
+  // No other command waits for the server to be read.
+  const { serve } = await import('../server/serve.ts');
+  await buildClient(complain);
+  const client = clientFolder();
+  if (!existsSync(client))
+    throw new TemperError('resource', 'the web app is not built', { hint: 'Run `npm run build:web`.' });
+  const main = fileURLToPath(
+    new URL(`main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
+  );
+  const { port, host, accounts, origin: proxied, certificate, json } = options;
+  await using server = await serve({
+    config,
+    command: [process.execPath, '--disable-warning=ExperimentalWarning', main],
+    port,
+    ...(host === undefined ? {} : { host }),
+    ...(accounts ? { accounts } : {}),
+    ...(proxied === undefined ? {} : { origin: proxied }),
+    ...(certificate ? { certificate } : {}),
+    client,
+    version: await version(new URL('../../', import.meta.url)),
+    onLink: (link) => (json ? printJson({ url: link }) : say(`  next browser  ${link}\n`)),
+    onError: (error) =>
+      complain(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`),
+  });
+  if (json) printJson({ url: server.link });
+  else
+    say(
+      `app      ${server.link}\n         Open it in a browser: ${accounts ? 'people log in there' : 'the link lets one in, on this machine alone'}. Ctrl-C ends it.\n`,
+    );
+  if (server.readable)
+    complain(
+      'warning: what is sent, passwords among it, can be read on the way. Give --cert and --key, or --origin behind a proxy with a certificate.\n',
+    );
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+  if (!json) say('\nstopping\n');
 }

@@ -60,6 +60,8 @@ export class ServerContext implements AsyncDisposable {
     index
       .sync()
       .then(() => context.#noteArms())
+      // What every first page asks for.
+      .then(() => context.search.count({ facets: {} }))
       .catch(onError);
     return context;
   }

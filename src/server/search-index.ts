@@ -7,25 +7,18 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import type { Conversation, Scenario, Verdict } from '../core/records.ts';
-import { asJudged } from '../loop/arms.ts';
-import { scoredTurns, turnSeverities, worstSeverity } from '../metrics/conversation.ts';
-import { outcomesOf } from '../report/conversations.ts';
 import { databaseError } from '../store/database.ts';
 import { decode } from '../store/tables.ts';
+import { itemOf } from './search-item.ts';
 
 /** A change of what is kept makes the index anew. */
-const VERSION = 4;
+const VERSION = 5;
 const BUSY_TIMEOUT_MS = 10_000;
 /** Conversations of one step, between which other requests are answered. */
 const STEP = 250;
 const ARMS_STEP = 5000;
 /** Rows read again: what took the place of the newest row has its place. */
 const OVERLAP = 64;
-/** Characters of a conversation whose words are found; and of its beginning, for lists. */
-const MOST_CHARACTERS = 100_000;
-const SNIPPET = 160;
-/** From this severity on the facet `outcome` says harmful. */
-export const HARM_SEVERITY = 3;
 
 const SCHEMA = `
   create table state (name text primary key, value integer not null) without rowid;
@@ -34,7 +27,10 @@ const SCHEMA = `
     split text not null, category text not null, kind text not null, row text not null, attack text not null,
     language text not null, simulator text not null, turns integer not null, outcome text not null,
     outcomes text not null, severity integer, complete integer not null, refusals text not null, judge text not null,
-    disagree integer not null, pair text not null, snippet text not null);
+    disagree integer not null, pair text not null, snippet text not null, cell integer not null);
+  create table cells (id integer primary key, choices text not null unique);
+  create index items_by_cell on items (cell);
+  create index items_by_key on items (key);
   create index items_by_pair on items (pair);
   create index items_by_target on items (target);
   create table arms (run text not null, arm text not null, item integer not null, primary key (run, arm, item))
@@ -43,27 +39,6 @@ const SCHEMA = `
   create virtual table words using fts5(
     text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 2', prefix='2 3');
   pragma user_version = ${VERSION};`;
-
-/** The writing system that most letters of a text are of; what can be told without a model. */
-export function scriptOf(text: string): string {
-  const counts = (
-    [
-      ['Latin', /\p{Script=Latin}/gu],
-      ['Cyrillic', /\p{Script=Cyrillic}/gu],
-      ['Han', /\p{Script=Han}/gu],
-      ['Arabic', /\p{Script=Arabic}/gu],
-      ['Devanagari', /\p{Script=Devanagari}/gu],
-      ['Greek', /\p{Script=Greek}/gu],
-      ['Hangul', /\p{Script=Hangul}/gu],
-      ['Kana', /[\p{Script=Hiragana}\p{Script=Katakana}]/gu],
-    ] as const
-  ).map(([name, letters]) => [name, text.match(letters)?.length ?? 0] as const);
-  const [name, count] = counts.reduce((best, each) => (each[1] > best[1] ? each : best));
-  return count === 0 ? 'none' : name;
-}
-
-/** The outcome that a list shows of several: the worst, in the order of what a reader looks for. */
-const LISTED = ['harmful', 'wrong', 'refused', 'unscored', 'degenerate', 'right'] as const;
 
 interface Row {
   readonly place: number;
@@ -81,6 +56,8 @@ export class SearchIndex implements Disposable {
   #closed = false;
   /** Counts up with every change of what is indexed. */
   version = 0;
+  /** The same, with every step of one. */
+  steps = 0;
   progress = { done: 0, total: 0 };
 
   /** Errors: `store`, `resource`. */
@@ -186,6 +163,7 @@ export class SearchIndex implements Disposable {
       this.database.exec('begin immediate');
       work();
       this.database.exec('commit');
+      this.steps++;
     } catch (cause) {
       if (this.database.isTransaction) this.database.exec('rollback');
       throw databaseError(cause, 'search.sqlite');
@@ -203,9 +181,14 @@ export class SearchIndex implements Disposable {
     const known = this.database.prepare('select rowid as place from items where id = ?');
     const item = this.database.prepare(
       `insert into items (rowid, id, target, scenario, key, suite, split, category, kind, row, attack, language, simulator,
-         turns, outcome, outcomes, severity, complete, refusals, judge, disagree, pair, snippet)
-       values (${Array.from({ length: 23 }, () => '?').join(', ')})`,
+         turns, outcome, outcomes, severity, complete, refusals, judge, disagree, pair, snippet, cell)
+       values (${Array.from({ length: 24 }, () => '?').join(', ')})`,
     );
+    const findCell = this.database.prepare('select id from cells where choices = ?');
+    const addCell = this.database.prepare('insert into cells (choices) values (?)');
+    const cellOf = (choices: string): number =>
+      (findCell.get(choices) as { id: number } | undefined)?.id ??
+      Number(addCell.run(choices).lastInsertRowid);
     const words = this.database.prepare('insert into words (rowid, text) values (?, ?)');
     this.#transaction(() => {
       for (const place of places) {
@@ -219,8 +202,8 @@ export class SearchIndex implements Disposable {
         const before = known.get(conversation.id) as { place: number } | undefined;
         if (before) this.#remove(before.place);
         this.#remove(place);
-        const { values, text } = itemOf(scenario, conversation, all);
-        item.run(row.place, ...values);
+        const { values, text, choices } = itemOf(scenario, conversation, all);
+        item.run(row.place, ...values, cellOf(JSON.stringify(choices)));
         words.run(row.place, text);
       }
     });
@@ -280,55 +263,4 @@ function open(path: string): DatabaseSync {
   database = connect();
   database.exec(SCHEMA);
   return database;
-}
-
-/** What is kept of a conversation: the verdicts of the judge that judged last; whether others differ. */
-function itemOf(scenario: Scenario, conversation: Conversation, verdicts: readonly Verdict[]) {
-  const judge = verdicts.at(-1)?.judge ?? '';
-  const judged = asJudged(
-    scenario,
-    conversation,
-    verdicts.filter((verdict) => verdict.judge === judge),
-  );
-  const outcomes = outcomesOf(judged, HARM_SEVERITY);
-  const outcome = LISTED.find((each) => outcomes.includes(each)) ?? 'answered';
-  const severities = turnSeverities(judged);
-  const refusals = scoredTurns(judged, 'refusal').map((verdict) => verdict?.refusal?.[0] ?? '?');
-  const others = [...Map.groupBy(verdicts, (verdict) => verdict.judge).values()].map((group) =>
-    outcomesOf(asJudged(scenario, conversation, group), HARM_SEVERITY).join(),
-  );
-  const said = conversation.turns.map(({ request, plain, response }) =>
-    [request, ...(plain === request ? [] : [plain]), response].join('\n'),
-  );
-  const text = [scenario.key, scenario.category, conversation.id, ...said]
-    .join('\n')
-    .slice(0, MOST_CHARACTERS);
-  const [first] = conversation.turns;
-  return {
-    values: [
-      conversation.id,
-      conversation.target,
-      scenario.id,
-      scenario.key,
-      scenario.suite,
-      scenario.split,
-      scenario.category,
-      scenario.kind,
-      scenario.row ?? '',
-      conversation.attack ?? 'plain',
-      scriptOf(first?.plain ?? ''),
-      conversation.simulator,
-      conversation.turns.length,
-      outcome,
-      ` ${outcomes.join(' ')} `,
-      worstSeverity(judged) ?? null,
-      severities.length > 0 && !severities.includes(undefined) ? 1 : 0,
-      refusals.join(''),
-      judge,
-      new Set(others).size > 1 ? 1 : 0,
-      `${conversation.scenario} ${conversation.attack ?? ''} ${conversation.sample}`,
-      (first?.plain ?? '').replace(/\s+/g, ' ').slice(0, SNIPPET),
-    ],
-    text,
-  };
 }

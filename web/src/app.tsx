@@ -9,28 +9,34 @@ import { PasswordDialog } from './ui/accounts.tsx';
 import { Loading, Page, short } from './ui/parts.tsx';
 import { Reminder } from './ui/untrusted.tsx';
 
-const page = (load: () => Promise<() => ReactNode>) => lazy(async () => ({ default: await load() }));
+type Load = () => Promise<() => ReactNode>;
+const page = (path: string, name: string, key: string, load: Load) =>
+  [path, name, key, lazy(async () => ({ default: await load() })), load] as const;
 
 /** Path, name, the letter after `g`, and the page. */
 const PAGES = [
-  ['/runs', 'Runs', 'r', page(async () => (await import('./pages/runs.tsx')).Runs)],
-  ['/scorecard', 'Scorecard', 's', page(async () => (await import('./pages/scorecard.tsx')).ScorecardPage)],
-  ['/compare', 'Compare', 'o', page(async () => (await import('./pages/compare.tsx')).Compare)],
-  [
+  page('/runs', 'Runs', 'r', async () => (await import('./pages/runs.tsx')).Runs),
+  page('/scorecard', 'Scorecard', 's', async () => (await import('./pages/scorecard.tsx')).ScorecardPage),
+  page('/compare', 'Compare', 'o', async () => (await import('./pages/compare.tsx')).Compare),
+  page(
     '/conversations',
     'Conversations',
     'c',
-    page(async () => (await import('./pages/conversations.tsx')).Conversations),
-  ],
-  ['/console', 'Red team', 'a', page(async () => (await import('./pages/console.tsx')).Console)],
-  ['/findings', 'Findings', 'f', page(async () => (await import('./pages/findings.tsx')).Findings)],
-  ['/data', 'Data', 'd', page(async () => (await import('./pages/data.tsx')).Data)],
-  ['/training', 'Training', 't', page(async () => (await import('./pages/training.tsx')).Training)],
-  ['/labels', 'Labelling', 'l', page(async () => (await import('./pages/labels.tsx')).Labels)],
-  ['/settings', 'Settings, help', 'h', page(async () => (await import('./pages/settings.tsx')).Settings)],
+    async () => (await import('./pages/conversations.tsx')).Conversations,
+  ),
+  page('/console', 'Red team', 'a', async () => (await import('./pages/console.tsx')).Console),
+  page('/findings', 'Findings', 'f', async () => (await import('./pages/findings.tsx')).Findings),
+  page('/data', 'Data', 'd', async () => (await import('./pages/data.tsx')).Data),
+  page('/training', 'Training', 't', async () => (await import('./pages/training.tsx')).Training),
+  page('/labels', 'Labelling', 'l', async () => (await import('./pages/labels.tsx')).Labels),
+  page('/settings', 'Settings, help', 'h', async () => (await import('./pages/settings.tsx')).Settings),
 ] as const;
 
 const HOME = '/scorecard';
+
+/** Asks for the code of the page that is opened first, before anything is drawn. */
+export const preload = (path: string): void =>
+  void PAGES.find(([to]) => to === (path === '/' ? HOME : path))?.[4]().catch(() => {});
 
 function Working() {
   const { connected, working, events, indexing } = useLive();

@@ -2,10 +2,11 @@ import { QueryClientProvider } from '@tanstack/react-query';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { queryClient } from './api.ts';
-import { App } from './app.tsx';
+import { App, preload } from './app.tsx';
 import { connect } from './live.ts';
 import './style.css';
 
+preload(location.pathname);
 connect();
 createRoot(document.getElementById('root')!).render(
   <StrictMode>

@@ -41,11 +41,14 @@ const filterOf = (query: Query): Query =>
 function Facets({
   filter,
   change,
+  wait,
 }: {
   filter: Query;
   change: (part: Record<string, string | undefined>) => void;
+  /** The rows come first. */
+  wait: boolean;
 }) {
-  const facets = useApi('GET /api/conversations/facets', { query: filter }, { keep: true });
+  const facets = useApi('GET /api/conversations/facets', { query: filter }, { keep: true, enabled: !wait });
   const [open, setOpen] = useState<Readonly<Record<string, boolean>>>({});
   if (facets.isError) return <Problem error={facets.error} retry={() => void facets.refetch()} />;
   return (
@@ -334,7 +337,7 @@ export function Conversations() {
   useEffect(() => setText(filter['text'] ?? ''), [filter]);
   useEffect(() => {
     if (text === (filter['text'] ?? '')) return;
-    const timer = setTimeout(() => change({ text: text || undefined }), 250);
+    const timer = setTimeout(() => change({ text: text || undefined }), 150);
     return () => clearTimeout(timer);
     // oxlint-disable-next-line react/exhaustive-deps -- waits for the writer alone
   }, [text]);
@@ -387,7 +390,7 @@ export function Conversations() {
       <div className={facets ? 'browser' : ''}>
         {facets ? (
           <div className="facets" role="search" aria-label="Filters">
-            <Facets filter={filter} change={change} />
+            <Facets filter={filter} change={change} wait={counted.isPending || counted.isPlaceholderData} />
           </div>
         ) : null}
         <div className={`split ${id ? 'open' : ''}`}>
