@@ -1,4 +1,4 @@
-/** Runs that the app starts: each a process of its own, as `temper run` is, with the configuration in a file. */
+/** Commands that the app starts, runs and replays: each a process of its own, with the configuration in a file. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { TemperError } from '../core/errors.ts';
@@ -7,6 +7,7 @@ import { contentHash } from '../core/ids.ts';
 import type { Config } from '../config/config.ts';
 
 export interface Job {
+  readonly what: 'run' | 'replay';
   readonly pid: number;
   readonly started: string;
   readonly author: string;
@@ -31,28 +32,28 @@ export class Jobs implements AsyncDisposable {
     this.#onEnd = onEnd;
   }
 
-  /** The run that was started last. */
+  /** What was started last. */
   get job(): Job | null {
     return this.#job;
   }
 
-  /** Starts `temper run`. Errors: `store` while one that was started here works. */
-  start(config: Config, author: string): Job {
+  /** Starts a command, `run` by default. Errors: `store` while one that was started here works. */
+  start(config: Config, author: string, what: Job['what'] = 'run', args: readonly string[] = ['run']): Job {
     if (this.#child)
-      throw new TemperError('store', 'a run that was started here is still at work', {
+      throw new TemperError('store', `a ${this.#job!.what} that was started here is still at work`, {
         hint: 'Stop it first, or wait for it.',
       });
     const file = join(config.directory, 'started', `${contentHash(config)}.json`);
     writeWhole(file, `${JSON.stringify(config, null, 2)}\n`);
     const [program, ...begin] = this.#command;
     // Not in this process's group: Ctrl-C reaches it through `stop` alone, which waits for it.
-    const child = spawn(program as string, [...begin, 'run', '--config', file, '--json'], {
+    const child = spawn(program as string, [...begin, ...args, '--config', file, '--json'], {
       stdio: ['ignore', 'ignore', 'pipe'],
       detached: true,
     });
     this.#child = child;
     const started = new Date().toISOString();
-    this.#job = { pid: child.pid ?? 0, started, author, exitCode: null, said: '', stopping: false };
+    this.#job = { what, pid: child.pid ?? 0, started, author, exitCode: null, said: '', stopping: false };
     const update = (part: Partial<Job>): void => {
       this.#job = { ...(this.#job as Job), ...part };
     };
@@ -72,7 +73,7 @@ export class Jobs implements AsyncDisposable {
   /** Asks it to stop; it keeps what is finished. Errors: `absent` if none works. */
   stop(): Job {
     if (!this.#child || !this.#job)
-      throw new TemperError('absent', 'no run that was started here is at work', {
+      throw new TemperError('absent', 'nothing that was started here is at work', {
         hint: 'One that was started in a terminal is stopped there, with Ctrl-C.',
       });
     this.#job = { ...this.#job, stopping: true };

@@ -1,12 +1,19 @@
-/** Findings: what broke, its status, and what came of it. */
+/** Findings: what broke, in clusters, its status, replays, and what came of it. */
+import { join } from 'node:path';
 import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
 import type { Finding } from '../../core/records.ts';
+import { triage } from '../../findings/triage.ts';
+import { REPLAY_SIMULATOR } from '../../loop/findings.ts';
 import { FINDING_NOTE, type FindingReview, latest } from '../../loop/people.ts';
-import type { Note } from '../../store/store.ts';
+import { organise } from '../../loop/register.ts';
+import type { Note, RegisteredFinding } from '../../store/store.ts';
 import { decode } from '../../store/tables.ts';
+import { BASE } from '../chat.ts';
 import type { ServerContext } from '../context.ts';
+import type { Job } from '../jobs.ts';
 import { author, record, routesOf, text } from '../route.ts';
+import { refuseWhileWorking } from './runs.ts';
 
 const on = routesOf('findings');
 
@@ -22,6 +29,42 @@ export interface ShownFinding extends Finding {
   readonly snippet: string;
   /** Training examples that answer it. */
   readonly examples: number;
+  /** Readable name of the group that asks for the same. */
+  readonly cluster: string;
+  readonly duplicateOf: string | null;
+  /** Times it was asked again, and times it broke then. */
+  readonly replays: number;
+  readonly reproduced: number;
+  /** `temper`, or the format that it was imported from. */
+  readonly source: string;
+}
+
+export interface Evidence {
+  /** The newest replays of the same case: conversations of their own. */
+  readonly replays: readonly {
+    readonly id: string;
+    readonly target: string;
+    readonly outcome: string;
+    readonly severity: number | null;
+  }[];
+  /** Examples that were made of it, and the runs whose adapters were trained on them. */
+  readonly answers: readonly {
+    readonly example: string;
+    readonly dataset: string;
+    readonly runs: readonly { readonly run: string; readonly adapter: string | null }[];
+  }[];
+}
+
+interface FindingRow {
+  readonly record: string;
+  readonly status: string;
+  readonly note: string | null;
+  readonly cluster: string | null;
+  readonly duplicateOf: string | null;
+  readonly replays: number;
+  readonly reproduced: number;
+  readonly source: string;
+  readonly snippet: string | null;
 }
 
 export const findingRoutes = (context: ServerContext) =>
@@ -36,6 +79,8 @@ export const findingRoutes = (context: ServerContext) =>
           kind: z.enum(['harm', 'over-refusal']).optional(),
           category: z.string().optional(),
           attack: z.string().optional(),
+          cluster: z.string().max(400).optional().describe('its name'),
+          id: z.string().optional().describe('one alone'),
           offset: z.coerce.number().int().min(0).default(0),
           limit: z.coerce.number().int().min(1).max(500).default(200),
         }),
@@ -44,11 +89,13 @@ export const findingRoutes = (context: ServerContext) =>
           findings: z.array(record<ShownFinding>('docs/formats.md#records, with its status')),
           clusters: z.array(
             z.object({
+              name: z.string(),
               category: z.string(),
-              attack: z.string(),
+              attacks: z.array(z.string()),
               kind: z.string(),
               count: z.number(),
               worst: z.number(),
+              open: z.number().describe('nobody has looked at'),
             }),
           ),
           statuses: z.record(z.string(), z.number()),
@@ -56,12 +103,16 @@ export const findingRoutes = (context: ServerContext) =>
       },
       async ({ query }) => {
         const { database } = context.search.index;
+        const fresh = database
+          .prepare('select count(*) as n from store.findings where cluster is null')
+          .get() as { n: number };
+        if (fresh.n > 0) await organise(context.store);
         const rows = database
           .prepare(
-            `select f.record, f.status, f.note, i.snippet from store.findings f
-               left join items i on i.id = f.conversation`,
+            `select f.record, f.status, f.note, f.cluster, f.duplicate_of as duplicateOf, f.replays, f.reproduced,
+               f.source, i.snippet from store.findings f left join items i on i.id = f.conversation`,
           )
-          .all() as { record: string; status: string; note: string | null; snippet: string | null }[];
+          .all() as unknown as FindingRow[];
         const answered = new Map(
           (
             database
@@ -84,36 +135,126 @@ export const findingRoutes = (context: ServerContext) =>
             reason: note?.record.reason ?? row.note,
             snippet: row.snippet ?? '',
             examples: answered.get(finding.id) ?? 0,
+            cluster: row.cluster ?? finding.category,
+            duplicateOf: row.duplicateOf,
+            replays: row.replays,
+            reproduced: row.reproduced,
+            source: row.source,
           };
         });
         const fits = (finding: ShownFinding): boolean =>
           (query.kind === undefined || finding.kind === query.kind) &&
           (query.category === undefined || finding.category === query.category) &&
+          (query.cluster === undefined || finding.cluster === query.cluster) &&
+          (query.id === undefined || finding.id === query.id) &&
           (query.attack === undefined || (finding.attack ?? 'plain') === query.attack);
         const some = all.filter(fits);
-        const statuses: Record<string, number> = { open: 0, confirmed: 0, dismissed: 0 };
+        const statuses: Record<string, number> = Object.fromEntries(STATUSES.map((each) => [each, 0]));
         for (const { status } of some) statuses[status] = (statuses[status] ?? 0) + 1;
         const found = some
           .filter(({ status }) => query.status === undefined || status === query.status)
           .sort((a, b) => (b.severity ?? 0) - (a.severity ?? 0) || (a.id < b.id ? -1 : 1));
-        const clusters = [
-          ...Map.groupBy(all, ({ kind, category, attack }) => `${kind}\n${category}\n${attack ?? 'plain'}`),
-        ].map(([key, group]) => {
-          const [kind = '', category = '', attack = ''] = key.split('\n');
-          return {
-            kind,
-            category,
-            attack,
-            count: group.length,
-            worst: Math.max(0, ...group.map(({ severity }) => severity ?? 0)),
-          };
-        });
+        const entries = all.map(
+          ({ cluster, status, replays, reproduced, source, ...finding }): RegisteredFinding => ({
+            finding,
+            status: status === 'open' ? 'new' : status,
+            cluster,
+            ...{ replays, reproduced, source },
+          }),
+        );
+        const clusters = triage(entries, query.status === 'dismissed').map((cluster) => ({
+          name: cluster.name,
+          category: cluster.category,
+          attacks: [...cluster.attacks],
+          kind: cluster.kind,
+          count: cluster.frequency,
+          worst: cluster.kind === 'harm' ? cluster.severity : 0,
+          open: cluster.statuses.new ?? 0,
+        }));
         return {
           total: found.length,
           findings: found.slice(query.offset, query.offset + query.limit),
-          clusters: clusters.sort((a, b) => b.count - a.count || b.worst - a.worst),
+          clusters,
           statuses,
         };
+      },
+    ),
+    on(
+      {
+        method: 'GET',
+        path: '/api/findings/:id/evidence',
+        summary: 'Replays of a finding, the examples that answer it and the adapters trained on them',
+        response: record<Evidence>('ids of conversations, examples, datasets, runs and adapters'),
+      },
+      async ({ params }) => {
+        const entry = await context.store.registered(params.id);
+        if (!entry) throw new TemperError('absent', `no finding ${params.id} is in this store`);
+        const { finding } = entry;
+        const replays = context.search.index.database
+          .prepare(
+            `select id, target, outcome, severity from items where scenario = ? and simulator = ? and attack = ?
+               order by rowid desc limit 100`,
+          )
+          .all(finding.scenario, REPLAY_SIMULATOR, finding.attack ?? 'plain');
+        const runs = await context.store.runs();
+        const curated = await context.store.stages('curate');
+        const answers = (await context.store.examplesFrom('finding', finding.id)).flatMap(
+          ({ example, datasets }) =>
+            datasets.map((dataset) => ({
+              example: example.id,
+              dataset,
+              runs: curated
+                .filter(({ result }) => (result as { dataset?: string } | null)?.dataset === dataset)
+                .map(({ run }) => ({
+                  run,
+                  adapter:
+                    runs
+                      .find(({ id }) => id === run)
+                      ?.adapter?.split(/[/\\]/)
+                      .at(-1) ?? null,
+                })),
+            })),
+        );
+        return { replays: replays.map((row) => ({ ...row })) as unknown as Evidence['replays'], answers };
+      },
+    ),
+    on(
+      {
+        method: 'POST',
+        path: '/api/findings/replay',
+        summary:
+          'Ask the target again what broke it: k of n confirm a finding, none of n fixes a confirmed one',
+        needs: 'red-teamer',
+        body: z.object({
+          ids: z.array(z.string().min(1).max(200)).min(1).max(200),
+          replays: z.int().min(1).max(100).default(5),
+          need: z.int().min(1).max(100).default(3),
+          arm: z.string().default(BASE).describe('`base`, or the name of an adapter'),
+          author,
+        }),
+        response: record<Job>('the process'),
+      },
+      async ({ body: { ids, replays, need, arm, author: by } }) => {
+        if (need > replays)
+          throw new TemperError('usage', `${need} of ${replays} replays cannot break`, {
+            hint: 'Need no more than are made.',
+          });
+        for (const id of ids)
+          if (!(await context.store.registered(id)))
+            throw new TemperError('absent', `no finding ${id} is in this store`);
+        if (arm !== BASE && !context.chat.adapters().includes(arm))
+          throw new TemperError('absent', `there is no adapter ${arm} in this store`);
+        refuseWhileWorking(context);
+        const { config } = context;
+        const counts = ['--replays', String(replays), '--need', String(need)];
+        const adapter = arm === BASE ? [] : ['--adapter', join(config.directory, 'adapters', arm)];
+        return context.jobs.start(config, by, 'replay', [
+          'findings',
+          'confirm',
+          ...ids,
+          ...counts,
+          ...adapter,
+        ]);
       },
     ),
     on(

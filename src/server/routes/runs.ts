@@ -286,7 +286,8 @@ export const runRoutes = (context: ServerContext, shared: boolean) =>
     ),
   ] as const;
 
-function refuseWhileWorking({ live }: ServerContext): void {
+/** Errors: `store`. */
+export function refuseWhileWorking({ live }: ServerContext): void {
   if (!live.working) return;
   throw new TemperError('store', `another command (pid ${live.working.pid}) is at work on this store`, {
     hint: 'Wait for it, or stop it.',
