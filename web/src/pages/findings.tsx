@@ -1,11 +1,12 @@
 /** Findings: what broke, by cluster, with a status, the conversation as evidence, and the examples that answer it. */
 import { useEffect, useState } from 'react';
-import { useApi, useChange } from '../api.ts';
+import { type call, useApi, useChange } from '../api.ts';
 import { useKeys } from '../keys.ts';
 import { useMay } from '../me.tsx';
 import { personName } from '../person.ts';
 import { addressWith, Link, useQueryState } from '../router.tsx';
 import { Empty, Loaded, number, Page, Problem, Tag, words } from '../ui/parts.tsx';
+import { Evidence, ReplayForm } from '../ui/replays.tsx';
 import { Transcript } from '../ui/transcript.tsx';
 import { Untrusted, useReveal } from '../ui/untrusted.tsx';
 import { printable } from '../../../src/core/limits.ts';
@@ -57,9 +58,8 @@ function Detail({ finding, close }: { finding: ShownFinding; close: () => void }
     <section className="detail" aria-label="Finding" tabIndex={0}>
       <div className="stack" style={{ marginBottom: 12 }}>
         <Status finding={finding} />
-        {finding.examples > 0 ? (
-          <Link to={`/data?finding=${finding.id}`}>{finding.examples} training example answers it</Link>
-        ) : null}
+        <ReplayForm key={finding.id} ids={[finding.id]} what="this finding" />
+        <Evidence finding={finding} />
         {finding.kind === 'harm' ? (
           <details open={finding.byHand}>
             <summary>What the next round makes of it</summary>
@@ -94,6 +94,15 @@ function Status({ finding }: { finding: ShownFinding }) {
             {finding.reason ? `: ${printable(finding.reason, 300)}` : ''}
           </small>
         ) : null}
+        {finding.replays > 0 ? (
+          <small>
+            {finding.reproduced} of {finding.replays} replays broke again
+          </small>
+        ) : null}
+        {finding.duplicateOf ? (
+          <Link to={addressWith('/findings', { id: finding.duplicateOf })}>a duplicate</Link>
+        ) : null}
+        {finding.source === 'temper' ? null : <Tag>{printable(finding.source, 40)}</Tag>}
       </div>
       <div className="row">
         <input
@@ -105,7 +114,7 @@ function Status({ finding }: { finding: ShownFinding }) {
           maxLength={2000}
         />
         {(['confirmed', 'dismissed', 'open'] as const)
-          .filter((status) => status !== finding.status)
+          .filter((status) => status !== finding.status && !(status === 'open' && finding.status === 'fixed'))
           .map((status) => (
             <button
               key={status}
@@ -127,14 +136,18 @@ function Status({ finding }: { finding: ShownFinding }) {
 export function Findings() {
   const [query, change] = useQueryState();
   const offset = Number(query['offset'] ?? 0) || 0;
-  const { status, kind, category, attack, id } = query;
-  const filter = { status: status as 'open' | undefined, kind: kind as 'harm' | undefined, category, attack };
+  const { status, kind, category, attack, cluster, id } = query;
+  const filter = {
+    status: status as 'open' | undefined,
+    kind: kind as 'harm' | undefined,
+    ...{ category, attack, cluster },
+  };
   const findings = useApi('GET /api/findings', { query: { ...filter, offset, limit: PAGE } }, { keep: true });
   const list = findings.data?.findings ?? [];
   // One that is linked to is found wherever the filters are.
   const linked = useApi(
     'GET /api/findings',
-    { query: { limit: 500 } },
+    { query: { id: id ?? '' } },
     { enabled: id !== undefined && !list.some((each) => each.id === id) },
   );
   const selected =
@@ -168,16 +181,20 @@ export function Findings() {
           ) : (
             <>
               <div className="row" style={{ marginBottom: 10 }}>
-                {(['open', 'confirmed', 'dismissed'] as const).map((each) => (
-                  <button
-                    key={each}
-                    type="button"
-                    aria-pressed={status === each}
-                    onClick={() => change({ status: status === each ? undefined : each, offset: undefined })}
-                  >
-                    {each} {number(statuses[each] ?? 0)}
-                  </button>
-                ))}
+                {(['open', 'confirmed', 'fixed', 'regressed', 'dismissed'] as const)
+                  .filter((each) => (statuses[each] ?? 0) > 0 || each === 'open' || status === each)
+                  .map((each) => (
+                    <button
+                      key={each}
+                      type="button"
+                      aria-pressed={status === each}
+                      onClick={() =>
+                        change({ status: status === each ? undefined : each, offset: undefined })
+                      }
+                    >
+                      {each} {number(statuses[each] ?? 0)}
+                    </button>
+                  ))}
                 {(['harm', 'over-refusal'] as const).map((each) => (
                   <button
                     key={each}
@@ -204,36 +221,14 @@ export function Findings() {
                   </button>
                 ) : null}
               </div>
-              <details style={{ marginBottom: 10 }}>
-                <summary>{number(clusters.length)} clusters of category and attack</summary>
-                <div className="row" style={{ maxHeight: 240, overflow: 'auto' }}>
-                  {clusters.map((cluster) => (
-                    <button
-                      key={`${cluster.kind}${cluster.category}${cluster.attack}`}
-                      type="button"
-                      aria-pressed={
-                        category === cluster.category && attack === cluster.attack && kind === cluster.kind
-                      }
-                      onClick={() =>
-                        change({
-                          kind: cluster.kind,
-                          category: cluster.category,
-                          attack: cluster.attack,
-                          offset: undefined,
-                        })
-                      }
-                    >
-                      {words(cluster.category)}
-                      {cluster.attack === 'plain' ? '' : `, ${words(cluster.attack)}`} <b>{cluster.count}</b>{' '}
-                      {cluster.kind === 'harm' ? (
-                        <small>worst {cluster.worst}</small>
-                      ) : (
-                        <small>refused</small>
-                      )}
-                    </button>
-                  ))}
-                </div>
-              </details>
+              <Clusters
+                clusters={clusters}
+                chosen={cluster}
+                choose={(name) => change({ cluster: name, id: undefined, offset: undefined })}
+                open={list
+                  .filter((each) => each.status === 'open' && !each.duplicateOf)
+                  .map((each) => each.id)}
+              />
               <div className={`split ${selected ? 'open' : ''}`}>
                 <div className="list" role="grid" aria-label="Findings" tabIndex={0}>
                   <div role="row" className="columns">
@@ -318,5 +313,61 @@ function Row({ finding, selected, open }: { finding: ShownFinding; selected: boo
       </span>
       <span role="gridcell">{finding.severity ?? '–'}</span>
     </div>
+  );
+}
+
+type Clusters = Awaited<ReturnType<typeof call<'GET /api/findings'>>>['clusters'];
+
+/** What asks for the same together, the most urgent first. */
+function Clusters({
+  clusters,
+  chosen,
+  choose,
+  open,
+}: {
+  clusters: Clusters;
+  chosen: string | undefined;
+  choose: (name: string | undefined) => void;
+  /** Findings in the list that nobody has looked at. */
+  open: readonly string[];
+}) {
+  const [all, setAll] = useState(false);
+  const shown = all ? clusters : clusters.slice(0, 8);
+  const one = clusters.find(({ name }) => name === chosen);
+  if (chosen !== undefined)
+    return (
+      <div className="card stack" style={{ marginBottom: 10 }}>
+        <div className="row spread">
+          <h2>{printable(chosen, 200)}</h2>
+          <button type="button" onClick={() => choose(undefined)}>
+            All clusters
+          </button>
+        </div>
+        <small>
+          {one
+            ? `${one.count} findings${one.kind === 'harm' ? `, worst severity ${one.worst}` : ', refused without need'}, ${one.open} that nobody has looked at; by ${one.attacks.map(words).join(', ')}`
+            : 'nothing is left in it'}
+        </small>
+        {open.length > 0 ? (
+          <ReplayForm ids={open.slice(0, 50)} what={`the ${Math.min(50, open.length)} open ones`} />
+        ) : null}
+      </div>
+    );
+  return (
+    <section aria-label="Clusters" style={{ marginBottom: 10 }}>
+      <div className="row" style={{ maxHeight: 260, overflow: 'auto', gap: 6 }}>
+        {shown.map((cluster) => (
+          <button key={cluster.name} type="button" onClick={() => choose(cluster.name)}>
+            {printable(cluster.name, 80)} <b>{number(cluster.count)}</b>{' '}
+            <small>{cluster.kind === 'harm' ? `worst ${cluster.worst}` : 'refused'}</small>
+          </button>
+        ))}
+        {clusters.length > shown.length || all ? (
+          <button type="button" className="plain" onClick={() => setAll(!all)}>
+            {all ? 'the most urgent alone' : `${number(clusters.length - shown.length)} more clusters`}
+          </button>
+        ) : null}
+      </div>
+    </section>
   );
 }

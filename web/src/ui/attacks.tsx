@@ -21,6 +21,7 @@ export function AttackChoice({
 }) {
   const meta = useApi('GET /api/console');
   const [preview, setPreview] = useState('');
+  const [search, setSearch] = useState('');
   const move = refused === null ? 'opening' : refused ? 'after-refusal' : 'after-answer';
   const [suggestions, setSuggestions] = useState<readonly { persona: string; text: string }[] | null>(null);
   useEffect(() => {
@@ -50,16 +51,38 @@ export function AttackChoice({
       <section className="card" style={{ margin: 0 }}>
         <h2>Attacks</h2>
         <p className="soft">Applied in the order in which you choose them.</p>
+        <input
+          type="search"
+          value={search}
+          onChange={(event) => setSearch(event.target.value)}
+          placeholder={`search ${meta.data?.attacks.length ?? ''} attacks`}
+          aria-label="Search attacks"
+        />
+        {attacks.length > 0 ? (
+          <p className="row" style={{ gap: 6 }}>
+            {attacks.map(words).join(', then ')}
+            <button type="button" className="plain" onClick={() => set([])}>
+              none
+            </button>
+          </p>
+        ) : null}
         {(['template', 'converter'] as const).map((kind) => (
           <div
             key={kind}
             className="row"
-            style={{ gap: 6, marginBottom: 8 }}
+            style={{ gap: 6, margin: '8px 0', maxHeight: 190, overflow: 'auto' }}
             role="group"
             aria-label={`${kind}s`}
           >
             {meta.data?.attacks
-              .filter((attack) => attack.kind === kind)
+              .filter(
+                (attack) =>
+                  attack.kind === kind &&
+                  (attacks.includes(attack.id) ||
+                    `${words(attack.id)} ${attack.id} ${attack.family} ${attack.description}`
+                      .toLowerCase()
+                      .includes(search.trim().toLowerCase())),
+              )
               .map((attack) => {
                 const at = attacks.indexOf(attack.id);
                 return (
