@@ -148,6 +148,7 @@ describe('roles', () => {
     'POST /api/console/sessions': 'red-teamer',
     'PUT /api/console/sessions/{id}': 'red-teamer',
     'POST /api/console/sessions/{id}/ask': 'red-teamer',
+    'POST /api/console/sessions/{id}/propose': 'red-teamer',
     'POST /api/console/preview': 'red-teamer',
     'POST /api/console/suggest': 'red-teamer',
     'POST /api/console/findings': 'red-teamer',

@@ -1,4 +1,4 @@
-/** What comes of asking by hand: findings by hand, what the next round makes of them, and what nobody has tried. */
+/** What comes of asking by hand: the next move, findings, what the next round makes of them, and what nobody has tried. */
 import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
 import type { Finding, PreferenceExample } from '../../core/records.ts';
@@ -16,7 +16,9 @@ import {
   SESSION_NOTE,
   TURN_NOTE,
 } from '../by-hand.ts';
+import { BASE } from '../chat.ts';
 import type { ServerContext } from '../context.ts';
+import { type Move, nextMove } from '../proposals.ts';
 import { author, record, routesOf, text } from '../route.ts';
 import { sessionOf } from './sessions.ts';
 
@@ -123,6 +125,26 @@ export const handFindingRoutes = (context: ServerContext) =>
         const held = removed[0];
         const reason = held ? `It is left out: ${held.reason}${held.like ? ` (${held.like})` : ''}.` : null;
         return { example, reason };
+      },
+    ),
+    on(
+      {
+        method: 'POST',
+        path: '/api/console/sessions/:id/propose',
+        summary: 'What a strategy would say next after a turn, by its own texts; nothing is sent',
+        needs: 'red-teamer',
+        logged: false,
+        body: z.object({
+          strategy: z.string().max(80),
+          parent: z.string().nullable(),
+          arm: z.string().default(BASE).describe('whose answers it follows'),
+        }),
+        response: record<Move>('the message, and the turn that it follows'),
+      },
+      async ({ params, body: { strategy, parent, arm } }) => {
+        const session = await sessionOf(context, params.id);
+        const turns = await context.store.notes<ConsoleTurn>(TURN_NOTE, params.id);
+        return nextMove(strategy, session, pathTo(turns, parent), arm);
       },
     ),
     on(

@@ -6,6 +6,7 @@ import type { Message } from '../../core/records.ts';
 import { rng } from '../../core/rng.ts';
 import { attackById, ATTACKS } from '../../dialogue/attacks/index.ts';
 import { PERSONAS } from '../../dialogue/simulator.ts';
+import { STRATEGIES } from '../../dialogue/strategies/index.ts';
 import { errorMessage } from '../../core/errors.ts';
 import { latest } from '../../loop/people.ts';
 import type { Note } from '../../store/store.ts';
@@ -112,6 +113,7 @@ export const consoleRoutes = (context: ServerContext) =>
               source: z.string(),
             }),
           ),
+          strategies: z.array(z.object({ id: z.string(), description: z.string(), source: z.string() })),
           sessions: z.array(record<ShownSession>('a session')),
         }),
       },
@@ -146,6 +148,11 @@ export const consoleRoutes = (context: ServerContext) =>
             id,
             family,
             kind,
+            description,
+            source,
+          })),
+          strategies: Object.values(STRATEGIES).map(({ id, description, source }) => ({
+            id,
             description,
             source,
           })),

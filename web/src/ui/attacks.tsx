@@ -1,7 +1,7 @@
 /** Attacks around a message, with what the target would receive; and what a scripted adversary would say next. */
 import { useEffect, useState } from 'react';
-import { call, useApi } from '../api.ts';
-import { words } from './parts.tsx';
+import { call, useApi, useChange } from '../api.ts';
+import { Problem, words } from './parts.tsx';
 import { Untrusted } from './untrusted.tsx';
 
 export function AttackChoice({
@@ -11,13 +11,18 @@ export function AttackChoice({
   goal,
   refused,
   use,
+  session,
+  parent,
 }: {
   plain: string;
   attacks: readonly string[];
   set: (attacks: readonly string[]) => void;
   goal: string;
   refused: boolean | null;
-  use: (text: string) => void;
+  /** `after`: the turn that it follows, where that is another than the last. */
+  use: (text: string, after?: string | null) => void;
+  session: string;
+  parent: string | null;
 }) {
   const meta = useApi('GET /api/console');
   const [preview, setPreview] = useState('');
@@ -115,6 +120,7 @@ export function AttackChoice({
       </section>
       <section className="card" style={{ margin: 0 }}>
         <h2>Next move</h2>
+        <Strategies session={session} parent={parent} use={use} />
         {suggestions === null ? (
           <button
             type="button"
@@ -147,5 +153,54 @@ export function AttackChoice({
         )}
       </section>
     </aside>
+  );
+}
+
+/** A strategy as a helper: what it would send after the turns that were had. */
+function Strategies({
+  session,
+  parent,
+  use,
+}: {
+  session: string;
+  parent: string | null;
+  use: (text: string, after?: string | null) => void;
+}) {
+  const meta = useApi('GET /api/console');
+  const propose = useChange('POST /api/console/sessions/:id/propose');
+  const [strategy, setStrategy] = useState('crescendo');
+  const all = meta.data?.strategies ?? [];
+  return (
+    <form
+      className="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        propose.mutate(
+          { params: { id: session }, body: { strategy, parent } },
+          { onSuccess: ({ request, after }) => use(request, after) },
+        );
+      }}
+    >
+      <label className="field">
+        by a strategy
+        <select value={strategy} onChange={(event) => setStrategy(event.target.value)}>
+          {all.map(({ id }) => (
+            <option key={id} value={id}>
+              {words(id)}
+            </option>
+          ))}
+        </select>
+      </label>
+      <small>{all.find(({ id }) => id === strategy)?.description}</small>
+      <div className="row">
+        <button type="submit" disabled={propose.isPending}>
+          Propose the next message
+        </button>
+      </div>
+      {propose.data && propose.data.after !== parent ? (
+        <small>It takes the refused message back: a branch from the turn before.</small>
+      ) : null}
+      {propose.isError ? <Problem error={propose.error} /> : null}
+    </form>
   );
 }

@@ -444,7 +444,13 @@ export function ChatView({ id }: { id: string }) {
               )
             : null
         }
-        use={setPlain}
+        session={id}
+        parent={parent === undefined ? (last?.id ?? null) : parent}
+        use={(text, after) => {
+          setPlain(text);
+          if (after !== undefined && after !== (last?.id ?? null)) setParent(after);
+          field.current?.focus();
+        }}
       />
     </div>
   );
