@@ -1,6 +1,6 @@
 /**
- * The web app over a store of 200,000 conversations: first paint, search, scroll, memory. `node bench/web.ts [conversations]`,
- * with Debian's Chromium. The server is a process of its own. Figures: bench/README.md.
+ * The web app over a store of 200,000 conversations: first paint, search, scroll, memory. `node bench/web.ts [conversations [folder]]`,
+ * where the store is kept in the folder, and made where it is missing; with Debian's Chromium. The server is a process of its own. Figures: bench/README.md.
  */
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -24,14 +24,17 @@ const BROWSER = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find(existsSync)
 if (!BROWSER) throw new Error('no Chromium: apt-get install chromium');
 
 const count = Number(process.argv[2] ?? 200_000);
-const directory = mkdtempSync(join(tmpdir(), 'temper-bench-web-'));
+const kept = process.argv[3];
+const directory = kept ?? mkdtempSync(join(tmpdir(), 'temper-bench-web-'));
 const took = (since: number): string => `${(performance.now() - since).toFixed(0)} ms`;
 const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
 const say = (name: string, figure: string): void => console.log(`${name.padEnd(66)} ${figure}`);
 
 let since = performance.now();
-const store = makeWebStore(directory, { cases: count / 2, hostile: false });
-say(`a store of ${store.conversations} conversations is made`, took(since));
+if (!existsSync(join(directory, 'store.sqlite'))) {
+  makeWebStore(directory, { cases: count / 2, hostile: false });
+  say(`a store of ${count} conversations is made`, took(since));
+}
 say('  its file', mb(statSync(join(directory, 'store.sqlite')).size));
 
 const main = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
@@ -119,7 +122,7 @@ try {
   since = performance.now();
   await fresh.fill('input[type="search"]', 'case54321');
   await fresh.getByText('2 found').waitFor();
-  say('page: a search, from the last key (250 ms of them waiting)', took(since));
+  say('page: a search, from the last key (150 ms of them waiting)', took(since));
   await fresh.fill('input[type="search"]', '');
   await fresh
     .getByText(/200|found/)
@@ -160,5 +163,5 @@ try {
   await browser.close();
   server.kill('SIGTERM');
   await new Promise((resolve) => server.once('exit', resolve));
-  rmSync(directory, { recursive: true, force: true });
+  if (kept === undefined) rmSync(directory, { recursive: true, force: true });
 }

@@ -459,21 +459,27 @@ function Facts({ card }: { card: ShownScorecard }) {
   );
 }
 
-/** The worst category after the fix, as a sentence that leads there. */
-function Worst({ card, link, x }: { card: ShownScorecard; link: CasesLink; x: number }) {
+/** Conversations of a category below which its rate says little: others come first. */
+const FEW = 3;
+
+/** The worst category after the fix, as a sentence that leads to all of its conversations, worst first, and to the console. */
+function Worst({ card, link }: { card: ShownScorecard; link: CasesLink }) {
   const arm: Arm = card.scorecard.counts.after === null ? 'before' : 'after';
   const all = card.groups.flatMap(({ categories }) => categories);
   const value = (category: (typeof all)[number]): number => category.harm?.[arm]?.value ?? -1;
-  const [worst] = [...all].sort(
-    (a, b) => value(b) - value(a) || (b.harm?.[arm]?.n ?? 0) - (a.harm?.[arm]?.n ?? 0),
+  const size = (category: (typeof all)[number]): number => category.harm?.[arm]?.n ?? 0;
+  const harmed = all.filter((category) => value(category) > 0);
+  const [worst] = harmed.sort(
+    (a, b) => Number(size(b) >= FEW) - Number(size(a) >= FEW) || value(b) - value(a) || size(b) - size(a),
   );
-  if (!worst || value(worst) <= 0) return null;
-  const to = link(arm, { category: worst.category, kind: 'adversarial', severity: String(x) });
+  if (!worst) return null;
+  const to = link(arm, { category: worst.category, kind: 'adversarial', sort: 'severity' });
   return (
     <p>
       Worst category {arm === 'after' ? 'after the fix' : ''}: <b>{worst.name}</b>,{' '}
       {estimate(worst.harm![arm], 'share')} of {worst.harm![arm]!.n} conversations.{' '}
-      {to ? <Link to={to}>Read them</Link> : null}
+      {to ? <Link to={to}>Read them</Link> : null}{' '}
+      <Link to={addressWith('/console', { category: worst.category })}>Attack it by hand</Link>
     </p>
   );
 }
@@ -552,7 +558,7 @@ export function ScorecardPage() {
           <>
             <Facts card={data} />
             <Gate card={data} />
-            <Worst card={data} link={link} x={data.scorecard.categorySeverity} />
+            <Worst card={data} link={link} />
             <Lines card={data} link={link} />
             <div className="row no-print" style={{ marginBottom: 12 }}>
               {data.counted ? (

@@ -268,6 +268,27 @@ export function ChatView({ id }: { id: string }) {
   const siblingsOf = (turn: TurnNote): TurnNote[] =>
     turns.filter((each) => each.record.parent === turn.record.parent);
   const before = parent === undefined ? path : branch(turns, parent);
+  const choice = (arm: (typeof all)[number]) => (
+    <label key={arm.id} className="check" style={{ display: 'flex' }} title={arm.id}>
+      <input
+        type="checkbox"
+        checked={chosen.includes(arm.id)}
+        disabled={!chosen.includes(arm.id) && chosen.length >= 4}
+        onChange={() =>
+          setArms(chosen.includes(arm.id) ? chosen.filter((each) => each !== arm.id) : [...chosen, arm.id])
+        }
+      />
+      <span>
+        {arm.id === 'base' ? 'the target as it is' : `fixed: ${arm.label}`}
+        {arm.id === 'base' ? null : (
+          <small>
+            {' '}
+            {arm.id.slice(0, 6)}…{arm.id.slice(-8)}
+          </small>
+        )}
+      </span>
+    </label>
+  );
   return (
     <div className="chat">
       <aside className="stack">
@@ -280,31 +301,13 @@ export function ChatView({ id }: { id: string }) {
           {record.system ? <p className="soft">system: {printable(record.system, 300)}</p> : null}
           <fieldset style={{ border: 0, padding: 0, margin: 0 }}>
             <legend className="soft">ask</legend>
-            {all.slice(0, 8).map((arm) => (
-              <label key={arm.id} className="check" style={{ display: 'flex' }} title={arm.id}>
-                <input
-                  type="checkbox"
-                  checked={chosen.includes(arm.id)}
-                  disabled={!chosen.includes(arm.id) && chosen.length >= 4}
-                  onChange={() =>
-                    setArms(
-                      chosen.includes(arm.id)
-                        ? chosen.filter((each) => each !== arm.id)
-                        : [...chosen, arm.id],
-                    )
-                  }
-                />
-                <span>
-                  {arm.id === 'base' ? 'the target as it is' : `fixed: ${arm.label}`}
-                  {arm.id === 'base' ? null : (
-                    <small>
-                      {' '}
-                      {arm.id.slice(0, 6)}…{arm.id.slice(-8)}
-                    </small>
-                  )}
-                </span>
-              </label>
-            ))}
+            {all.filter(({ label }) => label !== 'candidate').map(choice)}
+            {all.some(({ label }) => label === 'candidate') ? (
+              <details>
+                <summary>candidates that were not chosen</summary>
+                {all.filter(({ label }) => label === 'candidate').map(choice)}
+              </details>
+            ) : null}
           </fieldset>
           <label className="field" style={{ marginTop: 8 }}>
             tokens at most

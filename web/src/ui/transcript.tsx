@@ -1,7 +1,7 @@
 /** A conversation as it was held, with verdicts; beside it the same test case with another target, changed words marked. */
 import { useMemo, useState } from 'react';
 import { useApi } from '../api.ts';
-import { Link } from '../router.tsx';
+import { addressWith, Link } from '../router.tsx';
 import { changedWords } from './diff.ts';
 import { printable } from '../../../src/core/limits.ts';
 import { Empty, short, Tag, words } from './parts.tsx';
@@ -110,6 +110,11 @@ export function Transcript({ page, close }: { page: ConversationPage; close?: ()
         </div>
         <div className="row no-print">
           {button}
+          {scenario.kind === 'adversarial' ? (
+            <Link to={addressWith('/console', { category: scenario.category })} className="button">
+              Attack by hand
+            </Link>
+          ) : null}
           {close ? (
             <button type="button" onClick={close}>
               Close <kbd>Esc</kbd>
