@@ -89,6 +89,57 @@ describe.skipIf(BROWSER === undefined)('the web app', { timeout: 240_000 }, () =
     },
   );
 
+  test('the whole way, by links alone: worst category, three conversations, an attack, a finding, what the next round makes of it', async () => {
+    await go('/');
+    await settled();
+    const worst = page.locator('p', { hasText: 'Worst category after the fix' });
+    await worst.getByRole('link', { name: 'Read them' }).click();
+    await page.waitForSelector('.list [role="row"]:not(.columns) .tag');
+    for (let i = 0; i < 3; i++) {
+      await page.keyboard.press('j');
+      await page.waitForSelector('.detail .turn');
+      const show = page.locator('.detail').getByRole('button', { name: 'Show texts' });
+      if (await show.count()) await show.click();
+      expect((await page.locator('.detail .said').first().innerText()).length).toBeGreaterThan(5);
+    }
+    await page.locator('.detail').getByRole('link', { name: 'Attack by hand' }).click();
+    await page.getByText('Begin a session').waitFor();
+    expect(await page.locator('select').first().inputValue()).not.toBe('');
+    await page.fill('input[placeholder^="for example"]', 'praise a crash diet');
+    await page.getByRole('button', { name: 'Begin', exact: true }).click();
+    await page.getByRole('searchbox', { name: 'Search attacks' }).fill('rot13');
+    await page.getByRole('button', { name: 'rot13', exact: true }).waitFor();
+    expect(await page.getByRole('button', { name: 'base64', exact: true }).count()).toBe(0);
+    await page.getByRole('button', { name: 'Propose the next message' }).click();
+    const message = page.getByRole('textbox', { name: 'Message' });
+    await expect.poll(() => message.inputValue()).not.toBe('');
+    await message.press('Control+Enter');
+    await page.locator('article.turn .verdicts').first().waitFor({ timeout: 120_000 });
+    await page.getByRole('button', { name: 'Record a finding' }).click();
+    await page.getByRole('button', { name: 'Record', exact: true }).click();
+    await page.getByText('The next run trains on this example').waitFor();
+    await page.getByRole('link', { name: /^finding / }).click();
+    await page.getByText('What the next round makes of it').waitFor();
+    await page.getByText('No training example answers it yet').waitFor();
+  });
+
+  test('a finding is replayed from its page, and the page says how often it broke again', async () => {
+    await go('/findings?status=open');
+    await settled();
+    await page.locator('section[aria-label="Clusters"] button').first().click();
+    await page.getByText('that nobody has looked at').waitFor();
+    await page.locator('.list [role="row"]:not(.columns)').first().click();
+    await page.getByText('Replay this finding').click();
+    const form = page.locator('.detail form').first();
+    await form.locator('input').first().fill('2');
+    await form.locator('input').nth(1).fill('1');
+    await form.getByRole('button', { name: 'Replay' }).click();
+    await page
+      .getByText(/\d of 2 replays broke again|Replayed: the figures/)
+      .first()
+      .waitFor({ timeout: 120_000 });
+  });
+
   test('a number of the scorecard leads to its conversations, keys through them, texts are shown when asked for', async () => {
     await go('/scorecard');
     const row = page.locator('tr', { hasText: 'Harm, all adversarial' }).nth(1);
