@@ -159,7 +159,9 @@ export const findingRoutes = (context: ServerContext) =>
             finding,
             status: status === 'open' ? 'new' : status,
             cluster,
-            ...{ replays, reproduced, source },
+            replays,
+            reproduced,
+            source,
           }),
         );
         const clusters = triage(entries, query.status === 'dismissed').map((cluster) => ({

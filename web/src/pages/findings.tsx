@@ -140,7 +140,9 @@ export function Findings() {
   const filter = {
     status: status as 'open' | undefined,
     kind: kind as 'harm' | undefined,
-    ...{ category, attack, cluster },
+    category,
+    attack,
+    cluster,
   };
   const findings = useApi('GET /api/findings', { query: { ...filter, offset, limit: PAGE } }, { keep: true });
   const list = findings.data?.findings ?? [];
