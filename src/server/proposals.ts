@@ -29,6 +29,11 @@ class Proposed extends Error {
   }
 }
 
+const notByHand = (strategy: string, why: string): TemperError =>
+  new TemperError('usage', `${strategy} cannot be had by hand: ${why}`, {
+    hint: `\`temper attack --budget 20 --technique ${strategy}\` runs it.`,
+  });
+
 const outcomeOf = ({ record }: Note<ConsoleTurn>, arm: string): Pick<Line, 'outcome' | 'severity'> => {
   const reply = record.replies[arm];
   const scored = (reply?.verdicts ?? []).flatMap(({ judgement }) =>
@@ -42,7 +47,7 @@ const outcomeOf = ({ record }: Note<ConsoleTurn>, arm: string): Pick<Line, 'outc
   };
 };
 
-/** Errors: `usage` for no such strategy, or one that makes up what was said before; `data` where it has no more to say. */
+/** Errors: `usage` for no such strategy, or one that cannot be had by hand; `data` where it has no more to say. */
 export async function nextMove(
   strategy: string,
   session: Note<ConsoleSession>,
@@ -79,15 +84,9 @@ export async function nextMove(
       scenario,
       topic,
       random,
-      ask(line, request) {
-        if (line.madeUp.length > 0)
-          throw new TemperError(
-            'usage',
-            `${strategy} makes up what was said before: it cannot be had by hand`,
-            {
-              hint: `\`temper attack --budget 20 --techniques ${strategy}\` runs it.`,
-            },
-          );
+      ask(line, request, _plain, prefill) {
+        if (line.madeUp.length > 0) throw notByHand(strategy, 'it makes up what was said before');
+        if (prefill !== undefined) throw notByHand(strategy, 'it begins the answer itself');
         const depth = line.turns.length;
         const turn = path[depth];
         if (turn === undefined || depth < had)
@@ -103,6 +102,9 @@ export async function nextMove(
           turns: [...line.turns, { ...said, move, ...answer }],
           ...outcomeOf(turn, arm),
         });
+      },
+      suffixes: () => {
+        throw notByHand(strategy, 'it reads the weights of the model');
       },
       async propose(proposal) {
         const made = await SCRIPTED_PROPOSER.propose({

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
 import type { Finding } from '../../core/records.ts';
 import { triage } from '../../findings/triage.ts';
-import { REPLAY_SIMULATOR } from '../../loop/findings.ts';
+import { REPLAY_SIMULATOR } from '../../loop/replay.ts';
 import { FINDING_NOTE, type FindingReview, latest } from '../../loop/people.ts';
 import { organise } from '../../loop/register.ts';
 import type { Note, RegisteredFinding } from '../../store/store.ts';
