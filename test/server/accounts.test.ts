@@ -43,7 +43,7 @@ beforeAll(async () => {
     onError: (error) => expect.fail(String(error)),
   });
   for (const role of ROLES) cookies[role] = cookieOf(await logIn(role, password(role)));
-}, 60_000);
+}, 240_000);
 afterAll(async () => {
   accounts[Symbol.dispose]();
   await server[Symbol.asyncDispose]();
@@ -281,7 +281,7 @@ describe('the command line', () => {
       encoding: 'utf8',
     });
 
-  test('accounts are made, listed and taken away; the password comes by stdin', { timeout: 60_000 }, () => {
+  test('accounts are made, listed and taken away; the password comes by stdin', { timeout: 240_000 }, () => {
     const at = ['--set', `directory=${join(directory, 'own')}`];
     const refused = run(['serve', '--host', '0.0.0.0', '--port', '0', ...at]);
     expect(refused.status).toBe(2);
