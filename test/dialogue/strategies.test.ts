@@ -152,7 +152,7 @@ const CASES: Record<
     evaded: 4,
   },
   gcg: {
-    weak: (messages) => (/ 110$/.test(last(messages)) ? 'BROKEN' : 'NO.'),
+    weak: (messages) => (last(messages).endsWith(' 110') ? 'BROKEN' : 'NO.'),
     queries: 2,
     refused: 4,
     evaded: 4,
