@@ -109,6 +109,9 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   attacker:
     'Who words the attacks of `temper attack --budget`: scripted; or llm:provider:model[@address], or llm:NAME of `targets`.',
   simulator: 'Who plays the user: scripted; or llm:provider:model[@address], or llm:NAME of `targets`.',
+  engine: 'The engine of embedded models.',
+  'engine.provider':
+    'What computes them: cpu, cuda, coreml, dml or webgpu, if this build of ONNX Runtime has it (`temper doctor`).',
   models: 'Where the default model is kept and fetched from.',
   'models.cache': 'Folder of fetched models (default: ~/.cache/temper/models).',
   'models.sources': 'Tried in order; an empty list forbids fetching.',

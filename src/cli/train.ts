@@ -180,8 +180,8 @@ export function trainCommand(): Command {
         const { trl } = config.training;
         if (config.training.backend === 'trl' && trl.model !== null)
           return trainByName({ out, recipe, lora, trl, data, from, model: trl.model }, { emit, signal });
-        const file = await locateModel(base, config.models, emit);
-        const model = loadModel(file.path);
+        const file = await locateModel(base, config, emit);
+        const model = loadModel(file.path, file.provider);
         const start =
           from === undefined
             ? freshAdapter(model.config, { ...lora, seed: recipe.seed })

