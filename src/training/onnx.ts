@@ -124,7 +124,10 @@ export async function trainOnnx(
     throw new TemperError('data', 'there is nothing to measure the held-out loss on', {
       hint: 'Every prompt of it is longer than maxLength; raise it.',
     });
-  await using objective = await Objective.create(model, start, examples, recipe, { gradients: true });
+  await using objective = await Objective.create(model, start, examples, recipe, {
+    gradients: true,
+    batches: plan,
+  });
   await using evaluation =
     measured.length === 0 || recipe.evaluateEvery === 0
       ? null
