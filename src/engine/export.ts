@@ -137,9 +137,12 @@ export function exportMerged(directory: string, model: LoadedModel, adapter: Ada
     return normOffset !== 0 && isNorm(name) ? merged.map((value) => value - normOffset) : merged;
   };
   replaceFolder(directory, MERGED_FILES, (folder) => {
+    const text = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
     const json = (name: (typeof MERGED_FILES)[number], value: unknown): void =>
-      writeFileSync(join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
-    json('config.json', { ...tokens, ...settings });
+      writeFileSync(join(folder, name), text(value));
+    // transformers takes no whole number for a soft cap, and JavaScript writes 30.0 as 30.
+    const configured = text({ ...tokens, ...settings }).replace(/("\w+_softcapping": \d+)(?=[,\n])/g, '$1.0');
+    writeFileSync(join(folder, 'config.json'), configured);
     json('generation_config.json', { ...tokens, eos_token_id: [...tokenizer.stopTokens] });
     json('tokenizer.json', tokenizer.files.tokenizer);
     json('tokenizer_config.json', tokenizer.files.configuration);
