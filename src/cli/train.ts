@@ -12,7 +12,7 @@ import { ADAPTER_FILES, adapterHash, freshAdapter, loadAdapter, saveAdapter } fr
 import { loadModel } from '../engine/model.ts';
 import { locateModel } from '../loop/targets.ts';
 import { elsewhere, trainerOf } from '../loop/trainer.ts';
-import { planBatches } from '../training/batches.ts';
+import { planTraining } from '../training/batches.ts';
 import { CheckpointFolder } from '../training/checkpoints.ts';
 import { MetricsLog } from '../training/metrics.ts';
 import type { TrlSettings } from '../training/trl/settings.ts';
@@ -100,9 +100,9 @@ async function trainByName(
     JSON.stringify([prompt, chosen, recipe.kind === 'dpo' ? rejected : []]).length;
   const job = { folder, id, settings: trl, lora, start: from ?? null, data, recipe, model, stopToken: null };
   // Characters do for the lengths, where no tokenizer is at hand.
-  const plan = planBatches(data.map(characters), { ...recipe, batch: recipe.batch * recipe.accumulation });
+  const { plan, held } = planTraining(data.map(characters), recipe);
   const metrics = new MetricsLog(`${out}.metrics.jsonl`);
-  const result = await trainTrl({ ...job, plan }, { emit, signal, metrics });
+  const result = await trainTrl({ ...job, plan, held }, { emit, signal, metrics });
   replaceFolder(out, ADAPTER_FILES, (to) => {
     for (const file of ADAPTER_FILES.filter((name) => existsSync(join(result.adapter, name))))
       cpSync(join(result.adapter, file), join(to, file));

@@ -2,11 +2,10 @@
 import { silent, type Emit } from '../core/events.ts';
 import { TemperError } from '../core/errors.ts';
 import type { PreferenceExample } from '../core/records.ts';
-import { rng } from '../core/rng.ts';
 import { type Adapter, cloneAdapter } from '../engine/adapter.ts';
 import type { LoadedModel } from '../engine/model.ts';
 import { AdamW, globalNorm, scheduled, warmupSteps } from './adamw.ts';
-import { planBatches, tokenize } from './batches.ts';
+import { planTraining, tokenize } from './batches.ts';
 import { EarlyStop } from './early-stop.ts';
 import {
   evaluationMetrics,
@@ -63,29 +62,16 @@ export type Trainer = (
   options?: TrainOptions,
 ) => Promise<TrainResult>;
 
-/** Indices to train on and to hold out, by the recipe's seed. */
-function holdOut(count: number, { evaluateEvery, evaluationShare, seed }: Recipe) {
-  const all = Array.from({ length: count }, (_, i) => i);
-  if (evaluateEvery === 0) return { trained: all, held: [] };
-  const held = new Set(
-    rng('evaluation', seed)
-      .shuffle(all)
-      .slice(0, Math.floor(count * evaluationShare)),
-  );
-  return { trained: all.filter((i) => !held.has(i)), held: all.filter((i) => held.has(i)) };
-}
-
 const NOTHING_YET: TrainingProgress = { step: 0, tokens: 0, loss: Number.NaN, stopped: false, lowest: null };
 
 /** An epoch's share, steps and learning rates, known before the first step. */
 function planRun(lengths: readonly number[], recipe: Recipe, options: TrainOptions) {
-  const { plan: given, evaluation } = options;
-  const { trained, held } = holdOut(lengths.length, evaluation ? { ...recipe, evaluateEvery: 0 } : recipe);
-  const planned = planBatches(
-    trained.map((i) => lengths[i] as number),
-    { ...recipe, batch: recipe.batch * recipe.accumulation },
+  const { evaluation } = options;
+  const { held, trained, ...planned } = planTraining(
+    lengths,
+    evaluation ? { ...recipe, evaluateEvery: 0 } : recipe,
   );
-  const plan = given ?? planned.map((batch) => batch.map((i) => trained[i] as number));
+  const plan = options.plan ?? planned.plan;
   const warmup = warmupSteps(recipe, plan.length);
   const checkpoints = checkpointSteps(recipe, plan.length);
   return { plan, held, warmup, checkpoints, examplesPerEpoch: trained.length };
