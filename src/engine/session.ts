@@ -58,8 +58,9 @@ export class Session {
       executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
       graphOptimizationLevel: 'all',
       logSeverityLevel: 3,
-      // A plan of all memory of a run, made for each new shape, would lie beside that of the run without one.
-      enableMemPattern: false,
+      // A plan of all memory of a run, made for each new shape, would lie beside that of the run without one; decoding alone
+      // has few shapes.
+      enableMemPattern: placement === 'stored',
       // Threads that wait by spinning take the processor from whatever else runs, this process's own JavaScript included.
       extra: { session: { intra_op: { allow_spinning: '0' } } },
       ...(options.threads ? { intraOpNumThreads: options.threads } : {}),
