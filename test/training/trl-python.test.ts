@@ -110,10 +110,10 @@ describe.skipIf(python === undefined)('TRL', { timeout: 300_000 }, () => {
     const recipe = sftSchema.parse({
       ...common,
       epochs: 6,
-      learningRate: 0.3,
+      learningRate: 3,
       evaluateEvery: 2,
       evaluationShare: 0.25,
-      patience: 2,
+      patience: 1,
     });
     const losses = async (name: string, train: Trainer) => {
       const metrics = new MetricsLog(join(root, `${name}.jsonl`));
@@ -124,11 +124,12 @@ describe.skipIf(python === undefined)('TRL', { timeout: 300_000 }, () => {
     };
     const own = await losses('held-own', trainOnnx);
     const other = await losses('held-trl', trl('held'));
-    // TRL takes the mean over batches, the own engine over tokens; and at this rate both soon get worse.
-    other.losses.slice(0, 2).forEach((loss, i) => expect(loss / own.losses[i]!).toBeCloseTo(1, 1));
+    // The same examples; later the losses part, at so high a rate.
+    expect(other.losses[0]! / own.losses[0]!).toBeCloseTo(1, 3);
+    expect(other.losses.length).toBeLessThan(9); // of six epochs of three steps
     for (const { result, losses: seen } of [own, other]) {
       const lowest = seen.indexOf(Math.min(...seen));
-      expect(seen.length).toBe(lowest + 3);
+      expect(seen.length).toBe(Math.min(lowest + 2, 9));
       expect(result.steps).toBe(2 * seen.length);
     }
   });

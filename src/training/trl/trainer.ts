@@ -69,5 +69,5 @@ export const trlTrainer =
     for (const { step, path } of checkpointsOf(folder, planned.slice(0, -1)))
       await options.onCheckpoint?.(loadAdapter(path, model.config), step, steps);
     await options.onCheckpoint?.(adapter, steps, steps);
-    return { adapter, steps, tokens: result.tokens, finalLoss: result.finalLoss, dropped };
+    return { adapter, steps: result.steps, tokens: result.tokens, finalLoss: result.finalLoss, dropped };
   };
