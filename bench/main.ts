@@ -82,6 +82,7 @@ async function scoring(): Promise<string> {
 const PARTS: Readonly<Record<string, () => Promise<string>>> = {
   'generate-16': () => generation(16),
   'generate-48': () => generation(48),
+  'generate-96': () => generation(96),
   score: scoring,
   sft: () => training('sft'),
   dpo: () => training('dpo'),

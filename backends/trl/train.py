@@ -45,13 +45,13 @@ def completion(example: dict, which: str, tokenizer, stop: int, room: int) -> li
     return (tokenizer(text, add_special_tokens=False).input_ids + end)[:room]
 
 
-def rows(job: dict, tokenizer) -> list:
-    """The examples as tokens, in the order of the run. Completions are cut at the end; prompts without room are left out."""
+def rows(job: dict, tokenizer, name: str) -> list:
+    """The examples of a file as tokens, in its order. Completions are cut at the end; prompts without room are left out."""
     recipe, stop = job["recipe"], job["stopToken"]
     if stop is None:
         stop = tokenizer.eos_token_id
     result = []
-    with open(at("data.jsonl"), encoding="utf-8") as file:
+    with open(at(name), encoding="utf-8") as file:
         for line in file:
             example = json.loads(line)
             prompt = tokenizer.apply_chat_template(example["prompt"], add_generation_prompt=True, return_dict=False)
@@ -78,6 +78,9 @@ def arguments(job: dict) -> dict:
         raise SystemExit(f"a batch of {recipe['batch']} cannot be shared by {PROCESSES} processes")
     bfloat16 = job["precision"] == "bfloat16"
     every, last_alone = job["checkpointEvery"], recipe["checkpointEvery"] == 1
+    measured, patience = os.path.exists(at("eval.jsonl")), recipe.get("patience")
+    if measured and patience:
+        every = recipe["evaluateEvery"]  # the best one has to be on disk
     return dict(
         output_dir=at("checkpoints"),
         per_device_train_batch_size=share,
@@ -94,8 +97,14 @@ def arguments(job: dict) -> dict:
         gradient_checkpointing=job["gradientCheckpointing"],
         logging_steps=1,
         save_strategy="steps",
-        save_steps=min(every, 50) if last_alone else every,
+        save_steps=every if measured and patience else min(every, 50) if last_alone else every,
         save_total_limit=2 if last_alone else None,
+        eval_strategy="steps" if measured else "no",
+        eval_steps=recipe["evaluateEvery"] if measured else None,
+        per_device_eval_batch_size=share,
+        load_best_model_at_end=bool(measured and patience),
+        metric_for_best_model="eval_loss" if measured and patience else None,
+        greater_is_better=False if measured and patience else None,
         report_to="none",
         disable_tqdm=True,
         dataset_num_proc=None,
@@ -135,7 +144,13 @@ def metrics_callback(job: dict):
             self.start, self.tokens = None, 0.0
 
         def on_log(self, args, state, control, logs=None, **_):
-            if not state.is_world_process_zero or not logs or "loss" not in logs:
+            if not state.is_world_process_zero or not logs:
+                return
+            if "eval_loss" in logs:
+                row = {f"eval_{name}": float(logs[f"eval_{name}"]) for name in names if f"eval_{name}" in logs}
+                with open(at("metrics.jsonl"), "a") as file:
+                    file.write(json.dumps({"step": state.global_step, **row}) + "\n")
+            if "loss" not in logs:
                 return
             row = {name: float(logs[name]) for name in names if name in logs}
             if not math.isfinite(row["loss"]):
@@ -170,15 +185,18 @@ def as_told(base, rates: list):
 
 def trainer(job: dict):
     from datasets import Dataset
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, EarlyStoppingCallback
     from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
     recipe = job["recipe"]
     tokenizer = AutoTokenizer.from_pretrained(job["model"])
-    data = Dataset.from_list(rows(job, tokenizer))
+    data = Dataset.from_list(rows(job, tokenizer, "data.jsonl"))
+    held = Dataset.from_list(rows(job, tokenizer, "eval.jsonl")) if os.path.exists(at("eval.jsonl")) else None
     model, lora = policy(job)
     common = arguments(job)
-    parts = dict(model=model, train_dataset=data, processing_class=tokenizer, peft_config=lora, callbacks=[metrics_callback(job)])
+    parts = dict(model=model, train_dataset=data, eval_dataset=held, processing_class=tokenizer, peft_config=lora, callbacks=[metrics_callback(job)])
+    if held is not None and recipe.get("patience"):
+        parts["callbacks"].append(EarlyStoppingCallback(early_stopping_patience=recipe["patience"]))
     if recipe["kind"] == "sft":
         return as_told(SFTTrainer, job["rates"])(args=SFTConfig(**common), **parts)
     kinds, weights = [recipe["loss"]], [1.0]

@@ -68,12 +68,16 @@ FAMILIES = {
     ),
     "olmo2": dict(model_type="olmo2", tie_word_embeddings=False),
     "smollm3": dict(model_type="smollm3", tie_word_embeddings=True, num_hidden_layers=4, rope_parameters=dict(rope_type="default", rope_theta=2000.0)),
+    "granite": dict(
+        model_type="granite", tie_word_embeddings=True, embedding_multiplier=3.0, attention_multiplier=0.2, residual_multiplier=0.6, logits_scaling=1.5,
+    ),
 }
 # llama.cpp: name of the architecture, and whether the converter turns rows of q and k into neighbouring pairs.
 # It has no Mistral of its own, and what it calls llama has no window.
 GGUF = {
     "llama": ("llama", True), "qwen2": ("qwen2", False), "qwen3": ("qwen3", False), "phi3": ("phi3", False),
     "gemma2": ("gemma2", False), "gemma3": ("gemma3", False), "olmo2": ("olmo2", False), "smollm3": ("smollm3", True),
+    "granite": ("granite", True),
 }
 
 
@@ -254,6 +258,11 @@ def save_gguf(model, name, path, tokenizer, raws={}):
     if name == "gemma2":
         writer.add_attn_logit_softcapping(config.attn_logit_softcapping)
         writer.add_final_logit_softcapping(config.final_logit_softcapping)
+    if name == "granite":
+        writer.add_embedding_scale(config.embedding_multiplier)
+        writer.add_attention_scale(config.attention_multiplier)
+        writer.add_residual_scale(config.residual_multiplier)
+        writer.add_logit_scale(config.logits_scaling)
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     state = json.loads(tokenizer.backend_tokenizer.to_str())
@@ -373,7 +382,8 @@ def main():
     chosen = sys.argv[2:] or list(FAMILIES)
     os.makedirs(out, exist_ok=True)
     tokenizer = make_tokenizer(out)
-    sentencepiece_fixture(f"{out}/tokenizer/sentencepiece.json")
+    if chosen == list(FAMILIES):
+        sentencepiece_fixture(f"{out}/tokenizer/sentencepiece.json")
     if "mixed" in chosen or chosen == list(FAMILIES):
         mixed_file(out, tokenizer)
     for name in [name for name in chosen if name in FAMILIES]:

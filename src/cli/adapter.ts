@@ -29,7 +29,9 @@ async function open(directories: readonly string[], options: Options): Promise<O
     throw new TemperError('usage', `--target ${options.target} is a model with an adapter`, {
       hint: 'Name the base alone; `temper adapter merge` takes several adapters.',
     });
-  const file = await withProgress(({ emit }) => locateModel(base, config.models, emit));
+  const file = await withProgress(({ emit }) =>
+    locateModel(base, { models: config.models, engine: { provider: 'cpu' } }, emit),
+  );
   const model = loadModel(file.path);
   return {
     model,

@@ -49,6 +49,19 @@ export function doctorCommand(): Command {
           state: 'ok',
           detail: (await import('onnxruntime-node')).env.versions.node ?? 'loads',
         })),
+        await check('providers', async () => {
+          const { knownProviders } = await import('../engine/provider.ts');
+          return { state: 'ok', detail: `${knownProviders().join(', ')} in this build` };
+        }),
+        ...(config.engine.provider === 'cpu'
+          ? []
+          : [
+              await check(config.engine.provider, async () => {
+                const { tryProvider } = await import('../engine/session.ts');
+                await tryProvider(config.engine.provider);
+                return { state: 'ok', detail: 'starts and computes' };
+              }),
+            ]),
         await check('memory', () => ({
           state: totalmem() >= NEEDED_MEMORY ? 'ok' : 'warning',
           detail: `${(freemem() / GB).toFixed(1)} of ${(totalmem() / GB).toFixed(1)} GB free; a run takes up to 5`,

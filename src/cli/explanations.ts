@@ -20,6 +20,9 @@ export const OPTIONAL: Readonly<Record<string, string>> = {
   'models.cache': '/var/cache/temper/models',
   'suites.directory': 'suites',
   'suites.benchmarks': '{ xstest: { path: data/xstest_prompts.csv, limit: 200 }, or-bench: { path: hub } }',
+  'selection.patience': '1',
+  'training.sft.patience': '3',
+  'training.dpo.patience': '3',
   'curation.reviser': 'openai:gpt-4o-mini',
   translator: 'openai:gpt-4o-mini',
   judges: '{ panel: { rule: median, of: [embedded, "rubric:NAME", "guard:llama-guard-3:NAME"] } }',
@@ -47,6 +50,8 @@ const recipe = (kind: 'sft' | 'dpo'): Record<string, string> => ({
     'Checkpoints that `temper train` keeps, the newest; null = all. A run keeps its candidates.',
   evaluateEvery: 'Measure the loss on held-out examples every this many steps; 0 = never.',
   evaluationShare: 'Share of the examples held out for that.',
+  patience:
+    'End after so many measurements without a lower held-out loss, with the adapter of the lowest one; needs evaluateEvery.',
 });
 
 const under = (path: string, keys: Record<string, string>): Record<string, string> =>
@@ -104,6 +109,9 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   attacker:
     'Who words the attacks of `temper attack --budget`: scripted; or llm:provider:model[@address], or llm:NAME of `targets`.',
   simulator: 'Who plays the user: scripted; or llm:provider:model[@address], or llm:NAME of `targets`.',
+  engine: 'The engine of embedded models.',
+  'engine.provider':
+    'What computes them: cpu, cuda, coreml, dml or webgpu, if this build of ONNX Runtime has it (`temper doctor`).',
   models: 'Where the default model is kept and fetched from.',
   'models.cache': 'Folder of fetched models (default: ~/.cache/temper/models).',
   'models.sources': 'Tried in order; an empty list forbids fetching.',
@@ -172,6 +180,8 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'selection.scenarios': 'Held-out scenarios of each kind at most.',
   'selection.maxOverRefusal': 'A candidate may refuse this much more of the benign requests.',
   'selection.maxTokens': 'Answers of candidates are cut here: a refusal shows early.',
+  'selection.patience':
+    'End a training when so many checkpoints (checkpointEvery) are no better on the held-out scenarios.',
   rounds: 'Break-fix rounds, each from what the one before released.',
   'rounds.max': 'Rounds at most; they end when the gate passes. Its level is shared among them.',
   'rounds.budget': 'Minutes of work after which no further round begins; null: no limit.',

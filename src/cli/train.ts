@@ -1,7 +1,7 @@
 import { cpSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { type Config, configSchema, loadConfig } from '../config/config.ts';
+import { loadConfig } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import type { Emit } from '../core/events.ts';
 import { ensureReplaceable, replaceFolder } from '../core/folder.ts';
@@ -12,78 +12,28 @@ import { ADAPTER_FILES, adapterHash, freshAdapter, loadAdapter, saveAdapter } fr
 import { loadModel } from '../engine/model.ts';
 import { locateModel } from '../loop/targets.ts';
 import { elsewhere, trainerOf } from '../loop/trainer.ts';
-import { planBatches } from '../training/batches.ts';
+import { planTraining } from '../training/batches.ts';
 import { CheckpointFolder } from '../training/checkpoints.ts';
 import { MetricsLog } from '../training/metrics.ts';
 import type { TrlSettings } from '../training/trl/settings.ts';
 import { trainTrl } from '../training/trl/trl.ts';
-import { dpoSchema, type LoraOptions, type Recipe, sftSchema, trainingId } from '../training/recipe.ts';
+import { type LoraOptions, type Recipe, trainingId } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
-import { wrapped } from '../report/format.ts';
 import { withProgress } from './context.ts';
 import { printJson, say } from './output.ts';
+import { RECIPE_HELP, recipeNamed, recipeOf, recipePaths, recipeText } from './recipe.ts';
 import { weightsOf } from './target.ts';
 
 interface TrainOptions {
-  readonly recipe: 'sft' | 'dpo';
+  readonly recipe: string;
   readonly target: string;
   readonly out: string;
   readonly adapter?: string;
+  readonly evalData?: string;
   readonly backend?: 'onnx' | 'trl';
   readonly config?: string;
   readonly set: string[];
   readonly json?: boolean;
-}
-
-const DEFAULTS = configSchema.parse({}).training;
-
-/** What `--set` names without a path: keys of the recipe; `lora.` keys shape a fresh adapter. */
-const RECIPE_KEYS = {
-  sft: new Set(Object.keys(sftSchema.shape)),
-  dpo: new Set(Object.keys(dpoSchema.shape)),
-};
-
-/** `--set` as paths of the configuration. Errors: `usage` for a key that belongs neither to it nor to the recipe. */
-function paths({ recipe, set, backend }: Pick<TrainOptions, 'recipe' | 'set' | 'backend'>): string[] {
-  const first = backend === undefined ? [] : [`training.backend=${backend}`];
-  return [...first, ...set].map((override) => {
-    const key = /^[^.=]*/.exec(override)![0];
-    if (key === 'kind')
-      throw new TemperError('usage', `--set kind contradicts --recipe ${recipe}`, {
-        hint: 'Leave the kind to --recipe.',
-      });
-    if (key === 'lora' || key === 'trl') return `training.${override}`;
-    if (RECIPE_KEYS[recipe].has(key)) return `training.${recipe}.${override}`;
-    if (key === '' || !override.includes('=') || Object.hasOwn(configSchema.shape, key)) return override;
-    throw new TemperError('usage', `--set ${key}: the recipe ${recipe} has no such key`, {
-      hint: `Its keys: ${[...RECIPE_KEYS[recipe]].filter((name) => name !== 'kind').join(', ')}; or a path of the configuration, such as lora.rank or training.${recipe}.epochs.`,
-    });
-  });
-}
-
-/** The recipe as the configuration and `--set` have it: the same as a run's. */
-function recipeOf(name: TrainOptions['recipe'], { sft, dpo }: Config['training']): Recipe {
-  if (name === 'sft') return sft;
-  // How many pairs a run takes of its own dataset is no matter of the recipe.
-  const { pairs: _pairs, ...recipe } = dpo ?? DEFAULTS.dpo!;
-  return recipe;
-}
-
-/** What matters most of a recipe, as `--set` takes it. */
-function recipeText(recipe: Recipe, lora: LoraOptions | null): string {
-  const { kind, learningRate, epochs, batch, maxLength, maxCompletionLength } = recipe;
-  const shown = {
-    learningRate,
-    epochs,
-    batch,
-    maxLength,
-    maxCompletionLength,
-    ...(recipe.kind === 'dpo' ? { loss: recipe.loss, beta: recipe.beta, nll: recipe.nll } : {}),
-    ...(lora ? { 'lora.rank': lora.rank, 'lora.alpha': lora.alpha } : {}),
-  };
-  return `${kind}: ${Object.entries(shown)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(' ')}`;
 }
 
 /** The examples of a file, and what of it is passed over. Errors: `data`, also if nothing is left. */
@@ -100,6 +50,31 @@ async function dataset(path: string, { kind, seed }: Recipe) {
   throw new TemperError('data', `${path}: ${records === 0 ? 'it has no records' : note}`, {
     hint: `Give examples that ${kind === 'dpo' ? 'have two different answers' : 'have an answer to learn'}.`,
   });
+}
+
+type Examples = readonly PreferenceExample[];
+
+/** The examples of `--eval-data`. Errors: `usage` where nothing would measure them. */
+async function heldOut(path: string | undefined, recipe: Recipe, backend: string) {
+  if (path === undefined) return null;
+  if (backend === 'trl')
+    throw new TemperError('usage', 'the backend trl takes no --eval-data', {
+      hint: 'Train with the backend onnx, or measure the adapter afterwards.',
+    });
+  if (recipe.evaluateEvery === 0)
+    throw new TemperError('usage', '--eval-data: the recipe never measures the held-out loss', {
+      hint: 'Say after how many steps: --set evaluateEvery=10.',
+    });
+  return dataset(path, recipe);
+}
+
+/** A warning if examples that are to be held out are trained on. */
+function overlap(data: Examples, held: Examples = []) {
+  const said = ({ prompt, chosen }: PreferenceExample): string => JSON.stringify([prompt, chosen]);
+  const trained = new Set(data.map(said));
+  const both = held.filter((each) => trained.has(said(each))).length;
+  const message = `${both} of the ${held.length} held-out examples are trained on: their loss says nothing of others`;
+  return both === 0 ? null : { level: 'warning' as const, message };
 }
 
 interface NamedTraining {
@@ -125,9 +100,9 @@ async function trainByName(
     JSON.stringify([prompt, chosen, recipe.kind === 'dpo' ? rejected : []]).length;
   const job = { folder, id, settings: trl, lora, start: from ?? null, data, recipe, model, stopToken: null };
   // Characters do for the lengths, where no tokenizer is at hand.
-  const plan = planBatches(data.map(characters), { ...recipe, batch: recipe.batch * recipe.accumulation });
+  const { plan, held } = planTraining(data.map(characters), recipe);
   const metrics = new MetricsLog(`${out}.metrics.jsonl`);
-  const result = await trainTrl({ ...job, plan }, { emit, signal, metrics });
+  const result = await trainTrl({ ...job, plan, held }, { emit, signal, metrics });
   replaceFolder(out, ADAPTER_FILES, (to) => {
     for (const file of ADAPTER_FILES.filter((name) => existsSync(join(result.adapter, name))))
       cpSync(join(result.adapter, file), join(to, file));
@@ -137,15 +112,14 @@ async function trainByName(
   return { ...result, dropped: [] };
 }
 
-const HELP = `
-Recipe, unless the configuration or --set says otherwise (a run's is the same):
-${(['sft', 'dpo'] as const).map((name) => `${wrapped(recipeText(recipeOf(name, DEFAULTS), null), 96, '     ').join('\n  ')}`).join('\n')}`;
-
 export function trainCommand(): Command {
   return new Command('train')
     .description('Train a LoRA adapter from preference data; the result is in PEFT format')
     .argument('<data.jsonl>', "TRL's conversational preference format: {prompt, chosen, rejected}")
-    .addOption(new Option('--recipe <recipe>', 'how to train').choices(['sft', 'dpo']).makeOptionMandatory())
+    .requiredOption(
+      '--recipe <recipe>',
+      'how to train: sft, dpo, or a recipe in a file (YAML, docs/training.md)',
+    )
     .option(
       '--target <target>',
       '`base` (the configured target), `embedded` (the default model), the path of a GGUF file or model folder, or base:adapter to start from that adapter',
@@ -153,6 +127,10 @@ export function trainCommand(): Command {
     )
     .requiredOption('--out <directory>', 'where the adapter goes')
     .option('--adapter <directory>', 'adapter to start from (and, for DPO, the reference)')
+    .option(
+      '--eval-data <file>',
+      'examples to measure the held-out loss on, every `evaluateEvery` steps; with `patience` training ends when it falls no more',
+    )
     .option(
       '-c, --config <file>',
       'configuration: the recipe starts from its `training` (default: temper.yaml where there is one)',
@@ -170,18 +148,20 @@ export function trainCommand(): Command {
       ).choices(['onnx', 'trl']),
     )
     .option('--json', 'print the result as JSON')
-    .addHelpText('after', HELP)
+    .addHelpText('after', RECIPE_HELP)
     .addHelpText(
       'after',
-      '\nExamples:\n  temper train pairs.jsonl --recipe sft --out adapters/sft --set learningRate=2e-4\n  temper train pairs.jsonl --recipe dpo --adapter adapters/sft --out adapters/dpo',
+      '\nExamples:\n  temper train pairs.jsonl --recipe sft --out adapters/sft --set learningRate=2e-4\n  temper train pairs.jsonl --recipe dpo --adapter adapters/sft --out adapters/dpo\n  temper train pairs.jsonl --recipe examples/recipes/dpo.yaml --out adapters/dpo',
     )
     .action(async (input: string, options: TrainOptions) => {
-      const config = loadConfig(options.config, paths(options));
-      const recipe = recipeOf(options.recipe, config.training);
+      const { kind, file: recipeFile } = recipeNamed(options.recipe);
+      const config = loadConfig(options.config, recipePaths(kind, options), {}, recipeFile);
+      const recipe = recipeOf(kind, config.training);
       const { lora } = config.training;
       const out = resolve(options.out);
       ensureReplaceable(out, ADAPTER_FILES);
       const { data, passedOver, note } = await dataset(input, recipe);
+      const evaluation = await heldOut(options.evalData, recipe, config.training.backend);
       const base = weightsOf(config, options.target, 'training');
       if (options.adapter !== undefined && base.adapter !== undefined)
         throw new TemperError(
@@ -193,21 +173,23 @@ export function trainCommand(): Command {
         );
       const from = options.adapter ?? base.adapter;
       const result = await withProgress(async ({ emit, signal }) => {
-        if (note !== null) emit({ type: 'note', ...note });
+        for (const each of [note, evaluation?.note ?? null, overlap(data, evaluation?.data)])
+          if (each !== null) emit({ type: 'note', ...each });
         const text = recipeText(recipe, from === undefined ? lora : null);
         emit({ type: 'note', level: 'info', message: text });
         const { trl } = config.training;
         if (config.training.backend === 'trl' && trl.model !== null)
           return trainByName({ out, recipe, lora, trl, data, from, model: trl.model }, { emit, signal });
-        const file = await locateModel(base, config.models, emit);
-        const model = loadModel(file.path);
+        const file = await locateModel(base, config, emit);
+        const model = loadModel(file.path, file.provider);
         const start =
           from === undefined
             ? freshAdapter(model.config, { ...lora, seed: recipe.seed })
             : loadAdapter(from, model.config);
         // Named by all that determines the run: another dataset or recipe does not go on from it.
         const parts = { recipe, data: data.map(({ id }) => id), model: file.id, start: adapterHash(start) };
-        const id = trainingId({ ...parts, ...elsewhere(config.training) });
+        const measured = evaluation ? { evaluation: evaluation.data.map((each) => each.id) } : {};
+        const id = trainingId({ ...parts, ...measured, ...elsewhere(config.training) });
         const state = new FileTrainingState(`${out}.${id}.state`);
         const folder = `${out}.${id}.job`;
         const train = trainerOf(config.training, { id, path: file.path, folder });
@@ -219,6 +201,7 @@ export function trainCommand(): Command {
           signal,
           state,
           metrics,
+          ...(evaluation ? { evaluation: evaluation.data } : {}),
           onCheckpoint: (adapter, step, steps) => {
             if (step < steps) checkpoints.save(adapter, step);
           },

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { TemperError } from '../core/errors.ts';
+import { dpoSchema, sftSchema } from '../training/recipe.ts';
 import { loadConfig } from './config.ts';
+import { readYaml } from './yaml.ts';
 
 function problemsOf(yaml: string): string {
   const path = join(mkdtempSync(join(tmpdir(), 'temper-config-')), 'temper.yaml');
@@ -99,5 +101,73 @@ describe('YAML', () => {
           message: expect.not.stringContaining('sk-live') as string,
         }) as Error,
       );
+  });
+});
+
+describe('recipes in files', () => {
+  const work = mkdtempSync(join(tmpdir(), 'temper-recipes-'));
+  const file = (name: string, text: string): string => {
+    const path = join(work, name);
+    writeFileSync(path, text);
+    return path;
+  };
+  const problem = (run: () => unknown): string => {
+    try {
+      run();
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'config' });
+      return (error as TemperError).message;
+    }
+    return '';
+  };
+
+  test('one file serves --recipe and a configuration; --set goes before it', () => {
+    const recipe = file('a.yaml', 'kind: dpo\nbeta: 0.3\nloss: ipo\nlora: { rank: 4, rslora: true }\n');
+    const config = file(
+      'temper.yaml',
+      `training: { lora: { rank: 8 }, dpo: ${recipe}, sft: { epochs: 1 } }\n`,
+    );
+    const named = loadConfig(undefined, ['training.lora.alpha=5'], {}, recipe);
+    const configured = loadConfig(config, ['training.lora.alpha=5']);
+    const set = loadConfig(undefined, [`training.dpo=${recipe}`, 'training.lora.alpha=5']);
+    for (const { training } of [named, configured, set]) {
+      expect(training.dpo).toMatchObject({ beta: 0.3, loss: 'ipo', learningRate: 1.5e-4 });
+      expect(training.lora).toMatchObject({ rank: 4, alpha: 5, rslora: true });
+    }
+    expect(configured.training.sft.epochs).toBe(1);
+    expect(loadConfig(undefined, ['training.dpo.beta=0.2'], {}, recipe).training.dpo!.beta).toBe(0.2);
+  });
+
+  test('all that is wrong with a recipe is told at once, by the keys of its file', () => {
+    const recipe = file('b.yaml', 'kind: sft\nlearningRat: 1\nepochs: -1\npatience: 2\nlora: { rank: 0 }\n');
+    const told = problem(() => loadConfig(undefined, [], {}, recipe));
+    expect(told).toContain(`${recipe}: `);
+    for (const key of ['  learningRat: no such key', '  epochs: ', '  lora.rank: '])
+      expect(told).toContain(key);
+    expect(problem(() => loadConfig(undefined, [], {}, file('c.yaml', 'kind: ppo\nlora: 3\n')))).toMatch(
+      /kind: write sft or dpo\n {2}lora: /,
+    );
+    expect(problem(() => loadConfig(file('d.yaml', `training: { dpo: ${recipe} }\n`)))).toContain(
+      'of the kind sft',
+    );
+    expect(problem(() => loadConfig(undefined, ['training.sft.patience=2']))).toContain('set evaluateEvery');
+    const [one, two] = [
+      file('e.yaml', 'kind: sft\nlora: { rank: 4 }\n'),
+      file('f.yaml', 'kind: dpo\nlora: { rank: 2 }\n'),
+    ];
+    expect(problem(() => loadConfig(file('g.yaml', `training: { sft: ${one}, dpo: ${two} }\n`)))).toContain(
+      'different things under lora',
+    );
+  });
+
+  test('the examples have every key, and the defaults where they say so', () => {
+    const { training } = loadConfig(undefined);
+    const sft = loadConfig(undefined, [], {}, 'examples/recipes/sft.yaml').training;
+    expect(sft).toEqual(training);
+    const written = (kind: string) => Object.keys(readYaml(`examples/recipes/${kind}.yaml`, ''));
+    const known = (shape: object) => Object.keys(shape).filter((key) => key !== 'pairs');
+    expect(new Set([...written('sft'), 'patience'])).toEqual(new Set([...known(sftSchema.shape), 'lora']));
+    expect(new Set(written('dpo'))).toEqual(new Set(known(dpoSchema.shape)));
+    expect(loadConfig(undefined, [], {}, 'examples/recipes/dpo.yaml').training.dpo!.patience).toBe(3);
   });
 });

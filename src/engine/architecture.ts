@@ -37,6 +37,10 @@ export interface ModelConfig {
   readonly logitSoftcap: number | null;
   /** Multiplies the embeddings. */
   readonly embeddingScale: number;
+  /** Multiplies what attention and feed-forward add to the residual stream. */
+  readonly residualScale: number;
+  /** Multiplies the logits. */
+  readonly logitScale: number;
   /** The projections that have a bias, such as `q_proj`. */
   readonly biases: readonly string[];
 }
@@ -83,6 +87,8 @@ export interface Architecture {
   readonly id: string;
   /** The values of `model_type` in config.json that mean it. */
   readonly modelTypes: readonly string[];
+  /** What transformers calls its language model. */
+  readonly className: string;
   /** Its `general.architecture` in GGUF, and whether rows of q and k are stored as neighbouring rotary pairs there. */
   readonly gguf: { readonly name: string; readonly pairedRows: boolean } | null;
   readonly layout: BlockLayout;

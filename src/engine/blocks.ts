@@ -119,7 +119,7 @@ function gelu(graph: Graph, x: Value): Value {
   return graph.mul(x, graph.sigmoid(u));
 }
 
-/** Embedded tokens (N, D) -> final normalised hidden states (N, D). */
+/** Embedded tokens (N, D) -> final normalised hidden states (N, D), whose products with the output table are the logits. */
 export function forward(
   { layout }: Architecture,
   { graph, linear, attention }: ForwardHooks,
@@ -137,6 +137,8 @@ export function forward(
     return graph.reshape(normalise(rows, weight, headSize), x.shape);
   };
   const activation = (x: Value): Value => (layout.activation === 'silu' ? graph.silu(x) : gelu(graph, x));
+
+  const added = (x: Value, update: Value): Value => graph.add(x, graph.scale(update, config.residualScale));
 
   let x = graph.scale(embedded, config.embeddingScale); // (N, D)
   for (let index = 0; index < config.layers; index++) {
@@ -158,12 +160,12 @@ export function forward(
     const query = perHead(q!, `${block(index)}.self_attn.q_norm.weight`, heads);
     const key = perHead(k!, `${block(index)}.self_attn.k_norm.weight`, kvHeads);
     const attended = linear(attention(index, query, key, v!), output);
-    x = graph.add(x, norm(attended, names.afterAttention));
+    x = added(x, norm(attended, names.afterAttention));
 
     const after = norm(x, names.beforeFeedForward);
     const [gate, up] = project(after, gated, [intermediateSize, intermediateSize]);
     const hidden = linear(graph.mul(activation(gate!), up!), down); // (N, D)
-    x = graph.add(x, norm(hidden, names.afterFeedForward));
+    x = added(x, norm(hidden, names.afterFeedForward));
   }
-  return normalise(x, FINAL_NORM, config.hiddenSize);
+  return graph.scale(normalise(x, FINAL_NORM, config.hiddenSize), config.logitScale);
 }

@@ -85,6 +85,8 @@ export function readConfig(architecture: Architecture, raw: Settings): ModelConf
     attentionSoftcap: settings.optional('attn_logit_softcapping'),
     logitSoftcap: settings.optional('final_logit_softcapping'),
     embeddingScale: 1,
+    residualScale: 1,
+    logitScale: 1,
     biases: biases(settings),
     ...own,
   };

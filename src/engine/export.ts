@@ -10,8 +10,9 @@ import { writeGguf } from './gguf-writer.ts';
 import { architecture } from './architectures/registry.ts';
 import { ggufName, toGgufRows } from './gguf-model.ts';
 import { expectedShapes, type LoadedModel } from './model.ts';
-import { plainFrequencies } from './rope.ts';
 import { type TensorData, writeSafetensors } from './safetensors.ts';
+import { Settings, type Values } from './settings.ts';
+import { isNorm } from './weights.ts';
 
 /**
  * Writes the adapter as a GGUF LoRA. llama.cpp scales each tensor by alpha / its rank; rsLoRA and alpha per tensor are
@@ -69,42 +70,44 @@ export function mergedWeight(model: LoadedModel, adapter: Adapter, name: string)
   return merged;
 }
 
-/** The base of a plain rotary embedding: frequency 1 of n is base^(-1 / n). Errors: `model` for a scaled one. */
-function ropeBase({ ropes, headSize }: ModelConfig): number {
-  const frequencies = ropes[0]?.frequencies ?? [];
-  const n = frequencies.length;
-  const base = Math.round((frequencies[1] ?? 1) ** -n);
-  const plain = plainFrequencies(headSize, base);
-  const same =
-    n === plain.length && frequencies.every((f, i) => Math.abs(f / (plain[i] as number) - 1) < 1e-4);
-  if (ropes.length === 1 && same) return base;
-  throw new TemperError('model', 'there is no merged export of models with scaled rotary embeddings', {
+/** Projections with a bias, by the key of config.json that says so. */
+const BIASES: Readonly<Record<string, readonly string[]>> = {
+  attention_bias: ['q_proj', 'k_proj', 'v_proj', 'o_proj'],
+  mlp_bias: ['gate_proj', 'up_proj', 'down_proj'],
+};
+
+const notMerged = (what: string): TemperError =>
+  new TemperError('model', `there is no merged export of ${what}`, {
     hint: 'Export the adapter instead: --format gguf or peft.',
   });
-}
 
-/** What transformers calls the sizes of an architecture. */
-const CONFIGURATIONS: Readonly<Record<string, (config: ModelConfig) => Record<string, unknown>>> = {
-  llama: (config) => ({
-    architectures: ['LlamaForCausalLM'],
-    model_type: 'llama',
-    vocab_size: config.vocabularySize,
-    hidden_size: config.hiddenSize,
-    intermediate_size: config.intermediateSize,
-    num_hidden_layers: config.layers,
-    num_attention_heads: config.heads,
-    num_key_value_heads: config.kvHeads,
-    head_dim: config.headSize,
-    hidden_act: 'silu',
-    max_position_embeddings: config.contextLength,
-    rms_norm_eps: config.normEpsilon,
-    rope_theta: ropeBase(config),
-    rope_parameters: { rope_type: 'default', rope_theta: ropeBase(config) },
-    tie_word_embeddings: config.tied,
-    attention_bias: false,
-    mlp_bias: false,
-  }),
-};
+/** The keys of config.json. Errors: `model` for what a GGUF file says and config.json cannot. */
+function configuration({ config, settings }: LoadedModel): Values {
+  const { id, className, modelTypes, configure } = architecture(config.architecture);
+  // Code of the original's own, which transformers has, and which is not handed on.
+  const { biases: listed, auto_map: _code, quantization_config: _none, ...rest } = settings;
+  const named = {
+    architectures: [className],
+    model_type: modelTypes[0],
+    ...rest,
+    dtype: 'float32',
+    torch_dtype: 'float32',
+  };
+  if (listed === undefined) return named;
+  const scaling = settings['rope_scaling'] as Values | null;
+  if (scaling?.['rope_type'] === 'divisors')
+    throw notMerged(
+      'a GGUF file with divisors of its rotary frequencies, of which config.json knows only the rule',
+    );
+  if (configure?.(new Settings(id, settings)).biases) return named; // the family's own
+  const flags = Object.entries(BIASES).map(
+    ([key, names]) => [key, names.every((name) => config.biases.includes(name))] as const,
+  );
+  const said = flags.flatMap(([key, flag]) => (flag ? BIASES[key]! : []));
+  if (said.length !== config.biases.length)
+    throw notMerged(`a model with biases on ${config.biases.join(', ')} alone`);
+  return { ...named, ...Object.fromEntries(flags) };
+}
 
 const MERGED_FILES = [
   'config.json',
@@ -116,34 +119,33 @@ const MERGED_FILES = [
 
 /**
  * Writes the model with the adapter merged in, float32, as a folder that transformers loads with its tokenizer. The folder
- * appears whole or not at all. Errors: `model` for an architecture that has no such export, `usage` if
- * `directory` holds anything else.
+ * appears whole or not at all. Errors: `model` for what config.json cannot say, `usage` if `directory` holds anything else.
  */
 export function exportMerged(directory: string, model: LoadedModel, adapter: Adapter): void {
   const { config, tokenizer } = model;
-  const sizes = CONFIGURATIONS[config.architecture];
-  if (!sizes)
-    throw new TemperError('model', `there is no merged export of the architecture '${config.architecture}'`, {
-      hint: 'Export the adapter instead: --format gguf or peft.',
-    });
+  const settings = configuration(model);
+  const { normOffset } = architecture(config.architecture).layout;
   const shapes = new Map([...expectedShapes(config)].filter(([name]) => name !== OUTPUT || !config.tied));
   const tokens = {
     bos_token_id: tokenizer.files.beginning,
     eos_token_id: tokenizer.endOfTurn,
     pad_token_id: tokenizer.paddingToken,
   };
+  const weight = (name: string): Float32Array => {
+    if (name === EMBEDDING) return model.weights.get(name)!;
+    const merged = mergedWeight(model, adapter, name);
+    return normOffset !== 0 && isNorm(name) ? merged.map((value) => value - normOffset) : merged;
+  };
   replaceFolder(directory, MERGED_FILES, (folder) => {
+    const text = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
     const json = (name: (typeof MERGED_FILES)[number], value: unknown): void =>
-      writeFileSync(join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
-    json('config.json', { ...sizes(config), ...tokens, dtype: 'float32', torch_dtype: 'float32' });
+      writeFileSync(join(folder, name), text(value));
+    // transformers takes no whole number for a soft cap, and JavaScript writes 30.0 as 30.
+    const configured = text({ ...tokens, ...settings }).replace(/("\w+_softcapping": \d+)(?=[,\n])/g, '$1.0');
+    writeFileSync(join(folder, 'config.json'), configured);
     json('generation_config.json', { ...tokens, eos_token_id: [...tokenizer.stopTokens] });
     json('tokenizer.json', tokenizer.files.tokenizer);
     json('tokenizer_config.json', tokenizer.files.configuration);
-    writeSafetensors(
-      join(folder, 'model.safetensors'),
-      shapes,
-      (name) => (name === EMBEDDING ? model.weights.get(name)! : mergedWeight(model, adapter, name)),
-      { format: 'pt' },
-    );
+    writeSafetensors(join(folder, 'model.safetensors'), shapes, weight, { format: 'pt' });
   });
 }

@@ -4,14 +4,19 @@
  */
 import { join } from 'node:path';
 import { TemperError } from '../core/errors.ts';
-import { FINAL_NORM } from './architecture.ts';
 import { ARCHITECTURES, byModelType } from './architectures/registry.ts';
 import { readConfig } from './config.ts';
 import { readJson } from './json-file.ts';
 import { readSafetensor, readSafetensorsHeader } from './safetensors.ts';
 import { Settings, type Values } from './settings.ts';
 import { folderTokenizer } from './tokenizer-folder.ts';
-import { collectWeights, type LoadedModel, type StoredTensor, unknownArchitecture } from './weights.ts';
+import {
+  collectWeights,
+  isNorm,
+  type LoadedModel,
+  type StoredTensor,
+  unknownArchitecture,
+} from './weights.ts';
 
 export const CONFIG_FILE = 'config.json';
 const WEIGHTS_FILE = 'model.safetensors';
@@ -69,8 +74,8 @@ export function loadFolder(folder: string): LoadedModel {
   const weights = collectWeights(folder, config, tensors);
   if (family.layout.normOffset !== 0) {
     for (const [name, data] of weights)
-      if (name === FINAL_NORM || name.endsWith('norm.weight'))
-        data.forEach((value, i) => (data[i] = value + family.layout.normOffset));
+      if (isNorm(name)) data.forEach((value, i) => (data[i] = value + family.layout.normOffset));
   }
-  return { config, weights, tokenizer: folderTokenizer(folder, settings, config.vocabularySize) };
+  const tokenizer = folderTokenizer(folder, settings, config.vocabularySize);
+  return { config, weights, tokenizer, settings: settings.values };
 }

@@ -110,7 +110,8 @@ export class Generator implements AsyncDisposable {
 
   static async create(model: LoadedModel, options: GeneratorOptions = {}): Promise<Generator> {
     const lora = options.adapter?.shape ?? null;
-    const threads = options.threads ? { threads: options.threads } : {};
+    const { provider } = model;
+    const settings = { provider, ...(options.threads ? { threads: options.threads } : {}) };
     const reserved = reservedTokens(options);
     requireMemory(
       'generation',
@@ -123,11 +124,11 @@ export class Generator implements AsyncDisposable {
     // Decoding multiplies few rows and gains from weights that are packed once; prompts share the model's own copy.
     const prompts = await Session.create(promptGraph(model.config, lora), model.weights, {
       placement: 'fed',
-      ...threads,
+      ...settings,
     });
     const decoding = await Session.create(decodingGraph(model.config, lora), model.weights, {
       placement: 'stored',
-      ...threads,
+      ...settings,
     });
     const generator = new Generator(model, { prompts, decoding }, options);
     if (options.adapter) generator.setAdapter(options.adapter, options.strength);

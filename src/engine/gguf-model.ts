@@ -81,7 +81,8 @@ export function loadGguf(path: string): LoadedModel {
       [...gguf.tensors.keys()].map((name) => huggingFaceName(name, as));
     throw unknownArchitecture(path, id, Object.values(ARCHITECTURES), names);
   }
-  const config = readConfig(family, ggufSettings(gguf, family));
+  const settings = ggufSettings(gguf, family);
+  const config = readConfig(family, settings);
   const tensors = new Map<string, StoredTensor>();
   for (const tensor of gguf.tensors.values()) {
     if (Object.values(ROPE_TENSORS).includes(tensor.name)) continue;
@@ -97,7 +98,8 @@ export function loadGguf(path: string): LoadedModel {
     });
   }
   const weights = collectWeights(path, config, tensors);
-  return { config, weights, tokenizer: ggufTokenizer(gguf, config.vocabularySize) };
+  const tokenizer = ggufTokenizer(gguf, config.vocabularySize);
+  return { config, weights, tokenizer, settings: settings.values };
 }
 
 /** The metadata under the keys of config.json. */
@@ -128,6 +130,10 @@ function ggufSettings(gguf: Gguf, family: Architecture): Settings {
     ...windowPattern(value('attention.sliding_window_pattern')),
     attn_logit_softcapping: value('attn_logit_softcapping'),
     final_logit_softcapping: value('final_logit_softcapping'),
+    attention_multiplier: value('attention.scale'),
+    embedding_multiplier: value('embedding_scale'),
+    residual_multiplier: value('residual_scale'),
+    logits_scaling: value('logit_scale'),
     tie_word_embeddings: !gguf.tensors.has('output.weight'),
     biases: [...BLOCK_PARTS].flatMap(([part, name]) =>
       gguf.tensors.has(`blk.0.${part}.bias`) ? [name.slice(name.indexOf('.') + 1)] : [],

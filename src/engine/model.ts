@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { TemperError } from '../core/errors.ts';
 import { CONFIG_FILE, loadFolder, weightFiles } from './folder-model.ts';
 import { loadGguf } from './gguf-model.ts';
+import type { Provider } from './provider-names.ts';
 import type { LoadedModel } from './weights.ts';
 
 export { expectedShapes, type LoadedModel } from './weights.ts';
@@ -41,10 +42,13 @@ function lookAt(path: string): { kind: 'gguf'; file: string } | { kind: 'folder'
 export const isModel = (path: string): boolean =>
   path.endsWith('.gguf') || existsSync(join(path, CONFIG_FILE));
 
-/** Reads a model. Errors: `model`, naming the file and what is wrong or missing. */
-export function loadModel(path: string): LoadedModel {
+/**
+ * Reads a model, to be computed by `provider`. Errors: `model`, naming the file and what is wrong or missing.
+ */
+export function loadModel(path: string, provider: Provider = 'cpu'): LoadedModel {
   const found = lookAt(path);
-  return found.kind === 'gguf' ? loadGguf(found.file) : loadFolder(path);
+  const model = found.kind === 'gguf' ? loadGguf(found.file) : loadFolder(path);
+  return provider === 'cpu' ? model : { ...model, provider };
 }
 
 /** The files that make up a model: paths, sorted. Errors as `loadModel`. */

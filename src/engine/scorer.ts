@@ -33,7 +33,8 @@ export class Scorer implements AsyncDisposable {
     { adapter, strength = 1 }: Pick<ScoreOptions, 'adapter' | 'strength'> = {},
   ): Promise<Scorer> {
     const graph = scoringGraph(model.config, adapter?.shape ?? null);
-    const session = await Session.create(graph, model.weights, { placement: 'fed' });
+    const { provider } = model;
+    const session = await Session.create(graph, model.weights, { placement: 'fed', provider });
     const fixed = adapter ? { ...adapterFeeds(adapter), lora_scale: strengthFeed(adapter, strength) } : {};
     return new Scorer(model, session, fixed);
   }

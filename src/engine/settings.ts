@@ -15,6 +15,11 @@ export class Settings {
     this.#defaults = defaults;
   }
 
+  /** Every key that has a value. */
+  get values(): Values {
+    return { ...this.#defaults, ...this.#values };
+  }
+
   withDefaults(defaults: Values): Settings {
     return new Settings(this.source, this.#values, { ...defaults, ...this.#defaults });
   }

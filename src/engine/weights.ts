@@ -1,9 +1,11 @@
 /** What a loaded model is, and the collecting of its weights from whatever file holds them. */
 import { TemperError } from '../core/errors.ts';
-import { type Architecture, type ModelConfig, OUTPUT } from './architecture.ts';
+import { type Architecture, FINAL_NORM, type ModelConfig, OUTPUT } from './architecture.ts';
 import { architecture } from './architectures/registry.ts';
 import { weightShapes } from './blocks.ts';
 import { requireMemory, weightBytes } from './memory.ts';
+import type { Provider } from './provider-names.ts';
+import type { Values } from './settings.ts';
 import type { ChatTokenizer } from './tokenizer.ts';
 
 /** A model in memory: configuration, float32 weights under their Hugging Face names, tokenizer. */
@@ -11,7 +13,14 @@ export interface LoadedModel {
   readonly config: ModelConfig;
   readonly weights: ReadonlyMap<string, Float32Array>;
   readonly tokenizer: ChatTokenizer;
+  /** The keys of its config.json; of a GGUF file, its metadata as such. */
+  readonly settings: Values;
+  /** What computes it; the processor by default. */
+  readonly provider?: Provider;
 }
+
+/** Whether a weight is that of a norm, to which some families add 1. */
+export const isNorm = (name: string): boolean => name === FINAL_NORM || name.endsWith('norm.weight');
 
 /** A tensor that lies in a file. */
 export interface StoredTensor {

@@ -62,12 +62,13 @@ export class RemoteTargets implements Targets {
 
 /** The target of a configuration, wherever its model is. Errors: `config`, `model`, `store`. */
 export async function openTargets(
-  { target, models }: Config,
+  config: Config,
   callers: Callers,
 ): Promise<EmbeddedTargets | RemoteTargets> {
+  const { target } = config;
   requireConnection(target);
   if (!isEmbedded(target)) return RemoteTargets.open(target, callers);
-  return new EmbeddedTargets(await locateModel(target, models, callers.emit), target);
+  return new EmbeddedTargets(await locateModel(target, config, callers.emit), target);
 }
 
 /** The weights of a target, for what trains or adapts. Errors: `config`, naming what can be done without them. */

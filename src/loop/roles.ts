@@ -83,13 +83,13 @@ const opener =
 
 /** A model on disk, in an engine of its own beside that of the target. */
 async function onEngine(
-  { models }: Config,
+  config: Config,
   target: TargetConfig,
   { emit }: Callers,
   resources: AsyncDisposableStack,
 ): Promise<OpenedRole> {
-  const file = await locateModel(target, models, emit);
-  const model = loadModel(file.path);
+  const file = await locateModel(target, config, emit);
+  const model = loadModel(file.path, file.provider);
   const adapter = target.adapter === undefined ? undefined : loadAdapter(target.adapter, model.config);
   const { batch } = target;
   const generator = resources.use(await Generator.create(model, { batch, ...(adapter ? { adapter } : {}) }));

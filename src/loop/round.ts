@@ -13,7 +13,7 @@ import { findingOf } from '../findings/findings.ts';
 import type { Judge } from '../judges/judge.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import type { GateOptions } from '../metrics/gate.ts';
-import { type About, buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
+import type { About, Scorecard } from '../metrics/scorecard.ts';
 import type { OpenedRole } from '../models/role.ts';
 import type { Target } from '../models/target.ts';
 import type { Store } from '../store/store.ts';
@@ -21,27 +21,15 @@ import type { SftRecipe } from '../training/recipe.ts';
 import type { Checkpoint, TrainingPlace } from './trainer.ts';
 import { countsText } from './counts.ts';
 import type { RoundDpo } from './pairs.ts';
+import { type Frontier, limitsOf, measureFrontier, strengthsOf } from './frontier.ts';
 import type { Phase } from './phases.ts';
 import { type Chain, checkpointOf, startOf } from './chain.ts';
 import { type RegisterData, registerText, ROUND_SOURCE } from './register-data.ts';
 import { answersDue, withRevisedDeclines } from './revision.ts';
 import { Stages } from './stages.ts';
 import { REGRESSION, regress, type Regression } from './regression.ts';
-import {
-  loadCheckpoint,
-  release,
-  startingAdapter,
-  type TrainingDependencies,
-  trainRound,
-} from './training.ts';
-import {
-  chooseCandidate,
-  figuresOf,
-  type FrontierPoint,
-  frontierPoint,
-  type Selection,
-  tellFrontier,
-} from './select.ts';
+import { release, startingAdapter, type TrainingDependencies, trainRound } from './training.ts';
+import { chooseCandidate, type FrontierPoint, type Selection, tellFrontier } from './select.ts';
 import { decided, type People, peopleText } from './people.ts';
 import { requireWeights } from './remote-targets.ts';
 import type { RoundScenarios } from './scenarios.ts';
@@ -83,6 +71,8 @@ export interface RoundOptions {
     readonly between: readonly number[];
     readonly maxOverRefusal: number;
     readonly maxTokens: number;
+    /** Checkpoints without a better one that end a training; undefined: none do. */
+    readonly patience?: number | undefined;
   };
   readonly gate: GateOptions;
   readonly about: About;
@@ -194,45 +184,31 @@ class Round extends Stages {
     return startingAdapter(this.#weights, this.#options);
   }
 
-  train(dataset: string, start: NamedAdapter): Promise<Checkpoint[]> {
-    return trainRound(dataset, start, this.#training, this.#options);
+  train(dataset: string, start: NamedAdapter, holdout: readonly Scenario[]): Promise<Checkpoint[]> {
+    const dependencies = { ...this.#training, frontier: this.#frontier(holdout) };
+    return trainRound(dataset, start, dependencies, this.#options);
+  }
+
+  #frontier(holdout: readonly Scenario[]): Frontier {
+    return { weights: this.#weights, stages: this, holdout, options: this.#options };
   }
 
   /** Measures every checkpoint at every strength on the held-out scenarios and chooses. */
   select(checkpoints: readonly Checkpoint[], holdout: readonly Scenario[]): Promise<Selection> {
-    const targets = this.#weights;
-    const { selection, gate, chain } = this.#options;
-    const { helpfulnessMargin: maxHelpfulnessLoss, harmSeverity } = gate;
-    const limits = { maxOverRefusal: selection.maxOverRefusal, maxHelpfulnessLoss, harmSeverity };
-    // What a round starts from has its strength already: as it is must be among the choices, with and without more training.
+    const { chain } = this.#options;
+    const place = this.#frontier(holdout);
+    // What a round starts from must be among the choices as it is.
     const found = checkpointOf(chain);
-    const strengths = found ? [...new Set([1, ...selection.strengths])] : selection.strengths;
+    const strengths = strengthsOf(this.#options);
     const candidates = [
       ...(found ? [{ checkpoint: found, strengths: [1] }] : []),
       ...checkpoints.map((checkpoint) => ({ checkpoint, strengths })),
     ];
     return this.stage('select', ['choose'], async () => {
-      const { maxTokens } = selection;
-      const base = await targets.base({ maxTokens });
-      const before = await this.measure('choose: base', holdout, base, { maxTokens });
-      const frontier: FrontierPoint[] = [];
-      for (const { checkpoint, strengths: tried } of candidates) {
-        const named = { id: checkpoint.id, adapter: loadCheckpoint(targets, checkpoint) };
-        for (const strength of tried) {
-          const target = await targets.adapted(named, strength, { maxTokens });
-          const stage = `choose: ${checkpoint.name} x ${strength}`;
-          const after = await this.measure(stage, holdout, target, { maxTokens });
-          const card = buildScorecard({ about: this.#options.about, before, after });
-          frontier.push(
-            frontierPoint({ adapter: checkpoint.id, checkpoint: checkpoint.name, strength }, card, limits),
-          );
-        }
-      }
-      const alone = buildScorecard({ about: this.#options.about, before });
-      const figures = figuresOf(alone, 'before', limits.harmSeverity);
+      const { base, frontier } = await measureFrontier(place, candidates);
       const chosen = chooseCandidate(frontier);
-      tellFrontier(frontier, chosen, limits, this.emit);
-      return { frontier, base: figures, chosen };
+      tellFrontier(frontier, chosen, limitsOf(this.#options), this.emit);
+      return { frontier, base, chosen };
     });
   }
 
@@ -302,7 +278,7 @@ export async function runRound(
     const about = { ...options.about, notes: [...(options.about.notes ?? []), NOTHING_TO_FIX] };
     return { scorecard: scorecardOf({ about, before }), frontier: [], before };
   }
-  const checkpoints = await round.train(dataset, start);
+  const checkpoints = await round.train(dataset, start, holdout);
   const selection = await round.select(checkpoints, holdout);
   const { chosen } = selection;
   const adapter = round.release(checkpoints, chosen);

@@ -6,6 +6,7 @@ import { TemperError } from '../core/errors.ts';
 import { type Adapter, adapterHash, loadAdapter } from '../engine/adapter.ts';
 import { Generator } from '../engine/generator.ts';
 import { type LoadedModel, loadModel, modelFiles } from '../engine/model.ts';
+import type { Provider } from '../engine/provider-names.ts';
 import { Chooser } from '../models/choice.ts';
 import { DEFAULT_MODEL } from '../models/catalog.ts';
 import { EmbeddedLanguageModel } from '../models/embedded.ts';
@@ -30,14 +31,27 @@ export interface ModelFile {
   /** Identity: the SHA-256 of the file; of a folder, the hash of its files' names and hashes. */
   readonly id: string;
   readonly name: string;
+  readonly provider: Provider;
 }
 
 /** The model of a target, fetched if it is the default one and not there. */
 export async function locateModel(
   target: { path?: string | undefined },
-  models: { cache: string; sources: readonly Source[] },
+  { models, engine: { provider } }: Place,
   emit?: Emit,
 ): Promise<ModelFile> {
+  const found = await locate(target, models, emit);
+  // Another provider rounds otherwise, so what it says is said by another model.
+  const id = provider === 'cpu' ? found.id : contentHash({ model: found.id, provider });
+  return { ...found, id, provider };
+}
+
+interface Place {
+  readonly models: { readonly cache: string; readonly sources: readonly Source[] };
+  readonly engine: { readonly provider: Provider };
+}
+
+async function locate(target: { path?: string | undefined }, models: Place['models'], emit?: Emit) {
   if (target.path === undefined) {
     const path = await ensureModel(DEFAULT_MODEL, { ...models, ...(emit ? { emit } : {}) });
     return { path, id: DEFAULT_MODEL.sha256, name: DEFAULT_MODEL.description };
@@ -97,7 +111,7 @@ export class EmbeddedTargets implements Targets {
   constructor(file: ModelFile, options: TargetOptions) {
     this.file = file;
     this.#options = options;
-    this.model = loadModel(file.path);
+    this.model = loadModel(file.path, file.provider);
     const start = options.adapter === undefined ? null : loadAdapter(options.adapter, this.model.config);
     this.start = start && { id: adapterHash(start), adapter: start };
   }

@@ -8,6 +8,7 @@ import { MetricsLog } from '../training/metrics.ts';
 import { type SftRecipe, trainingId } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
 import { startOf } from './chain.ts';
+import { bestCheckpoint, type Frontier } from './frontier.ts';
 import { pairsFor, type RoundDpo } from './pairs.ts';
 import type { RoundOptions } from './round.ts';
 import type { FrontierPoint } from './select.ts';
@@ -44,13 +45,16 @@ export const roundTraining = (
   { weights, training }: { readonly weights: EmbeddedTargets } & Pick<Options, 'training'>,
 ): string => trainingId({ recipe, data: dataset, model: weights.file.id, start, ...elsewhere(training) });
 
-/** Trains one recipe; every checkpoint is an adapter on disk, the last one the result. */
+/**
+ * Trains one recipe; every checkpoint is an adapter on disk, the last one the result. With `selection.patience` that is the best on
+ * the held-out scenarios, and training ends where so many have not been better.
+ */
 async function train(
   recipe: SftRecipe | RoundDpo,
   dataset: string,
   start: NamedAdapter,
-  { store, stages, weights, signal }: TrainingDependencies,
-  { training, directory }: Options,
+  { store, stages, weights, signal, frontier }: TrainingDependencies & { readonly frontier: Frontier },
+  { training, directory, selection: { patience } }: Options,
 ): Promise<Checkpoint[]> {
   const { file } = weights;
   const id = roundTraining(recipe, dataset, start.id, { weights, training });
@@ -76,9 +80,16 @@ async function train(
       state,
       metrics: new MetricsLog(join(directory, 'adapters', `${id}.metrics.jsonl`)),
       ...(signal ? { signal } : {}),
-      onCheckpoint: (adapter, step) => {
+      onCheckpoint: async (adapter, step, steps) => {
         const checkpoint = plannedAt(step);
         saveAdapter(checkpoint.directory, adapter, { base: file.name });
+        if (patience === undefined || step === steps) return;
+        const made = checkpoints.slice(0, checkpoints.findIndex((each) => each.id === checkpoint.id) + 1);
+        const best = await bestCheckpoint(frontier, made);
+        if (made.length - 1 - best < patience) return;
+        const message = `stopped: no checkpoint after ${made[best]!.name} is better on the held-out scenarios`;
+        stages.emit({ type: 'note', level: 'info', message });
+        return 'stop';
       },
       // Steps are known from the plan, so a continued run lists the checkpoints of its first part too.
       onPlan: (steps) => {
@@ -86,7 +97,8 @@ async function train(
         return !checkpoints.every(({ directory }) => existsSync(directory));
       },
     });
-    return checkpoints;
+    const made = checkpoints.filter((each) => existsSync(each.directory));
+    return patience === undefined ? made : made.slice(0, (await bestCheckpoint(frontier, made)) + 1);
   });
   state.clear();
   return result;
@@ -96,7 +108,7 @@ async function train(
 export async function trainRound(
   dataset: string,
   start: NamedAdapter,
-  dependencies: TrainingDependencies,
+  dependencies: TrainingDependencies & { readonly frontier: Frontier },
   options: Options,
 ): Promise<Checkpoint[]> {
   const { sft, dpo } = options.training;

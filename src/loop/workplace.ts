@@ -197,6 +197,7 @@ export class Workplace implements AsyncDisposable {
       simulator: _simulator,
       attacker: _attacker,
       translator: _translator,
+      engine: _engine, // in the target's id
       training,
       suites,
       ...rest

@@ -2,6 +2,7 @@
 import type { Message, PreferenceExample } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import type { ChatTokenizer } from '../engine/tokenizer.ts';
+import type { Recipe } from './recipe.ts';
 
 export interface TokenizedExample {
   readonly id: string;
@@ -49,6 +50,21 @@ export function tokenize(
   return { examples: kept, dropped };
 }
 
+/** Indices to train on and to hold out, by the recipe's seed. */
+function holdOut(
+  count: number,
+  { evaluateEvery, evaluationShare, seed }: Pick<Recipe, 'evaluateEvery' | 'evaluationShare' | 'seed'>,
+) {
+  const all = Array.from({ length: count }, (_, i) => i);
+  if (evaluateEvery === 0) return { trained: all, held: [] };
+  const held = new Set(
+    rng('evaluation', seed)
+      .shuffle(all)
+      .slice(0, Math.floor(count * evaluationShare)),
+  );
+  return { trained: all.filter((i) => !held.has(i)), held: all.filter((i) => held.has(i)) };
+}
+
 /** Batches sorted by length within a window of this many, then shuffled. */
 const WINDOW = 16;
 
@@ -76,6 +92,16 @@ export function planBatches(
     plan.push(...random.shuffle(batches));
   }
   return plan;
+}
+
+/** A run's batches over the examples that are trained on, and the examples held out; all as indices of `lengths`. */
+export function planTraining(lengths: readonly number[], recipe: Recipe) {
+  const { trained, held } = holdOut(lengths.length, recipe);
+  const batches = planBatches(
+    trained.map((i) => lengths[i] as number),
+    { ...recipe, batch: recipe.batch * recipe.accumulation },
+  );
+  return { plan: batches.map((batch) => batch.map((i) => trained[i] as number)), held, trained };
 }
 
 /** Splits a batch so that no part holds more than `tokens` with padding. Members are in ascending length. */

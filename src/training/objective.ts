@@ -8,6 +8,7 @@ import { sequenceFeeds, type TokenSequence } from '../engine/sequences.ts';
 import { Session, type Tensor } from '../engine/session.ts';
 import { microBatches, type TokenizedExample } from './batches.ts';
 import { type LossEntry, lossEntry, preferenceLoss, sftLoss } from './losses.ts';
+import { microBatchBudget, requireTrainingMemory } from './memory.ts';
 import type { DpoRecipe, Recipe } from './recipe.ts';
 
 /** One pair under the policy. */
@@ -47,6 +48,20 @@ export const sum = (values: Iterable<number>): number => {
 export const exampleLength = (e: TokenizedExample, paired: boolean): number =>
   e.prompt.length + (paired ? Math.max(e.chosen.length, e.rejected.length) : e.chosen.length);
 
+/**
+ * The sequences of some examples, chosen before rejected; without a preference loss the chosen alone. Of a chosen answer its
+ * tokens are scored, or the whole sequence where the loss asks for that.
+ */
+function sequencesOf(members: readonly TokenizedExample[], entry: LossEntry | null): TokenSequence[] {
+  const chosen = members.map(({ prompt, chosen: completion }) =>
+    entry?.sequenceNll
+      ? { prompt: prompt.slice(0, 1), completion: [...prompt.slice(1), ...completion] }
+      : { prompt, completion },
+  );
+  if (!entry) return chosen;
+  return [...chosen, ...members.map(({ prompt, rejected }) => ({ prompt, completion: rejected }))];
+}
+
 export class Objective implements AsyncDisposable {
   readonly #model: LoadedModel;
   readonly #session: Session;
@@ -71,25 +86,38 @@ export class Objective implements AsyncDisposable {
     this.#reference = data.reference;
   }
 
-  /** `start` is the adapter that training starts from: the reference, if the recipe says so. */
+  /**
+   * `start` is the adapter that training starts from: the reference, if the recipe says so. `batches`: those that will run;
+   * by default all examples as one.
+   */
   static async create(
     model: LoadedModel,
     start: Adapter,
     examples: readonly TokenizedExample[],
     recipe: Recipe,
-    options: { readonly gradients: boolean },
+    options: { readonly gradients: boolean; readonly batches?: readonly (readonly number[])[] },
   ): Promise<Objective> {
     const dpo = recipe.kind === 'dpo' ? recipe : null;
-    const reference = dpo?.reference === 'start' && !isUntouched(start) ? start : undefined;
-    const references =
-      dpo && !lossEntry(dpo.loss).referenceFree ? await referenceLogps(model, reference, examples) : [];
+    const entry = dpo && lossEntry(dpo.loss);
     const lossOf = dpo ? preferenceLoss(dpo) : sftLoss;
     const scale = start.alpha / start.rank;
     const dropout = options.gradients ? recipe.dropout : 0;
     const graph = options.gradients
       ? trainingGraph(model.config, start.shape, scale, lossOf, dropout)
       : evaluationGraph(model.config, start.shape, scale, lossOf);
-    const session = await Session.create(graph, model.weights, { placement: 'fed' });
+    // Before the reference is scored, which takes time.
+    requireTrainingMemory(model, start, {
+      graph,
+      recipe,
+      examples,
+      batches: options.batches ?? [[...examples.keys()]],
+      lengthOf: (example) => exampleLength(example, dpo !== null),
+      sequencesOf: (members) => sequencesOf(members, entry),
+    });
+    const reference = dpo?.reference === 'start' && !isUntouched(start) ? start : undefined;
+    const references = entry && !entry.referenceFree ? await referenceLogps(model, reference, examples) : [];
+    const { provider } = model;
+    const session = await Session.create(graph, model.weights, { placement: 'fed', provider });
     return new Objective(model, session, recipe, { examples, references, reference, dropout });
   }
 
@@ -109,7 +137,7 @@ export class Objective implements AsyncDisposable {
     const gradients = new Map<string, Float32Array>();
     const pairs: PairOutcome[] = [];
     let [loss, tokens, entropy, predicted] = [0, 0, 0, 0];
-    const budget = recipe.microBatchTokens / (this.#entry ? 2 : 1);
+    const budget = microBatchBudget(recipe);
     for (const [part, indices] of microBatches(batch, this.#lengths, budget).entries()) {
       const members = indices.map((i) => this.#examples[i] as TokenizedExample);
       const references = indices.map((i) => this.#references[i] ?? { chosen: 0, rejected: 0 });
@@ -148,13 +176,6 @@ export class Objective implements AsyncDisposable {
     return chosen.length + (this.#entry?.sequenceNll ? prompt.length - 1 : 0);
   }
 
-  /** What is scored of a chosen answer: its tokens, or the whole sequence where the loss asks for that. */
-  #chosenSequence({ prompt, chosen }: TokenizedExample): TokenSequence {
-    return this.#entry?.sequenceNll
-      ? { prompt: prompt.slice(0, 1), completion: [...prompt.slice(1), ...chosen] }
-      : { prompt, completion: chosen };
-  }
-
   /** The sequences of a micro-batch, chosen before rejected, and what the loss needs besides them. */
   #feeds(
     members: readonly TokenizedExample[],
@@ -163,9 +184,7 @@ export class Objective implements AsyncDisposable {
     kl: number | undefined,
   ) {
     const { kind } = this.#recipe;
-    const sequences = members.map((member) => this.#chosenSequence(member));
-    if (kind === 'dpo')
-      sequences.push(...members.map(({ prompt, rejected }) => ({ prompt, completion: rejected })));
+    const sequences = sequencesOf(members, this.#entry);
     const tokens = sum(sequences.map((sequence) => sequence.completion.length));
     const feeds: Record<string, Tensor> = {};
     const weights = new Float32Array(tokens);

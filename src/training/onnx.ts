@@ -2,11 +2,11 @@
 import { silent, type Emit } from '../core/events.ts';
 import { TemperError } from '../core/errors.ts';
 import type { PreferenceExample } from '../core/records.ts';
-import { rng } from '../core/rng.ts';
 import { type Adapter, cloneAdapter } from '../engine/adapter.ts';
 import type { LoadedModel } from '../engine/model.ts';
 import { AdamW, globalNorm, scheduled, warmupSteps } from './adamw.ts';
-import { planBatches, tokenize } from './batches.ts';
+import { planTraining, tokenize } from './batches.ts';
+import { EarlyStop } from './early-stop.ts';
 import {
   evaluationMetrics,
   type MetricsLog,
@@ -16,19 +16,28 @@ import {
 } from './metrics.ts';
 import { exampleLength, Objective } from './objective.ts';
 import { checkpointSteps, type Recipe } from './recipe.ts';
-import type { TrainingState } from './state.ts';
+import type { TrainingProgress, TrainingState } from './state.ts';
 
 export interface TrainOptions {
   readonly emit?: Emit;
   readonly onStep?: (metrics: StepMetrics) => void;
-  /** Called with a copy of the adapter at each checkpoint, the last step included. */
-  readonly onCheckpoint?: (adapter: Adapter, step: number, steps: number) => void | Promise<void>;
+  /**
+   * Called with a copy of the adapter at each checkpoint; last with the result, as that of the last step. `stop` ends a run
+   * of the own engine there, without another call.
+   */
+  readonly onCheckpoint?: (
+    adapter: Adapter,
+    step: number,
+    steps: number,
+  ) => void | 'stop' | Promise<void | 'stop'>;
   /** Called once with the steps after which there is a checkpoint; false ends the run here: its result exists. */
   readonly onPlan?: (steps: readonly number[]) => boolean;
   /** Called with the last adapter of a finite loss, when the loss stops being a number. */
   readonly onFailure?: (adapter: Adapter, step: number) => void | Promise<void>;
   /** The batches of the run, as indices of the examples that are kept; by default planned from the recipe. */
   readonly plan?: readonly (readonly number[])[];
+  /** Examples to measure the held-out loss on; by default the recipe's share of the data, which is then not trained on. */
+  readonly evaluation?: readonly PreferenceExample[];
   /** Keeps the state of a run, so that a killed one continues. */
   readonly state?: TrainingState;
   readonly metrics?: MetricsLog;
@@ -53,26 +62,16 @@ export type Trainer = (
   options?: TrainOptions,
 ) => Promise<TrainResult>;
 
-/** Indices to train on and to hold out, by the recipe's seed. */
-function holdOut(count: number, { evaluateEvery, evaluationShare, seed }: Recipe) {
-  const all = Array.from({ length: count }, (_, i) => i);
-  if (evaluateEvery === 0) return { trained: all, held: [] };
-  const held = new Set(
-    rng('evaluation', seed)
-      .shuffle(all)
-      .slice(0, Math.floor(count * evaluationShare)),
-  );
-  return { trained: all.filter((i) => !held.has(i)), held: all.filter((i) => held.has(i)) };
-}
+const NOTHING_YET: TrainingProgress = { step: 0, tokens: 0, loss: Number.NaN, stopped: false, lowest: null };
 
 /** An epoch's share, steps and learning rates, known before the first step. */
-function planRun(lengths: readonly number[], recipe: Recipe, given: TrainOptions['plan']) {
-  const { trained, held } = holdOut(lengths.length, recipe);
-  const planned = planBatches(
-    trained.map((i) => lengths[i] as number),
-    { ...recipe, batch: recipe.batch * recipe.accumulation },
+function planRun(lengths: readonly number[], recipe: Recipe, options: TrainOptions) {
+  const { evaluation } = options;
+  const { held, trained, ...planned } = planTraining(
+    lengths,
+    evaluation ? { ...recipe, evaluateEvery: 0 } : recipe,
   );
-  const plan = given ?? planned.map((batch) => batch.map((i) => trained[i] as number));
+  const plan = options.plan ?? planned.plan;
   const warmup = warmupSteps(recipe, plan.length);
   const checkpoints = checkpointSteps(recipe, plan.length);
   return { plan, held, warmup, checkpoints, examplesPerEpoch: trained.length };
@@ -100,35 +99,49 @@ export async function trainOnnx(
   }
   const dpo = recipe.kind === 'dpo' ? recipe : null;
   const lengths = examples.map((example) => exampleLength(example, dpo !== null));
-  const { plan, held, warmup, checkpoints, examplesPerEpoch } = planRun(lengths, recipe, options.plan);
+  const { plan, held, warmup, checkpoints, examplesPerEpoch } = planRun(lengths, recipe, options);
   if (options.onPlan && !options.onPlan(checkpoints)) {
     return { adapter: start, steps: plan.length, tokens: 0, finalLoss: Number.NaN, dropped };
   }
-  await using objective = await Objective.create(model, start, examples, recipe, { gradients: true });
+  const measured = options.evaluation
+    ? tokenize(options.evaluation, model.tokenizer, recipe).examples
+    : held.map((i) => examples[i]!);
+  if (options.evaluation && measured.length === 0)
+    throw new TemperError('data', 'there is nothing to measure the held-out loss on', {
+      hint: 'Every prompt of it is longer than maxLength; raise it.',
+    });
+  await using objective = await Objective.create(model, start, examples, recipe, {
+    gradients: true,
+    batches: plan,
+  });
   await using evaluation =
-    held.length === 0
+    measured.length === 0 || recipe.evaluateEvery === 0
       ? null
-      : await Objective.create(
-          model,
-          start,
-          held.map((i) => examples[i]!),
-          recipe,
-          { gradients: false },
-        );
+      : await Objective.create(model, start, measured, recipe, { gradients: false });
   const adapter = cloneAdapter(start);
   const optimiser = new AdamW(recipe);
   const watch = new TrainingWatch(dpo?.beta ?? 1);
   const stage = `train ${recipe.kind}`;
   const startedAt = performance.now();
-  const before = state?.restore(adapter, optimiser) ?? { step: 0, tokens: 0, loss: Number.NaN };
-  let { step, tokens, loss: finalLoss } = before;
+  const before = state?.restore(adapter, optimiser) ?? NOTHING_YET;
+  let { step, tokens, loss: finalLoss, stopped } = before;
+  const early = evaluation && recipe.patience ? new EarlyStop(recipe.patience, before.lowest) : null;
+  const save = (last: boolean): void =>
+    state?.save(adapter, optimiser, {
+      step,
+      tokens,
+      loss: finalLoss,
+      stopped,
+      lowest: early?.lowest ?? null,
+      last,
+    });
   const skipped = tokens;
   options.metrics?.continueAfter(step);
   let seen = plan.slice(0, step).reduce((total, batch) => total + batch.length, 0);
   let good = cloneAdapter(adapter);
-  for (; step < plan.length; step++) {
+  while (step < plan.length && !stopped) {
     if (options.signal?.aborted) {
-      state?.save(adapter, optimiser, { step, tokens, loss: finalLoss, last: true });
+      save(true);
       emit({ type: 'note', level: 'info', message: `stopped after step ${step} of ${plan.length}` });
       options.signal.throwIfAborted();
     }
@@ -171,15 +184,27 @@ export async function trainOnnx(
     const detail = { loss: loss.toFixed(3), 'tokens/s': Math.round(rate) };
     emit({ type: 'progress', stage, done: step + 1, total: plan.length, unit: 'steps', detail });
     for (const message of watch.see(metrics)) emit({ type: 'note', level: 'info', message });
-    if (evaluation && (step + 1) % recipe.evaluateEvery === 0) {
-      const row = evaluationMetrics(step + 1, await evaluation.run(adapter, [...held.keys()], []));
+    step++;
+    const last = step === plan.length;
+    if (evaluation && (step % recipe.evaluateEvery === 0 || (early && last))) {
+      const row = evaluationMetrics(step, await evaluation.run(adapter, [...measured.keys()], []));
       options.metrics?.write(row);
       emit({ type: 'metrics', stage, values: { ...row } });
+      early?.see(row.eval_loss, adapter, step);
     }
-    const last = step + 1 === plan.length;
-    if (checkpoints.includes(step + 1))
-      await options.onCheckpoint?.(cloneAdapter(adapter), step + 1, plan.length);
-    state?.save(adapter, optimiser, { step: step + 1, tokens, loss, last });
+    stopped = !last && (early?.reached ?? false);
+    if (checkpoints.includes(step) && !last && !stopped)
+      stopped = (await options.onCheckpoint?.(cloneAdapter(adapter), step, plan.length)) === 'stop';
+    save(last || stopped);
   }
-  return { adapter, steps: plan.length, tokens, finalLoss, dropped };
+  const result = early?.lowest ? early.best(adapter) : adapter;
+  if (early?.lowest) {
+    const { loss, step: at } = early.lowest;
+    const message = `the result is the adapter of step ${at}, whose held-out loss ${loss.toFixed(4)} is the lowest${stopped ? `; stopped at step ${step} of ${plan.length}` : ''}`;
+    emit({ type: 'note', level: 'info', message });
+  }
+  // What a checkpoint stopped has been handed over with it.
+  if (!stopped || early?.reached)
+    await options.onCheckpoint?.(cloneAdapter(result), plan.length, plan.length);
+  return { adapter: result, steps: step, tokens, finalLoss, dropped };
 }

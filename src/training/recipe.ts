@@ -33,9 +33,24 @@ const common = {
   keepCheckpoints: z.int().min(1).nullable().default(null),
   /** Measure the loss on held-out examples every this many steps; 0 holds none out. */
   evaluateEvery: z.int().min(0).default(0),
-  /** Share of the examples held out for that. */
+  /** Share of the examples held out for that, where no file of them is given. */
   evaluationShare: z.number().positive().max(0.5).default(0.1),
+  /**
+   * Measurements without a lower held-out loss after which training ends; the adapter of the lowest one is the result.
+   * No default, as it is part of ids.
+   */
+  patience: z.int().min(1).optional(),
 };
+
+/** Without measurements there is nothing to wait for. */
+function patienceFits(
+  { patience, evaluateEvery }: { patience?: number | undefined; evaluateEvery: number },
+  context: z.RefinementCtx,
+): void {
+  if (patience === undefined || evaluateEvery > 0) return;
+  const message = 'it counts measurements of the held-out loss: set evaluateEvery, too';
+  context.addIssue({ code: 'custom', path: ['patience'], message });
+}
 
 export const loraSchema = z.strictObject({
   rank: z.int().min(1).max(256).default(16),
@@ -50,13 +65,15 @@ export const loraSchema = z.strictObject({
   frozen: z.number().min(0).max(0.9).default(0),
 });
 
-export const sftSchema = z.strictObject({
+const sftKeys = z.strictObject({
   kind: z.literal('sft').default('sft'),
   ...common,
   learningRate: z.number().positive().default(1e-3),
   batch: z.int().min(1).default(6),
   checkpointEvery: z.number().positive().max(1).default(1),
 });
+
+export const sftSchema = sftKeys.superRefine(patienceFits);
 
 const dpoKeys = z.strictObject({
   kind: z.literal('dpo').default('dpo'),
@@ -93,11 +110,14 @@ function smoothingFits({ loss, labelSmoothing }: z.infer<typeof dpoKeys>, contex
   if (problem) context.addIssue({ code: 'custom', path: ['labelSmoothing'], message: problem });
 }
 
-export const dpoSchema = dpoKeys.superRefine(smoothingFits);
+export const dpoSchema = dpoKeys.superRefine(smoothingFits).superRefine(patienceFits);
 
 export const recipeSchema = z.discriminatedUnion('kind', [
-  sftSchema.extend({ kind: z.literal('sft') }),
-  dpoKeys.extend({ kind: z.literal('dpo') }).superRefine(smoothingFits),
+  sftKeys.extend({ kind: z.literal('sft') }).superRefine(patienceFits),
+  dpoKeys
+    .extend({ kind: z.literal('dpo') })
+    .superRefine(smoothingFits)
+    .superRefine(patienceFits),
 ]);
 
 export type LoraOptions = z.infer<typeof loraSchema>;
@@ -112,6 +132,8 @@ export const trainingId = (parts: {
   /** Ids of the model and of the adapter it starts from. */
   readonly model: string;
   readonly start: string;
+  /** Examples of which the loss is measured, by id, where they are no share of the data. */
+  readonly evaluation?: unknown;
   /** Where it runs, if not on the own engine. */
   readonly backend?: unknown;
 }): string => resultHash({ training: parts });

@@ -179,6 +179,8 @@ const TINY: ModelConfig = {
   attentionSoftcap: null,
   logitSoftcap: null,
   embeddingScale: 1,
+  residualScale: 1,
+  logitScale: 1,
   biases: [],
 };
 

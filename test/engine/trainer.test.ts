@@ -152,3 +152,73 @@ describe('warnings', () => {
     );
   });
 });
+
+test('training ends when the held-out loss falls no more, with the best adapter, also when it was stopped in between', async () => {
+  const recipe = {
+    epochs: 4,
+    batch: 2,
+    learningRate: 0.05,
+    evaluateEvery: 2,
+    patience: 2,
+    schedule: 'constant',
+  };
+  const log = new MetricsLog(join(folder, 'early.jsonl'));
+  const handed: [string, number, number][] = [];
+  const whole = await sft(recipe, {
+    metrics: log,
+    onCheckpoint: (adapter, step, steps) => void handed.push([adapterHash(adapter), step, steps]),
+  });
+  const losses = readFileSync(log.path, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { step: number; eval_loss?: number })
+    .filter((row) => row.eval_loss !== undefined);
+  const lowest = losses.findIndex(
+    (row) => row.eval_loss === Math.min(...losses.map((each) => each.eval_loss!)),
+  );
+  expect(losses.length).toBe(lowest + 3); // two more, none of them lower
+  expect(whole.steps).toBe(losses.at(-1)!.step);
+  const planned = Math.ceil(handed.at(-1)![2]);
+  expect(whole.steps).toBeLessThan(planned);
+  expect(handed).toEqual([[adapterHash(whole.adapter), planned, planned]]);
+  // The result is the adapter of that step, not the last one.
+  const upTo: string[] = [];
+  await sft(
+    { ...recipe, patience: undefined, checkpointEvery: 1 / planned },
+    {
+      onCheckpoint: (adapter, step) =>
+        void (step === losses[lowest]!.step && upTo.push(adapterHash(adapter))),
+    },
+  );
+  expect(upTo).toEqual([adapterHash(whole.adapter)]);
+  // Stopped after the lowest one: the best adapter is in the state.
+  const state = () => new FileTrainingState(join(folder, 'early-state'), 1000);
+  const controller = new AbortController();
+  const at = losses[lowest]!.step + 1;
+  await expect(
+    sft(recipe, {
+      state: state(),
+      signal: controller.signal,
+      onStep: ({ step }) => step === at && controller.abort(new Error('enough')),
+    }),
+  ).rejects.toThrow('enough');
+  expect(adapterHash((await sft(recipe, { state: state() })).adapter)).toBe(adapterHash(whole.adapter));
+  expect(adapterHash((await sft(recipe, { state: state() })).adapter)).toBe(adapterHash(whole.adapter));
+});
+
+test('held-out examples of their own are measured, and nothing of the data is held out', async () => {
+  const log = new MetricsLog(join(folder, 'own.jsonl'));
+  const [held, steps] = [data.slice(0, 3), [] as number[]];
+  await sft(
+    { evaluateEvery: 2, batch: 4 },
+    { metrics: log, evaluation: held, onStep: ({ step }) => steps.push(step) },
+  );
+  expect(steps.length).toBe(Math.ceil(data.length / 4));
+  const [first] = rows(log.path).filter((row) => 'eval_loss' in row) as unknown as { eval_loss: number }[];
+  const alone: number[] = [];
+  await trainOnnx(model, start, held, sftSchema.parse({ maxLength: 24, batch: 3 }), {
+    onStep: ({ loss }) => alone.push(loss),
+  });
+  expect(first!.eval_loss).not.toBeNaN();
+  expect(Math.abs(first!.eval_loss - alone[0]!)).toBeLessThan(1); // the same sequences, two steps later
+});

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { Message, PreferenceExample } from '../../src/core/records.ts';
 import { type Adapter, adapterHash, freshAdapter, loadAdapter } from '../../src/engine/adapter.ts';
-import type { StepMetrics } from '../../src/training/metrics.ts';
+import { MetricsLog, type StepMetrics } from '../../src/training/metrics.ts';
 import { type Trainer, trainOnnx } from '../../src/training/onnx.ts';
 import { dpoSchema, loraSchema, type Recipe, sftSchema } from '../../src/training/recipe.ts';
 import { trlSchema } from '../../src/training/trl/settings.ts';
@@ -104,6 +104,34 @@ describe.skipIf(python === undefined)('TRL', { timeout: 300_000 }, () => {
     });
     expect(saved).toEqual([8, 16]);
     expect(adapterHash(continued.adapter)).toBe(adapterHash(whole.adapter));
+  });
+
+  test('the held-out loss is measured as on the own engine, and patience ends the job with the best adapter', async () => {
+    const recipe = sftSchema.parse({
+      ...common,
+      epochs: 6,
+      learningRate: 3,
+      evaluateEvery: 2,
+      evaluationShare: 0.25,
+      patience: 1,
+    });
+    const losses = async (name: string, train: Trainer) => {
+      const metrics = new MetricsLog(join(root, `${name}.jsonl`));
+      const result = await train(model, fresh, data, recipe, { metrics });
+      const lines = readFileSync(metrics.path, 'utf8').trim().split('\n');
+      const rows = lines.map((line) => JSON.parse(line) as { eval_loss?: number });
+      return { result, losses: rows.flatMap(({ eval_loss: loss }) => loss ?? []) };
+    };
+    const own = await losses('held-own', trainOnnx);
+    const other = await losses('held-trl', trl('held'));
+    // The same examples; later the losses part, at so high a rate.
+    expect(other.losses[0]! / own.losses[0]!).toBeCloseTo(1, 3);
+    expect(other.losses.length).toBeLessThan(9); // of six epochs of three steps
+    for (const { result, losses: seen } of [own, other]) {
+      const lowest = seen.indexOf(Math.min(...seen));
+      expect(seen.length).toBe(Math.min(lowest + 2, 9));
+      expect(result.steps).toBe(2 * seen.length);
+    }
   });
 
   test('a recipe that goes wrong says why', async () => {

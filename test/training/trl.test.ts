@@ -9,7 +9,7 @@ import { adapterHash, loadAdapter } from '../../src/engine/adapter.ts';
 import { planBatches } from '../../src/training/batches.ts';
 import { MetricsLog } from '../../src/training/metrics.ts';
 import { dpoSchema, loraSchema, sftSchema } from '../../src/training/recipe.ts';
-import { LineFollower, metricsOf } from '../../src/training/trl/follow.ts';
+import { evaluationOf, LineFollower, metricsOf } from '../../src/training/trl/follow.ts';
 import { trlSchema } from '../../src/training/trl/settings.ts';
 import { trlTrainer } from '../../src/training/trl/trainer.ts';
 import { trainTrl, type TrlJob } from '../../src/training/trl/trl.ts';
@@ -44,6 +44,7 @@ function job(settings: object, parts: Partial<TrlJob> = {}): TrlJob {
       data.map(() => 10),
       { batch: 20, epochs: 1, seed: 1 },
     ),
+    held: [],
     ...parts,
   };
 }
@@ -185,6 +186,6 @@ describe('what a job writes', () => {
 
   test.each(['', 'null', '[1]', '{"step":1}', '{"step":1,"steps":2,"loss":"1"}', '\u001b[31m'])(
     '%j is no line of metrics',
-    (line) => expect(metricsOf(line)).toBeNull(),
+    (line) => expect(metricsOf(line) ?? evaluationOf(line)).toBeNull(),
   );
 });

@@ -36,6 +36,7 @@ export const ggufScoreScale = (settings: Settings, layersOfLargest: number) => (
 export const gemma2: Architecture = {
   id: 'gemma2',
   modelTypes: ['gemma2'],
+  className: 'Gemma2ForCausalLM',
   gguf: { name: 'gemma2', pairedRows: false },
   layout: GEMMA_LAYOUT,
   defaults: {

@@ -13,6 +13,7 @@ const LOCAL_BASE = 10_000;
 export const gemma3: Architecture = {
   id: 'gemma3',
   modelTypes: ['gemma3_text'],
+  className: 'Gemma3ForCausalLM',
   gguf: { name: 'gemma3', pairedRows: false },
   layout: { ...GEMMA_LAYOUT, queryKeyNorm: 'head' },
   defaults: { ...GEMMA_DEFAULTS, max_position_embeddings: 131072, rope_theta: GLOBAL_BASE },

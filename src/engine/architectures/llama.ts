@@ -12,6 +12,7 @@ export const LLAMA_LAYOUT: BlockLayout = {
 export const llama: Architecture = {
   id: 'llama',
   modelTypes: ['llama'],
+  className: 'LlamaForCausalLM',
   gguf: { name: 'llama', pairedRows: true },
   layout: LLAMA_LAYOUT,
   defaults: { rms_norm_eps: 1e-6, max_position_embeddings: 2048, tie_word_embeddings: false },

@@ -5,6 +5,7 @@ import { LLAMA_LAYOUT } from './llama.ts';
 export const mistral: Architecture = {
   id: 'mistral',
   modelTypes: ['mistral'],
+  className: 'MistralForCausalLM',
   gguf: null, // GGUF calls it llama
   layout: LLAMA_LAYOUT,
   defaults: {

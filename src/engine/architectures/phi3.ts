@@ -5,6 +5,7 @@ import { LLAMA_LAYOUT } from './llama.ts';
 export const phi3: Architecture = {
   id: 'phi3',
   modelTypes: ['phi3'],
+  className: 'Phi3ForCausalLM',
   gguf: { name: 'phi3', pairedRows: false },
   layout: { ...LLAMA_LAYOUT, fused: true },
   defaults: {

@@ -18,6 +18,7 @@ export const QWEN_DEFAULTS = {
 export const qwen2: Architecture = {
   id: 'qwen2',
   modelTypes: ['qwen2'],
+  className: 'Qwen2ForCausalLM',
   gguf: { name: 'qwen2', pairedRows: false },
   layout: LLAMA_LAYOUT,
   defaults: QWEN_DEFAULTS,

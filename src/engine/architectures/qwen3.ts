@@ -6,6 +6,7 @@ import { QWEN_DEFAULTS, upperLayersWindowed } from './qwen2.ts';
 export const qwen3: Architecture = {
   id: 'qwen3',
   modelTypes: ['qwen3'],
+  className: 'Qwen3ForCausalLM',
   gguf: { name: 'qwen3', pairedRows: false },
   layout: { ...LLAMA_LAYOUT, queryKeyNorm: 'head' },
   defaults: { ...QWEN_DEFAULTS, head_dim: 128 },

@@ -3,6 +3,7 @@ import { TemperError } from '../../core/errors.ts';
 import type { Architecture } from '../architecture.ts';
 import { gemma2 } from './gemma2.ts';
 import { gemma3 } from './gemma3.ts';
+import { granite } from './granite.ts';
 import { llama } from './llama.ts';
 import { mistral } from './mistral.ts';
 import { olmo2 } from './olmo2.ts';
@@ -21,6 +22,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
   gemma3,
   olmo2,
   smollm3,
+  granite,
 };
 
 export function architecture(id: string): Architecture {

@@ -13,6 +13,7 @@ function turns(settings: Settings, layer: number): boolean {
 export const smollm3: Architecture = {
   id: 'smollm3',
   modelTypes: ['smollm3'],
+  className: 'SmolLM3ForCausalLM',
   gguf: { name: 'smollm3', pairedRows: true },
   layout: LLAMA_LAYOUT,
   defaults: {

@@ -1,6 +1,6 @@
 /** Reads the metrics of a job while another program writes them. */
 import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
-import type { StepMetrics } from '../metrics.ts';
+import type { EvaluationMetrics, StepMetrics } from '../metrics.ts';
 
 const MAX_LINE = 1 << 16;
 const MAX_READ = 1 << 20;
@@ -34,10 +34,8 @@ export class LineFollower {
   }
 }
 
-const REQUIRED = ['step', 'steps', 'loss'] as const;
-
-/** A line of metrics, or null for what is none: the file comes from elsewhere. */
-export function metricsOf(line: string): StepMetrics | null {
+/** The numbers of a line of metrics, or null where these are not among them: the file comes from elsewhere. */
+function numbersOf(line: string, required: readonly string[]): Record<string, number> | null {
   let row: unknown;
   try {
     row = JSON.parse(line);
@@ -47,7 +45,13 @@ export function metricsOf(line: string): StepMetrics | null {
   if (typeof row !== 'object' || row === null) return null;
   const numbers = Object.entries(row).filter(([, value]) => typeof value === 'number');
   const metrics = Object.fromEntries(numbers) as Record<string, number>;
-  return REQUIRED.every((name) => Number.isFinite(metrics[name]))
-    ? (metrics as unknown as StepMetrics)
-    : null;
+  return required.every((name) => Number.isFinite(metrics[name])) ? metrics : null;
 }
+
+/** A line of a step. */
+export const metricsOf = (line: string): StepMetrics | null =>
+  numbersOf(line, ['step', 'steps', 'loss']) as StepMetrics | null;
+
+/** A line of a measurement on held-out examples. */
+export const evaluationOf = (line: string): EvaluationMetrics | null =>
+  numbersOf(line, ['step', 'eval_loss']) as EvaluationMetrics | null;

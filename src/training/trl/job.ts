@@ -48,6 +48,8 @@ export interface JobParts {
   readonly data: readonly PreferenceExample[];
   /** Batches of the whole run as indices of `data`. */
   readonly plan: readonly (readonly number[])[];
+  /** Examples to measure the held-out loss on, as indices of `data`. */
+  readonly held: readonly number[];
   /** The adapter that training starts from, or its folder; null: a fresh one, made by PEFT. */
   readonly start: Adapter | string | null;
   /** Name or folder of the weights. */
@@ -60,6 +62,8 @@ export interface JobParts {
 export const JOB = {
   settings: 'job.json',
   data: 'data.jsonl',
+  /** Held-out examples, where there are some. */
+  evaluation: 'eval.jsonl',
   script: 'train.py',
   requirements: 'requirements.txt',
   start: 'start',
@@ -78,7 +82,7 @@ const write = (path: string, value: unknown): void =>
 
 /** Writes a job's folder. What is there of it already (checkpoints, metrics) stays: a started job goes on. */
 export function writeJob(folder: string, parts: JobParts): void {
-  const { recipe, lora, settings, data, plan, start, model, stopToken } = parts;
+  const { recipe, lora, settings, data, plan, held, start, model, stopToken } = parts;
   mkdirSync(folder, { recursive: true });
   const reference = recipe.kind === 'dpo' ? recipe.reference : null;
   const begin = join(folder, JOB.start);
@@ -104,11 +108,14 @@ export function writeJob(folder: string, parts: JobParts): void {
     gradientCheckpointing,
     processes,
   });
-  const lines = plan.flat().map((i) => {
+  const line = (i: number): string => {
     const { prompt, chosen, rejected, cut } = data[i] as PreferenceExample;
     return `${JSON.stringify({ prompt, chosen, ...(recipe.kind === 'dpo' ? { rejected } : {}), ...(cut ? { cut } : {}) })}\n`;
-  });
-  writeFileSync(join(folder, JOB.data), lines.join(''));
+  };
+  const writeExamples = (name: string, indices: readonly number[]): void =>
+    writeFileSync(join(folder, name), indices.map(line).join(''));
+  writeExamples(JOB.data, plan.flat());
+  if (held.length > 0) writeExamples(JOB.evaluation, held);
   for (const file of [JOB.script, JOB.requirements]) copyFileSync(join(SCRIPTS, file), join(folder, file));
 }
 

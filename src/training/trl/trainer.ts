@@ -5,7 +5,7 @@ import { TemperError } from '../../core/errors.ts';
 import { freshAdapter, loadAdapter } from '../../engine/adapter.ts';
 import { exportMerged } from '../../engine/export.ts';
 import type { LoadedModel } from '../../engine/model.ts';
-import { planBatches, tokenize } from '../batches.ts';
+import { planTraining, tokenize } from '../batches.ts';
 import { exampleLength } from '../objective.ts';
 import type { Trainer } from '../onnx.ts';
 import { checkpointSteps, type LoraOptions } from '../recipe.ts';
@@ -43,7 +43,7 @@ export const trlTrainer =
       });
     const kept = new Set(examples.map(({ id }) => id));
     const lengths = examples.map((example) => exampleLength(example, recipe.kind === 'dpo'));
-    const plan = planBatches(lengths, { ...recipe, batch: recipe.batch * recipe.accumulation });
+    const { plan, held } = planTraining(lengths, recipe);
     const steps = plan.length;
     const planned = checkpointSteps(recipe, steps);
     if (options.onPlan && !options.onPlan(planned))
@@ -61,6 +61,7 @@ export const trlTrainer =
         model: weightsFor(model, place),
         stopToken: model.tokenizer.endOfTurn,
         plan,
+        held,
       },
       options,
     );
@@ -68,5 +69,5 @@ export const trlTrainer =
     for (const { step, path } of checkpointsOf(folder, planned.slice(0, -1)))
       await options.onCheckpoint?.(loadAdapter(path, model.config), step, steps);
     await options.onCheckpoint?.(adapter, steps, steps);
-    return { adapter, steps, tokens: result.tokens, finalLoss: result.finalLoss, dropped };
+    return { adapter, steps: result.steps, tokens: result.tokens, finalLoss: result.finalLoss, dropped };
   };

@@ -10,10 +10,10 @@ import { errorMessage, TemperError } from '../../core/errors.ts';
 import { fileHash } from '../../core/ids.ts';
 import type { PreferenceExample } from '../../core/records.ts';
 import type { Adapter } from '../../engine/adapter.ts';
-import { type StepMetrics, TrainingWatch } from '../metrics.ts';
+import { type EvaluationMetrics, type StepMetrics, TrainingWatch } from '../metrics.ts';
 import type { TrainOptions } from '../onnx.ts';
 import type { LoraOptions, Recipe } from '../recipe.ts';
-import { LineFollower, metricsOf } from './follow.ts';
+import { evaluationOf, LineFollower, metricsOf } from './follow.ts';
 import { forgetFailure, JOB, type JobEnd, jobEnd, refuseForeign, writeJob } from './job.ts';
 import {
   filled,
@@ -40,6 +40,8 @@ export interface TrlJob {
   readonly stopToken: number | null;
   /** Batches of the whole run as indices of `data`. */
   readonly plan: readonly (readonly number[])[];
+  /** Examples that are held out to measure the loss on, as indices of `data`. */
+  readonly held: readonly number[];
 }
 
 export interface TrlResult extends JobEnd {
@@ -59,6 +61,7 @@ class Job {
   readonly #watch: TrainingWatch;
   readonly #values: Readonly<Record<string, string>>;
   last: StepMetrics | null = null;
+  #measured = 0;
 
   constructor(job: TrlJob, options: FollowOptions) {
     this.#job = job;
@@ -99,9 +102,20 @@ class Job {
 
   /** Passes on what the job wrote since the last look; says whether there was anything. */
   tell(): boolean {
-    const rows = this.#follower.read().flatMap((line) => metricsOf(line) ?? []);
-    for (const row of rows) this.#step(row);
+    const lines = this.#follower.read();
+    const rows = lines.map((line) => metricsOf(line) ?? evaluationOf(line)).filter((row) => row !== null);
+    for (const row of rows)
+      if ('eval_loss' in row) this.#evaluation(row as EvaluationMetrics);
+      else this.#step(row as StepMetrics);
     return rows.length > 0;
+  }
+
+  #evaluation(row: EvaluationMetrics): void {
+    if (row.step <= this.#measured) return;
+    this.#measured = row.step;
+    const { emit = silent, metrics } = this.#options;
+    metrics?.write(row);
+    emit({ type: 'metrics', stage: `train ${this.#job.recipe.kind}`, values: { ...row } });
   }
 
   #step(row: StepMetrics): void {
