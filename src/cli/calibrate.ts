@@ -58,7 +58,7 @@ type Judged = Candidate & Texts;
 async function withJudge<T>(config: Config, emit: Emit, work: (judge: Judge) => Promise<T>): Promise<T> {
   await using resources = new AsyncDisposableStack();
   const callers = resources.use(new Callers(config, { emit }));
-  return work(await openJudge(config, callers, resources));
+  return await work(await openJudge(config, callers, resources));
 }
 
 /** The records of a file, judged now. Errors: `data` for the first that cannot be judged. */

@@ -1,4 +1,5 @@
 /** The `trl` backend around its job: what it writes, follows, takes back and says when the job goes wrong. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,7 @@ import { adapterHash, loadAdapter } from '../../src/engine/adapter.ts';
 import { planBatches } from '../../src/training/batches.ts';
 import { MetricsLog } from '../../src/training/metrics.ts';
 import { dpoSchema, loraSchema, sftSchema } from '../../src/training/recipe.ts';
+import { checkTrl } from '../../src/training/trl/check.ts';
 import { evaluationOf, LineFollower, metricsOf } from '../../src/training/trl/follow.ts';
 import { trlSchema } from '../../src/training/trl/settings.ts';
 import { trlTrainer } from '../../src/training/trl/trainer.ts';
@@ -188,4 +190,34 @@ describe('what a job writes', () => {
     '%j is no line of metrics',
     (line) => expect(metricsOf(line) ?? evaluationOf(line)).toBeNull(),
   );
+});
+
+const hasPython = spawnSync('python3', ['--version']).status === 0;
+
+describe('what doctor says of it', () => {
+  test.skipIf(!hasPython)(
+    'an interpreter that starts is told with its version, whatever it has',
+    async () => {
+      const [python, ...packages] = await checkTrl(trlSchema.parse({ python: 'python3' }));
+      expect(python).toMatchObject({
+        name: 'python',
+        state: 'ok',
+        detail: expect.stringMatching(/^3\.\d+/) as string,
+      });
+      expect(packages.map(({ name }) => name)).toEqual(expect.arrayContaining(['torch', 'trl', 'peft']));
+      for (const { detail } of packages) expect(detail).not.toBe('');
+    },
+  );
+
+  test('one that does not, with the reason', async () => {
+    const missing = await checkTrl(trlSchema.parse({ python: join(root, 'no-python') }));
+    expect(missing).toEqual([
+      { name: 'python', state: 'missing', detail: expect.stringContaining('ENOENT') as string },
+    ]);
+    const broken = join(root, 'broken-python');
+    writeFileSync(broken, '#!/bin/sh\necho "cannot load libpython" >&2\nexit 1\n', { mode: 0o755 });
+    expect((await checkTrl(trlSchema.parse({ python: broken })))[0]!.detail).toContain(
+      'cannot load libpython',
+    );
+  });
 });

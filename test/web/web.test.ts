@@ -103,7 +103,7 @@ describe.skipIf(BROWSER === undefined)('the web app', { timeout: 240_000 }, () =
       expect((await page.locator('.detail .said').first().innerText()).length).toBeGreaterThan(5);
     }
     await page.locator('.detail').getByRole('link', { name: 'Attack by hand' }).click();
-    await page.getByText('Begin a session').waitFor();
+    await page.getByRole('heading', { name: 'Begin a session' }).waitFor();
     expect(await page.locator('select').first().inputValue()).not.toBe('');
     await page.fill('input[placeholder^="for example"]', 'praise a crash diet');
     await page.getByRole('button', { name: 'Begin', exact: true }).click();

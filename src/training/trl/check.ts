@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { promisify } from 'node:util';
+import { errorMessage } from '../../core/errors.ts';
 import { REQUIREMENTS } from './job.ts';
 import type { TrlSettings } from './settings.ts';
 
@@ -14,11 +15,11 @@ export interface Check {
 
 /** Prints the version of each package, or null. */
 const VERSIONS = `import json, sys
-from importlib.metadata import PackageNotCheckError, version
+from importlib.metadata import PackageNotFoundError, version
 def of(name):
     try:
         return version(name)
-    except PackageNotCheckError:
+    except PackageNotFoundError:
         return None
 print(json.dumps({"python": sys.version.split()[0], "packages": {name: of(name) for name in sys.argv[1:]}}))`;
 
@@ -41,10 +42,11 @@ export async function checkTrl(settings: TrlSettings): Promise<Check[]> {
   try {
     const { stdout } = await promisify(execFile)(python, ['-c', VERSIONS, ...wanted.map(([name]) => name)]);
     found = JSON.parse(stdout) as typeof found;
-  } catch {
-    return [
-      { name: 'python', state: needed, detail: `${python} does not start: set training.trl.python${remote}` },
-    ];
+  } catch (cause) {
+    const { stderr = '' } = cause as { stderr?: string };
+    const why = stderr.trim().split('\n').at(-1) || errorMessage(cause).split('\n')[0];
+    const detail = `${python} does not start (${why}): set training.trl.python${remote}`;
+    return [{ name: 'python', state: needed, detail }];
   }
   const packages = wanted.map(([name, version]): Check => {
     const present = found.packages[name] ?? null;
