@@ -178,7 +178,7 @@ export async function regress(
     ...earlier.map(({ known, first }, i) => ({
       ...known!,
       scenario: first.scenario.id,
-      status: again(known!.status, broke(after.earlier[i]!)),
+      status: again(known!.status, broke(before.earlier[i]!), broke(after.earlier[i]!)),
     })),
     ...fresh.map(({ finding, first }, i): Followed => {
       const fixed = broke(before.replayed[i]!) === 1 && broke(after.replayed[i]!) === 0;
@@ -202,8 +202,16 @@ export async function regress(
   };
 }
 
-const again = (status: Followed['status'], value: number | undefined): Followed['status'] =>
-  value === undefined ? status : value === 0 ? 'fixed' : status === 'open' ? 'open' : 'regressed';
+/** Of a finding of a round before. An open one that did not break the target as this round found it was not fixed by this one. */
+export function again(
+  status: Followed['status'],
+  before: number | undefined,
+  after: number | undefined,
+): Followed['status'] {
+  if (after === undefined) return status;
+  if (status === 'open') return before === 1 && after === 0 ? 'fixed' : 'open';
+  return after === 0 ? 'fixed' : 'regressed';
+}
 
 /** Tells the register, where that does not change what feeds a round that is continued (`feeds`). */
 async function register(store: Store, followed: readonly Followed[]): Promise<void> {
