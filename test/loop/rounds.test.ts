@@ -97,6 +97,7 @@ test('a round alone has the id that it had before there were rounds and a regist
     attacker: _attacker,
     translator: _translator,
     rounds: _rounds,
+    engine: _engine,
     suites: { benchmarks: _benchmarks, ...suites },
     training: { lora, sft, dpo, ...place },
     ...own
