@@ -1,10 +1,13 @@
+import { resolve } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { TemperError } from '../core/errors.ts';
+import { isSameFile } from '../core/files.ts';
 import { Filter } from '../curation/filter.ts';
 import { Firewall, NEAR_DUPLICATE } from '../curation/firewall.ts';
 import { PREFERENCE_FORMATS } from '../curation/formats.ts';
 import { readPreferences } from '../curation/import.ts';
-import { languageOf } from '../curation/language.ts';
+import { LANGUAGES, languageOf } from '../curation/language.ts';
 import { guardedTexts } from '../loop/guards.ts';
 import { type CommonOptions, configOf, real, withCommon, withProgress } from './context.ts';
 import { exampleFile } from './example-files.ts';
@@ -24,20 +27,26 @@ const collect = (value: string, all: string[]): string[] => [...all, value];
 
 /** `xstest=prompts.csv` */
 function against(values: readonly string[]): Record<string, { path: string }> {
-  return Object.fromEntries(
-    values.map((value) => {
-      const [name, ...path] = value.split('=');
-      if (path.length === 0)
-        throw new TemperError('usage', `--against ${value} names no file`, {
-          hint: 'Write NAME=PATH, as in --against xstest=xstest_prompts.csv.',
-        });
-      return [name!, { path: path.join('=') }];
-    }),
-  );
+  const named = new Map<string, { path: string }>();
+  for (const value of values) {
+    const [name = '', ...path] = value.split('=');
+    if (path.join('=') === '')
+      throw new TemperError('usage', `--against ${value} names no file`, {
+        hint: 'Write NAME=PATH, as in --against xstest=xstest_prompts.csv.',
+      });
+    if (named.has(name))
+      throw new TemperError('usage', `--against names ${name} twice`, {
+        hint: 'A benchmark in several files: name their folder.',
+      });
+    named.set(name, { path: path.join('=') });
+  }
+  return Object.fromEntries(named);
 }
 
 /** Rows between two signs of progress. */
 const STEP = 100_000;
+/** Rows between two looks at what else happens. */
+const PAUSE = 256;
 
 export function filterCommand(): Command {
   return withCommon(new Command('filter'))
@@ -75,15 +84,24 @@ export function filterCommand(): Command {
         throw new TemperError('usage', '--near-duplicate is not between 0 and 1', { hint: 'As in 0.7.' });
       refuseSharedStdout(json, out);
       const outputs = [out, ...(heldPath === undefined ? [] : [heldPath])];
-      if (new Set(outputs).size < outputs.length)
-        throw new TemperError('usage', '--out and --held are the same file', { hint: 'Name two.' });
-      for (const path of outputs) {
-        checkOutput(path);
-        for (const file of files) refuseSameFile(file, path);
-      }
+      const wanted = options.language;
+      if (wanted !== undefined && !LANGUAGES.includes(wanted))
+        throw new TemperError('usage', `--language ${wanted}: no language that can be told`, {
+          hint: `ISO 639-1: ${LANGUAGES.join(', ')}.`,
+        });
       const config = configOf(options);
       const guards = options.against.length > 0 ? against(options.against) : config.suites.benchmarks;
-      const wanted = options.language;
+      const inputs = [...files, ...Object.values(guards ?? {}).map(({ path }) => path)];
+      for (const path of outputs) {
+        checkOutput(path);
+        for (const file of inputs) refuseSameFile(file, path);
+      }
+      if (heldPath !== undefined && (resolve(out) === resolve(heldPath) || isSameFile(out, heldPath)))
+        throw new TemperError('usage', '--out and --held are the same file', { hint: 'Name two.' });
+      if (heldPath === '-')
+        throw new TemperError('usage', '--held - : stdout is for what is kept, or the summary', {
+          hint: 'Name a file.',
+        });
       const counts: Record<string, number> = {};
       let [rows, kept] = [0, 0];
       await withProgress(async ({ emit, signal }) => {
@@ -100,6 +118,8 @@ export function filterCommand(): Command {
         for (const file of files)
           for await (const row of readPreferences({ path: file, format: options.format })) {
             signal.throwIfAborted();
+            // A table is in memory: without a pause no Ctrl-C would be heard before its end.
+            if (rows % PAUSE === 0) await setImmediate();
             if (++rows % STEP === 0) {
               // How many there are is not known.
               const rate = Math.round(rows / ((performance.now() - started) / 1000));

@@ -81,6 +81,19 @@ describe('imports', () => {
     expect(await read(path, 'safety-tuned-llamas')).toMatchObject([{ prompt: [{ content: 'i' }] }]);
   });
 
+  test('an array that is not UTF-8 is an error, one with a mark of it is none; .GZ is packed, too', async () => {
+    const text = JSON.stringify([{ instruction: 'café', input: '', output: 'o' }]);
+    await expect(
+      read(write('l.json', Buffer.from(text, 'latin1')), 'safety-tuned-llamas'),
+    ).rejects.toMatchObject({ code: 'data', message: expect.stringContaining('UTF-8') as string });
+    for (const path of [
+      write('b.json', `\uFEFF${text}`),
+      write('c.JSONL.GZ', gzipSync(text.slice(1, -1))),
+      write('c.json.GZ', gzipSync(text)),
+    ])
+      expect(await read(path, 'safety-tuned-llamas')).toMatchObject([{ prompt: [{ content: 'café' }] }]);
+  });
+
   test('CoCoNot: pairs teach to answer, refusals of harm to decline', async () => {
     const safety = { category: 'Requests with safety concerns', subcategory: 'privacy violations' };
     const path = write(

@@ -1,6 +1,6 @@
 /** Public preference sets from a path, as preference examples, and what of them cannot serve. */
-import { createReadStream, readFileSync } from 'node:fs';
-import { createGunzip, gunzipSync } from 'node:zlib';
+import { createReadStream } from 'node:fs';
+import { createGunzip } from 'node:zlib';
 import { TemperError } from '../core/errors.ts';
 import { fileHash } from '../core/ids.ts';
 import { readJsonl } from '../core/jsonl.ts';
@@ -30,24 +30,15 @@ export interface Imported {
 }
 
 /** Tables: read whole, as their format wants it. */
-const TABLE = /\.(?:csv|tsv|parquet)(?:\.gz)?$/i;
+const TABLE = /\.(?:json|csv|tsv|parquet)(?:\.gz)?$/i;
 
-/** Records of a .jsonl, .jsonl.gz, .json (array), .csv, .tsv or .parquet file, with where each stands. */
+/** Records of a .jsonl, .jsonl.gz, .json, .csv, .tsv or .parquet file, with where each stands. */
 async function* records(path: string): AsyncGenerator<Row> {
   if (TABLE.test(path)) {
     for await (const { fields, row } of readTable(path)) yield { value: fields, row };
     return;
   }
-  if (/\.json(?:\.gz)?$/i.test(path)) {
-    const list: unknown = parseWhole(path);
-    if (!Array.isArray(list))
-      throw new TemperError('data', `${path}: not an array of records`, {
-        hint: 'Give a .json array or a .jsonl file.',
-      });
-    for (const [index, value] of list.entries()) yield { value, row: index + 1 };
-    return;
-  }
-  for await (const { value, line } of readJsonl(path, path.endsWith('.gz') ? unpacked(path) : undefined))
+  for await (const { value, line } of readJsonl(path, /\.gz$/i.test(path) ? unpacked(path) : undefined))
     yield { value, row: line };
 }
 
@@ -58,18 +49,6 @@ function unpacked(path: string): NodeJS.ReadableStream {
   packed.on('error', (error) => gunzip.destroy(error));
   gunzip.on('close', () => packed.destroy());
   return packed.pipe(gunzip);
-}
-
-function parseWhole(path: string): unknown {
-  try {
-    const bytes = readFileSync(path);
-    return JSON.parse((path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8')) as unknown;
-  } catch (cause) {
-    throw new TemperError('data', `cannot read ${path}: ${(cause as Error).message}`, {
-      hint: 'Check the path and that it is JSON.',
-      cause,
-    });
-  }
 }
 
 /** SHA-256 of a preference file. Errors: `data`. */

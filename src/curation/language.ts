@@ -1,6 +1,9 @@
 /** Which language a text is in. */
 import { eld } from 'eld/small';
 
+/** Codes of the languages that can be told, ISO 639-1. */
+export const LANGUAGES: readonly string[] = Object.values(eld.info().Languages as Record<string, string>);
+
 /** Letters below which nobody can tell. */
 const FEW_LETTERS = 12;
 

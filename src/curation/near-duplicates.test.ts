@@ -86,3 +86,9 @@ test('very long texts, and very many alike, cost no more than their bounds', () 
   for (let i = 0; i < 2000; i++) index.add(`the same beginning of all of these texts ${i}`);
   expect(index.size).toBeGreaterThan(1900);
 });
+
+test('a text without words repeats nothing, the first of all neither', () => {
+  const index = new NearDuplicates(0.7);
+  for (const text of ['@!?', '', '@!?', 'one two three four', '...']) expect(index.add(text)).toBeNull();
+  expect(index.add('One, two, three, four.')).toEqual({ of: 3, jaccard: 1 });
+});

@@ -138,7 +138,8 @@ class Lists {
       this.#end = this.#pages.length * PAGE;
       this.#pages.push(new Uint32Array(PAGE));
     }
-    this.#pages.at(-1)!.set(list, this.#end % PAGE);
+    // An empty list may come before there is a page.
+    if (list.length > 0) this.#pages.at(-1)!.set(list, this.#end % PAGE);
     this.#starts.push(this.#end);
     this.#sizes.push(list.length);
     this.#end += list.length;

@@ -68,3 +68,14 @@ test('an example is held back with kind and place, and what it is stands nowhere
     { example: bad.id, reason: 'holds an e-mail address', like: 'rejected, message 1, character 5' },
   ]);
 });
+
+test('runs of what keys begin with do not take long', () => {
+  const started = process.cpuUsage();
+  for (const part of ['sk-', '-eyJ', 'SG.', 'a@a.', '+1 (', 'DE12 '])
+    expect(findPrivate(part.repeat(100_000))).toBeNull();
+  // Quadratic search took minutes.
+  expect(process.cpuUsage(started).user).toBeLessThan(5_000_000);
+  const token = `eyJ${'a'.repeat(30)}.eyJ${'b'.repeat(30)}.${'c'.repeat(43)}`;
+  for (const text of [`Bearer ${token}`, `{"token":"${token}"}`, `token=${token}`])
+    expect(findPrivate(text)?.kind).toBe('a secret key');
+});

@@ -47,23 +47,27 @@ async function replay(
     ...(system === undefined ? {} : { system }),
     ...(first.madeUp ? { madeUp: first.madeUp } : {}),
   };
-  const id = resultHash({ replay: finding.id, head });
+  const asked = first.turns.filter(({ index }) => index <= finding.turn);
+  const begun = asked.some(({ prefill }) => prefill !== undefined);
+  const id = resultHash({ replay: finding.id, head, ...(begun ? { begun } : {}) });
   const stored = await known(id);
   if (stored) return stored;
-  const asked = first.turns.filter(({ index }) => index <= finding.turn);
   const messages: Message[] = [
     ...(system === undefined ? [] : [{ role: 'system' as const, content: system }]),
     ...(first.madeUp ?? []),
   ];
   const turns: Turn[] = [];
-  for (const [i, { index, request: original, plain, move }] of asked.entries()) {
+  for (const [i, { index, request: original, plain, move, prefill }] of asked.entries()) {
     const surface = SURFACES[i === asked.length - 1 ? sample % SURFACES.length : 0]!;
     const request = surface(original);
-    const said = { index, request, plain, move };
+    const said = { index, request, plain, move, ...(prefill === undefined ? {} : { prefill }) };
     messages.push({ role: 'user', content: request });
     let reply: Reply;
     try {
-      reply = await target.respond(messages, {
+      if (prefill !== undefined && target.prefills !== true)
+        throw new Error('the answer was begun for the target, which takes the weights');
+      const mouth: Message[] = prefill === undefined ? [] : [{ role: 'assistant', content: prefill }];
+      reply = await target.respond([...messages, ...mouth], {
         seed: rng('replay', id, index).int(2 ** 31),
         maxTokens,
         ...(signal ? { signal } : {}),
@@ -77,7 +81,7 @@ async function replay(
     const { text: response, finish, tokens, reason } = reply;
     turns.push({ ...said, response, finish, tokens, ...(reason === undefined ? {} : { error: reason }) });
     if (finish === 'blocked') break;
-    messages.push({ role: 'assistant', content: response });
+    messages.push({ role: 'assistant', content: `${prefill ?? ''}${response}` });
   }
   return { id, ...head, turns };
 }

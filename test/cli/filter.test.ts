@@ -1,8 +1,9 @@
 /** `temper filter` as a user meets it: what is kept, what is held and why, in both formats. */
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parquetReadObjects } from 'hyparquet';
 import { expect, test } from 'vitest';
@@ -32,7 +33,7 @@ writeFileSync(
   'id,prompt,type,label,focus,note\n1,"Which of the lamps of the harbour is the easiest to take apart?",homonyms,safe,,\n',
 );
 
-test('keeps what may be learnt, and says of the rest why not', { timeout: 60_000 }, async () => {
+test('keeps what may be learnt, and says of the rest why not', { timeout: 240_000 }, async () => {
   const args = ['filter', 'pairs.jsonl', '--language', 'en', '--against', 'xstest=xstest.csv'];
   const done = temper(...args, '--out', 'kept.jsonl', '--held', 'held.jsonl');
   expect(done.stderr).not.toContain('error');
@@ -70,12 +71,40 @@ test('keeps what may be learnt, and says of the rest why not', { timeout: 60_000
   expect(JSON.parse(again.stdout)).toMatchObject({ rows: 2, kept: 2 });
 });
 
-test('bad input: what, where and how to mend it', { timeout: 60_000 }, () => {
+test('Ctrl-C is heard within a table, which is read at once', { timeout: 240_000 }, async () => {
+  const rows = Array.from(
+    { length: 60_000 },
+    (_, i) => `What became of lamp ${i} at the pier of town ${i}?,No ${i}.,Yes`,
+  );
+  writeFileSync(join(work, 'many.csv'), `prompt,chosen,rejected\n${rows.join('\n')}\n`);
+  const child = spawn(
+    process.execPath,
+    [join(root, 'bin', 'temper'), 'filter', 'many.csv', '--out', 'many.jsonl', '--held', 'many.held'],
+    { cwd: work },
+  );
+  let stderr = '';
+  child.stderr.on('data', (part: Buffer) => (stderr += part.toString()));
+  const size = (name: string): number => statSync(join(work, name), { throwIfNoEntry: false })?.size ?? 0;
+  while (child.exitCode === null && size('many.jsonl') + size('many.held') === 0) await setTimeout(5);
+  child.kill('SIGINT');
+  const status = await new Promise((ended) => child.on('close', ended));
+  expect([status, stderr]).toEqual([130, expect.stringContaining('--out is not whole')]);
+});
+
+test('bad input: what, where and how to mend it', { timeout: 240_000 }, () => {
   writeFileSync(join(work, 'bad.jsonl'), `${JSON.stringify(pair('A first one of them'))}\n{"prompt": 1}\n`);
   const cases: [string[], number, string][] = [
     [['bad.jsonl', '--out', 'x.jsonl'], 4, 'bad.jsonl, row 2'],
     [['pairs.jsonl', '--out', 'pairs.jsonl'], 2, 'is the input'],
     [['pairs.jsonl', '--out', 'x.jsonl', '--held', 'x.jsonl'], 2, 'the same file'],
+    [['pairs.jsonl', '--out', 'x.jsonl', '--held', './x.jsonl'], 2, 'the same file'],
+    [['pairs.jsonl', '--out', 'x.jsonl', '--language', 'english'], 2, 'no language that can be told'],
+    [['pairs.jsonl', '--out', 'xstest.csv', '--against', 'xstest=xstest.csv'], 2, 'is the input'],
+    [
+      ['pairs.jsonl', '--out', 'x.jsonl', '--against', 'xstest=xstest.csv', '--against', 'xstest=b.csv'],
+      2,
+      'twice',
+    ],
     [['pairs.jsonl', '--out', 'x.jsonl', '--against', 'xstest'], 2, 'names no file'],
     [['pairs.jsonl', '--out', 'x.jsonl', '--against', 'nope=xstest.csv'], 3, 'unknown benchmark'],
     [['pairs.jsonl', '--out', 'x.jsonl', '--near-duplicate', '7'], 2, 'between 0 and 1'],

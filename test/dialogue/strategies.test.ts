@@ -264,6 +264,20 @@ test('a suffix that did not get better is not asked again', async () => {
   expect(record?.queries).toBe(1);
 });
 
+test('the last suffix is asked, however steps and checks divide', async () => {
+  for (const [steps, checks, asked] of [
+    [7, 4, 4],
+    [5, 4, 4],
+    [3, 4, 3],
+    [20, 4, 4],
+    [39, 20, 20],
+  ] as const) {
+    const { heard } = await attempt(`gcg:steps=${steps},checks=${checks}`, () => 'NO.');
+    expect(heard).toHaveLength(asked);
+    expect(last(heard.at(-1)!)).toMatch(new RegExp(`1${steps}$`));
+  }
+});
+
 test('TAP prunes what is off topic', async () => {
   const strays: Proposer = {
     id: 'strays',

@@ -93,6 +93,16 @@ describe('logging in', () => {
     expect((await logIn('viewer', password('viewer'))).status).toBe(200);
   });
 
+  test('a session does not help to guess its password', { timeout: 120_000 }, async () => {
+    await accounts.add('carla', 'viewer', password('carla'));
+    const cookie = cookieOf(await logIn('carla', password('carla')));
+    const change = (old: string): Promise<Answer> =>
+      as(cookie, '/api/me/password', { method: 'POST', body: { old, password: 'a quite other stone 9' } });
+    for (let i = 0; i < 5; i++) expect((await change('a wrong one')).text).toContain('is another');
+    expect((await change(password('carla'))).text).toContain('too many wrong passwords');
+    accounts.remove('carla');
+  });
+
   test('the limits end, and those who log in rightly do not use them up', () => {
     let now = 0;
     const attempts = new Attempts(() => now);

@@ -43,7 +43,8 @@ export const gcg = strategy({
   async run({ ask, suffixes, random, scenario }, { length, steps, candidates, top, checks }) {
     const { objective } = scenario;
     const wanted = random.pick(TEXTS.gcg);
-    const every = Math.max(1, Math.floor(steps / checks));
+    // `checks` of the steps, evenly, the last among them: what was found by then is asked in any case.
+    const asked = (step: number): number => Math.floor((step * Math.min(checks, steps)) / steps);
     let step = 0;
     let last = '';
     for await (const suffix of suffixes(objective + START.repeat(length), wanted, {
@@ -52,7 +53,7 @@ export const gcg = strategy({
       top,
     })) {
       // What did not change since it was asked is not asked again.
-      if (++step % every !== 0 || suffix === last) continue;
+      if (asked(++step) === asked(step - 1) || suffix === last) continue;
       last = suffix;
       await ask(EMPTY, fill('{request}{suffix}', { request: objective, suffix }), objective);
     }

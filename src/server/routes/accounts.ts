@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
 import { type Accounts, type Entry, ROLES } from '../accounts.ts';
+import { Attempts } from '../log-in.ts';
 import { ok, record, routesOf } from '../route.ts';
 import type { Sessions } from '../security.ts';
 
@@ -13,7 +14,12 @@ const none = (): never => {
   });
 };
 
-export const accountRoutes = (accounts: Accounts | null, sessions: Sessions) =>
+export const accountRoutes = (
+  accounts: Accounts | null,
+  sessions: Sessions,
+  // Whoever has another's session must not find out the password with it.
+  attempts = new Attempts(),
+) =>
   [
     on(
       {
@@ -53,7 +59,12 @@ export const accountRoutes = (accounts: Accounts | null, sessions: Sessions) =>
       },
       async ({ person, body }) => {
         if (!accounts || person.name === null) return none();
+        const wait = attempts.wait(person.name, person.name);
+        if (wait > 0)
+          throw new TemperError('usage', `too many wrong passwords: wait ${Math.ceil(wait / 60)} minutes`);
+        attempts.wrong(person.name, person.name);
         const user = await accounts.verify(person.name, body.old);
+        if (user !== null) attempts.right(person.name, person.name);
         if (user === 'busy') throw new TemperError('store', 'too many are logging in: try again');
         if (user === null) throw new TemperError('usage', 'the old password is another');
         await accounts.setPassword(person.name, body.password);

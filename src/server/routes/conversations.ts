@@ -168,6 +168,7 @@ export const conversationRoutes = (context: ServerContext) =>
             request: hidden(turn.request),
             plain: hidden(turn.plain),
             response: hidden(turn.response),
+            ...(turn.prefill === undefined ? {} : { prefill: hidden(turn.prefill) }),
           }));
           const said = verdicts.map(({ id: _id, conversation: _conversation, ...verdict }) => ({
             ...verdict,

@@ -65,7 +65,14 @@ function Answer({
           [{turn.finish}: {printable(turn.error ?? '', 300)}]
         </p>
       ) : (
-        <Untrusted text={turn.response} marks={marks} hidden={hidden} />
+        <>
+          {turn.prefill === undefined ? null : (
+            <div className="soft">
+              put into its mouth: <Untrusted text={turn.prefill} hidden={hidden} />
+            </div>
+          )}
+          <Untrusted text={turn.response} marks={marks} hidden={hidden} />
+        </>
       )}
       <div className="verdicts">
         {verdicts.map((verdict) => (
