@@ -132,7 +132,10 @@ describe('bad input', () => {
   });
 
   test('a malformed line names file and line', () => {
-    const input = file('bad.jsonl', '{"id":1,"prompt":"a","response":"b","chosen":"c","rejected":"d"}\n{oops\n');
+    const input = file(
+      'bad.jsonl',
+      '{"id":1,"prompt":"a","response":"b","chosen":"c","rejected":"d"}\n{oops\n',
+    );
     for (const args of [
       ['judge', input, '--metric', 'refusal'],
       ['generate', input, '--target', 'embedded'],
