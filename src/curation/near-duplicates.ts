@@ -3,6 +3,7 @@
  * 1997; Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", chapter 3) find candidates, and their trigrams
  * decide. Memory grows by about 0.3 kB a kept text and 4 bytes a word of it.
  */
+import { normalisedWords } from './shingles.ts';
 
 /** Bands of rows: two texts that share a part J of their trigrams meet in a band with probability 1 - (1 - J^ROWS)^BANDS. */
 export const BANDS = 16;
@@ -21,14 +22,13 @@ function mixed(value: number): number {
   return (bits ^ (bits >>> 16)) >>> 0;
 }
 
-const WORD = /[\p{L}\p{N}]+/gu;
 const ASCII = /^[\0-\x7f]*$/;
 
 /** Of each word, lower-case and without punctuation, 32 bits. */
 function wordHashes(text: string): number[] {
   const hashes: number[] = [];
   if (!ASCII.test(text)) {
-    for (const [word] of text.normalize('NFKC').toLowerCase().matchAll(WORD)) {
+    for (const word of normalisedWords(text)) {
       let bits = 0x811c9dc5;
       for (let i = 0; i < word.length; i++) bits = Math.imul(bits ^ word.charCodeAt(i), 0x01000193);
       hashes.push(mixed(bits));

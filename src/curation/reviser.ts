@@ -30,6 +30,8 @@ const file = z.strictObject({
 });
 const TEXTS = parseData(BUILT_IN.prompts('reviser'), file, 'prompts');
 
+const VERSION = `${TEXTS.version}-${contentHash(TEXTS).slice(0, 8)}`;
+
 const SCHEMA = {
   type: 'object',
   properties: { critique: { type: 'string' }, answer: { type: 'string' } },
@@ -55,8 +57,7 @@ export interface ReviserTools {
 }
 
 /** Who revises, for lineage and ids. */
-export const reviserId = ({ id }: OpenedRole): string =>
-  `reviser:${id}:${TEXTS.version}-${contentHash(TEXTS).slice(0, 8)}`;
+export const reviserId = ({ id }: OpenedRole): string => `reviser:${id}:${VERSION}`;
 
 interface Draft {
   readonly prompt: readonly Message[];
