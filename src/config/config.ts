@@ -143,10 +143,10 @@ export const configSchema = z.strictObject({
       /** Folder of suite files; the built-in suites by default. */
       directory: z.string().min(1).optional(),
       /** Scenarios of the dev split that break the target and feed the fix. */
-      dev: limitsSchema({ adversarial: 140, benign: 350, grounded: 0, general: 85 }),
+      dev: limitsSchema({ adversarial: 140, benign: 350, grounded: 0, general: 145 }),
       /** Ordinary requests whose answers keep the model helpful. */
       everyday: z.int().min(0).default(80),
-      sealed: limitsSchema({ adversarial: 130, benign: 100, grounded: 10, general: 40 }),
+      sealed: limitsSchema({ adversarial: 130, benign: 100, grounded: 10, general: 120 }),
       /** Public benchmarks for `temper eval --benchmark`; a path, or `hub`. No part of a run. */
       benchmarks: z
         .record(z.string(), z.strictObject({ path: z.string().min(1), limit: z.int().min(1).optional() }))
