@@ -220,6 +220,8 @@ export const configSchema = z.strictObject({
     .strictObject({
       /** Break-fix rounds at most, one after the other, until the gate passes. */
       max: z.int().min(1).max(20).default(1),
+      /** What a round trains: the adapter that the one before released, or a fresh one. It learns from the data of all rounds either way. */
+      from: z.enum(['previous', 'base']).default('previous'),
       /** Minutes of work after which no further round begins; null: no limit. */
       budget: z.number().positive().nullable().default(null),
     })

@@ -25,7 +25,17 @@ export interface Link {
   readonly of: number;
   /** Id of the run of the round before; null in the first. */
   readonly previous: string | null;
+  /** Absent: training goes on with the adapter that the round before released. `base`: it begins anew. */
+  readonly from?: 'base';
 }
+
+/** How a link is part of ids and manifests. */
+export const linkOf = ({ number, of, previous, from }: Link): Link => ({
+  number,
+  of,
+  previous,
+  ...(from === undefined ? {} : { from }),
+});
 
 export interface Chain extends Link {
   /** Folder of the adapter that the round before released. Absent: none did. */
@@ -84,6 +94,7 @@ export async function following(
     number: chain.number + 1,
     of: chain.of,
     previous: run.id,
+    ...(chain.from === undefined ? {} : { from: chain.from }),
     ...(run.adapter === undefined ? {} : { start: run.adapter }),
     former,
     regression: regression ?? NO_REGRESSION,

@@ -54,7 +54,7 @@ test('samples scale the pairs; a model that is called is measured beside the oth
   expect(() => familyOf(config, ['small'])).toThrow(/two models/);
   expect(() => familyOf(config, ['small', 'small'])).toThrow(/each once/);
   expect(() => familyOf(config, ['small', 'nobody'])).toThrow(/no model/);
-  expect(() => familyOf({ ...config, rounds: { max: 2, budget: null } }, ['small', 'large'])).toThrow(
+  expect(() => familyOf({ ...config, rounds: { ...config.rounds, max: 2 } }, ['small', 'large'])).toThrow(
     /one round/,
   );
 });

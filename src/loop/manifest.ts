@@ -9,6 +9,7 @@ import type { Judged } from '../metrics/conversation.ts';
 import { suiteHash } from '../scenarios/suite.ts';
 import type { RunRecord } from '../store/store.ts';
 import type { RegressionNumbers } from '../metrics/scorecard.ts';
+import { type Link, linkOf } from './chain.ts';
 import { type Followed, REGRESSION, type Regression } from './regression.ts';
 import type { RoundOptions, RoundResult } from './round.ts';
 import { loadCheckpoint, roundTraining, startingAdapter } from './training.ts';
@@ -40,7 +41,7 @@ export interface Manifest {
   /** Of work of the command that finished it. */
   readonly seconds: number;
   /** null for a round that is alone. */
-  readonly round: { readonly number: number; readonly of: number; readonly previous: string | null } | null;
+  readonly round: Link | null;
   readonly configuration: string;
   readonly seeds: { readonly run: number; readonly break: number };
   readonly model: { readonly name: string; readonly id: string };
@@ -120,7 +121,6 @@ export async function manifestOf(
   const examples = curated ? ((await store.dataset(curated.dataset))?.examples ?? []) : [];
   const former = new Set(options.chain?.former.map(({ example }) => example.id));
   const regression = (await store.stage(run.id, REGRESSION)) as Regression | null;
-  const { number, of, previous } = options.chain ?? {};
   const { directory: _directory, models: _models, calls: _calls, ...configuration } = config;
   return {
     version: 'manifest/1',
@@ -128,7 +128,7 @@ export async function manifestOf(
     created: run.created,
     finished: run.finished ?? null,
     seconds: Math.round(seconds * 10) / 10,
-    round: options.chain ? { number: number!, of: of!, previous: previous ?? null } : null,
+    round: options.chain ? linkOf(options.chain) : null,
     configuration: contentHash(configuration),
     seeds: { run: options.seed, break: options.curation.seed },
     model: { name: targets.name, id: targets.id },

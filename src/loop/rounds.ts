@@ -6,7 +6,7 @@ import { canonicalJson } from '../core/ids.ts';
 import type { Outcome } from '../metrics/gate.ts';
 import type { RegressionNumbers, Scorecard } from '../metrics/scorecard.ts';
 import type { RunRecord, Store } from '../store/store.ts';
-import { type Chain, following, type Link, LINK, roundConfig } from './chain.ts';
+import { type Chain, following, type Link, LINK, linkOf, roundConfig } from './chain.ts';
 import { type Manifest, MANIFEST, manifestOf, writeManifest } from './manifest.ts';
 import { NO_REGRESSION } from './regression.ts';
 import { type RoundResult, runRound } from './round.ts';
@@ -64,9 +64,9 @@ async function oneRound(
     );
   const run = stored ?? (await openRun(store, id, config, stood));
   workplace.log.run(id);
-  const { number = 1, of = 1, previous = null } = chain ?? {};
+  const { number = 1, of = 1 } = chain ?? {};
   if (chain) {
-    await store.finishStage(id, LINK, { number, of, previous });
+    await store.finishStage(id, LINK, linkOf(chain));
     emit({ type: 'note', level: 'info', message: `round ${number} of at most ${of}: run ${id}` });
   }
   if (dataset !== undefined) await store.finishStage(id, FAMILY, { dataset });
@@ -107,7 +107,7 @@ function ending(
 
 /** The rounds of this configuration, run, continued or found finished. Errors: `absent` if none of them is the run `expected`. */
 export async function runRounds(workplace: Workplace, config: Config, asked: Asked): Promise<RunOutcome> {
-  const { max, budget } = config.rounds;
+  const { max, budget, from } = config.rounds;
   const { store } = workplace;
   // A run is found by how things stood when it was made, whatever was found or decided since.
   const stood = asked.expected === undefined ? [] : await standings(store, asked.expected);
@@ -115,7 +115,14 @@ export async function runRounds(workplace: Workplace, config: Config, asked: Ask
     return (await oneRound(workplace, config, undefined, { ...asked, standing: stood[0] })).outcome;
   const rounds: RoundSummary[] = [];
   let minutes = 0;
-  let chain: Chain = { number: 1, of: max, previous: null, former: [], regression: NO_REGRESSION };
+  let chain: Chain = {
+    number: 1,
+    of: max,
+    previous: null,
+    ...(from === 'base' ? { from } : {}),
+    former: [],
+    regression: NO_REGRESSION,
+  };
   for (;;) {
     const { outcome, manifest, next } = await oneRound(workplace, config, chain, {
       ...asked,

@@ -26,8 +26,11 @@ export interface TrainingDependencies {
 type Options = Pick<RoundOptions, 'training' | 'directory' | 'selection' | 'chain'>;
 
 /** What training starts from. Errors: those of a fresh adapter that fits nothing of the model. */
-export function startingAdapter(weights: EmbeddedTargets, { training, chain }: Options): NamedAdapter {
-  const known = startOf(weights, chain?.start);
+export function startingAdapter(
+  weights: EmbeddedTargets,
+  { training, chain }: Pick<Options, 'training' | 'chain'>,
+): NamedAdapter {
+  const known = startOf(weights, chain?.from === 'base' ? undefined : chain?.start);
   if (known) return known;
   const { lora, sft } = training;
   const adapter = freshAdapter(weights.model.config, { ...lora, seed: sft.seed });

@@ -24,7 +24,7 @@ import { leavesById, loadTaxonomy } from '../scenarios/taxonomy.ts';
 import { lockStore } from '../store/lock.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
-import { type Chain, roundSeed } from './chain.ts';
+import { type Chain, linkOf, roundSeed } from './chain.ts';
 import { type EventLog, openEventLog } from './event-log.ts';
 import { measure } from './measure.ts';
 import { guardedBenchmarks } from './guards.ts';
@@ -208,8 +208,7 @@ export class Workplace implements AsyncDisposable {
     const { lora, sft, dpo } = training;
     const simulator = config.simulator === 'scripted' ? {} : { simulator: this.simulator.id };
     const people = await loadPeople(this.store);
-    const { number, of, previous } = chain ?? {};
-    const seed = roundSeed(config.seed, number ?? 1);
+    const seed = roundSeed(config.seed, chain?.number ?? 1);
     const scenarios = this.#scenariosOf(seed);
     const register = await this.#register(scenarios, people, chain);
     // What is measured elsewhere is not learnt here.
@@ -234,7 +233,7 @@ export class Workplace implements AsyncDisposable {
       ...(benchmarks.hash === null ? {} : { benchmarks: benchmarks.hash }),
       ...(stood.people === null ? {} : { people: stood.people }),
       ...(stood.register === null ? {} : { register: stood.register }),
-      ...(chain ? { round: { number, of, previous } } : {}),
+      ...(chain ? { round: linkOf(chain) } : {}),
       ...(dataset === undefined ? {} : { dataset }),
     });
     const imported = await this.#imports();
