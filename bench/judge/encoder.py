@@ -2,8 +2,8 @@
 
     python bench/judge/encoder.py ROWS.jsonl MODEL_FOLDER OUT_FOLDER [--without 0|1] [--cache FILE]
 
-ROWS.jsonl is encoder-data.ts's; MODEL_FOLDER holds all-MiniLM-L6-v2 (model.safetensors, tokenizer.json). The encoder stays as
-it is: its output is computed once (and kept in FILE), a small head over it is trained. Writes encoder.bin (int8 rows with a scale each, float32
+ROWS.jsonl is encoder-data.ts's; MODEL_FOLDER holds all-MiniLM-L6-v2 (model.safetensors, tokenizer.json). The first layers of the
+encoder stay as they are: their output is computed once (and kept in FILE), a small head over it is trained. Writes encoder.bin (int8 rows with a scale each, float32
 vectors), encoder.json (where each tensor lies) and, with `--without h`, which leaves one half of the data sets out, scores.jsonl:
 the outputs for its rows, which the model never saw, in the order of ROWS.jsonl. Float32, CPU.
 """
@@ -35,7 +35,7 @@ arguments = parse.parse_args()
 torch.manual_seed(7)
 torch.set_num_threads(arguments.threads)
 
-HEADS, LAYERS, SIZE, WIDTH = 12, 6, 384, 96
+HEADS, LAYERS, SIZE, WIDTH = 12, 4, 384, 96  # the first four of six layers
 MEETING = 10.0  # brings the products to the size of the means
 OUTPUTS = ["harm", "full", "partial", "none", "request", "abusive"]
 PROMPT, RESPONSE = (28, 12), (60, 20)  # tokens kept of the beginning and of the end
@@ -199,7 +199,8 @@ with open(os.path.join(arguments.out, "scores.jsonl"), "w") as out:
                 one["other"] = rounded(row["versus"])
         out.write(json.dumps(one) + "\n")
 
-final = {name: tensor for name, tensor in weights.items() if name.startswith(("encoder.", "embeddings."))}
+used = lambda name: name.startswith(("embeddings.", *(f"encoder.layer.{i}." for i in range(LAYERS))))
+final = {name: tensor for name, tensor in weights.items() if used(name)}
 final.pop("embeddings.position_ids", None)
 for name, part in (("head.hidden", hidden), ("head.last", last)):
     final[f"{name}.weight"], final[f"{name}.bias"] = part.weight.detach(), part.bias.detach()

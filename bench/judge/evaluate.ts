@@ -1,9 +1,9 @@
 /**
  * Measures the embedded judge on rows it was not trained on:
- *   node bench/judge/evaluate.ts DATA_FOLDER ENCODER_FOLDER [refusal|prompt|harm|grounding ...] [--sample N] [--json FILE] [--record]
+ *   node bench/judge/evaluate.ts DATA_FOLDER [refusal|prompt|harm|grounding ...] [--encoder FOLDER] [--sample N] [--json FILE] [--record]
  * `--record` writes the sentence of agreement that the judge shows into judges/embedded.json (after a full run).
- * `--sample`: at most N rows of each set that the shipped encoder must read, evenly spread. ENCODER_FOLDER: README.md.
- * Rows named `linear` are judged without the encoder, the others with it. Sets that training uses are measured by
+ * `--encoder`: the folder that README.md makes; rows named `linear` are then judged without the encoder, the others with it.
+ * `--sample`: at most N rows of each set that the shipped encoder must read, evenly spread. Sets that training uses are measured by
  * models retrained without them (k folds by prompt, or the whole set left out; the encoder always without the whole set).
  */
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -28,6 +28,7 @@ import type { Weights, WeightsFile } from '../../src/judges/weights.ts';
 import { accuracy, auc, kappa, macroF1, spearman } from './agreement.ts';
 import * as data from './data.ts';
 import { outOfSet } from './encoder-scores.ts';
+import type { ScoresOf } from './encoder-scores.ts';
 import { trainDense } from './logistic.ts';
 import type { HarmExample, RefusalExample } from './data.ts';
 import {
@@ -49,10 +50,12 @@ const jsonAt = argv.indexOf('--json');
 const jsonFile = jsonAt < 0 ? undefined : argv.splice(jsonAt, 2)[1];
 const sampleAt = argv.indexOf('--sample');
 const sample = sampleAt < 0 ? Infinity : Number(argv.splice(sampleAt, 2)[1]);
-const [root, folder, ...only] = argv;
-if (root === undefined || folder === undefined) {
+const folderAt = argv.indexOf('--encoder');
+const folder = folderAt < 0 ? undefined : argv.splice(folderAt, 2)[1];
+const [root, ...only] = argv;
+if (root === undefined) {
   console.error(
-    'usage: node bench/judge/evaluate.ts DATA_FOLDER ENCODER_FOLDER [refusal|prompt|harm|grounding ...] [--sample N] [--json FILE]',
+    'usage: node bench/judge/evaluate.ts DATA_FOLDER [refusal|prompt|harm|grounding ...] [--encoder FOLDER] [--sample N] [--json FILE]',
   );
   process.exit(2);
 }
@@ -75,11 +78,12 @@ function show(name: string, numbers: Record<string, number | string>): void {
 const mean = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / list.length;
 
 /** By the encoder that never saw the row's data set. */
-const outOfSetScores = outOfSet(folder);
-await using encoder = await Encoder.open(new URL('../../judges/encoder', import.meta.url));
+const outOfSetScores: ScoresOf = folder === undefined ? () => undefined : outOfSet(folder);
+await using encoder =
+  folder === undefined ? null : await Encoder.open(new URL('../../judges/encoder', import.meta.url));
 const byShipped = (row: { prompt: string; response: string }) => {
   const { prompt, response } = read(row);
-  return encoder.score(prompt, response);
+  return encoder?.score(prompt, response);
 };
 const spread = <T>(rows: readonly T[]): T[] => {
   const step = Math.max(1, rows.length / sample);
@@ -111,6 +115,7 @@ function judgeRefusals(weights: Weights, rows: readonly RefusalExample[]): Refus
 }
 /** With the encoder: the second stage learns from the linear models' out-of-fold results of the other folds. */
 function withEncoder(results: readonly RefusalResult[]): RefusalResult[] {
+  if (folder === undefined) return [...results];
   const folds = 5;
   const rows = results.flatMap((one) => {
     const scores = outOfSetScores(one.row);
@@ -303,7 +308,7 @@ interface HarmResult {
 async function judgeHarm(
   weights: Weights,
   rows: readonly HarmExample[],
-  scoresOf?: (row: HarmExample) => EncoderScores | undefined | Promise<EncoderScores>,
+  scoresOf?: (row: HarmExample) => EncoderScores | undefined | Promise<EncoderScores | undefined>,
 ): Promise<HarmResult[]> {
   const results: HarmResult[] = [];
   for (const row of rows) {
@@ -431,7 +436,7 @@ if (wanted('harm')) {
     for (let fold = 0; fold < 3; fold++) {
       const weights = retrain((row) => foldOf(row.group, 3, 'evaluate') !== fold);
       const inside = (row: { group: string }) => foldOf(row.group, 3, 'evaluate') === fold;
-      const held = corpus.harm.filter((row) => inside(row) && outOfSetScores(row) !== undefined);
+      const held = corpus.harm.filter((row) => inside(row) && (folder === undefined || outOfSetScores(row)));
       linear.push(...(await judgeHarm(weights, held)));
       folds.push(...(await judgeHarm(weights, held, outOfSetScores)));
       safeFolds.push(

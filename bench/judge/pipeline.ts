@@ -135,7 +135,7 @@ export function sparseWeights(corpus: Pick<Corpus, 'refusal' | 'prompts' | 'harm
 /** Second stages: of the linear models alone, and with the encoder for the rows that it scored. */
 export interface Stages {
   readonly stack: number[];
-  readonly joint: NonNullable<WeightsFile['joint']>;
+  readonly joint?: NonNullable<WeightsFile['joint']>;
 }
 
 /**
@@ -182,17 +182,19 @@ export function trainStages(corpus: Corpus, encoder?: ScoresOf, folds: number = 
   }
   return {
     stack: trainDense(harm.rows, harm.targets, harm.weights),
-    joint: {
-      clear: CLEAR,
-      harm: trainDense(joint.rows, joint.targets, joint.weights),
-      refusal: [0, 1, 2].map((kind) =>
-        trainDense(
-          refusal.rows,
-          refusal.targets.map((target) => target[kind] as number),
-          refusal.weights,
-        ),
-      ) as [number[], number[], number[]],
-    },
+    ...(encoder && {
+      joint: {
+        clear: CLEAR,
+        harm: trainDense(joint.rows, joint.targets, joint.weights),
+        refusal: [0, 1, 2].map((kind) =>
+          trainDense(
+            refusal.rows,
+            refusal.targets.map((target) => target[kind] as number),
+            refusal.weights,
+          ),
+        ) as [number[], number[], number[]],
+      },
+    }),
   };
 }
 
