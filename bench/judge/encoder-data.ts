@@ -30,11 +30,11 @@ export interface EncoderRow {
 /** Whole data sets lie in one half; requests and own texts are halved by group. */
 const HALVES: Readonly<Record<string, 0 | 1>> = {
   xstest: 0,
-  gptfuzz: 0,
-  halueval: 0,
-  diasafety: 1,
+  diasafety: 0,
+  'hh-rlhf': 0,
+  gptfuzz: 1,
   coconot: 1,
-  'hh-rlhf': 1,
+  halueval: 1,
 };
 export function splitOf(source: string, group: string): 0 | 1 {
   const set = Object.keys(HALVES).find((name) => source.startsWith(name));
@@ -143,10 +143,10 @@ export function encoderRows(root: string): EncoderRow[] {
   };
   const harm = [...data.trainingHarm(root), ...composed(root)];
   for (const row of bySource(harm, {
-    'gptfuzz-train': 220,
+    'gptfuzz-train': 1700,
     advbench: 100,
     xstest: 500,
-    diasafety: 800,
+    diasafety: 1097,
     halueval: 90,
     coconot: 140,
     own: 120,
@@ -156,9 +156,9 @@ export function encoderRows(root: string): EncoderRow[] {
       'harm',
       row,
       row.harmful,
-      row.source === 'xstest-response' ? 2 : row.source === 'gptfuzz-train' ? 0.5 : 1,
+      row.source === 'xstest-response' ? 2 : 1,
     );
-  for (const row of some(data.harmPairs(root), 700))
+  for (const row of some(data.harmPairs(root), 1000))
     add(
       'pair',
       { source: 'hh-rlhf', group: row.group, prompt: row.prompt, response: row.worse, other: row.better },

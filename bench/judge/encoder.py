@@ -1,11 +1,11 @@
 """Trains the sentence encoder of the embedded judge (README.md beside this file).
 
-    python bench/judge/encoder.py ROWS.jsonl MODEL_FOLDER OUT_FOLDER [--without 0|1] [--cache FILE]
+    python bench/judge/encoder.py ROWS.jsonl MODEL_FOLDER OUT_FOLDER [--without 0|1] [--epochs N] [--frozen N]
 
-ROWS.jsonl is encoder-data.ts's; MODEL_FOLDER holds all-MiniLM-L6-v2 (model.safetensors, tokenizer.json). The first layers of the
-encoder stay as they are: their output is computed once (and kept in FILE), a small head over it is trained. Writes encoder.bin (int8 rows with a scale each, float32
-vectors), encoder.json (where each tensor lies) and, with `--without h`, which leaves one half of the data sets out, scores.jsonl:
-the outputs for its rows, which the model never saw, in the order of ROWS.jsonl. Float32, CPU.
+ROWS.jsonl is encoder-data.ts's; MODEL_FOLDER holds all-MiniLM-L6-v2 (model.safetensors, tokenizer.json). The embeddings and the
+first layers stay as they are, so their output is computed once. Writes encoder.bin (int8 rows with a scale each, float32
+vectors), encoder.json (where each tensor lies) and and with `--without h`, which leaves one half of
+the data sets out, scores.jsonl: the outputs for its rows, which the model never saw, in the order of ROWS.jsonl. Float32, CPU.
 """
 import argparse
 import collections
@@ -14,6 +14,7 @@ import json
 import math
 import os
 import shutil
+import time
 
 import numpy
 import torch
@@ -26,19 +27,21 @@ parse.add_argument("rows")
 parse.add_argument("model")
 parse.add_argument("out")
 parse.add_argument("--without", type=int, default=-1)
-parse.add_argument("--epochs", type=int, default=12)
-parse.add_argument("--rate", type=float, default=1e-3)
-parse.add_argument("--batch", type=int, default=128)
+parse.add_argument("--epochs", type=int, default=2)
+parse.add_argument("--frozen", type=int, default=3)
+parse.add_argument("--rate", type=float, default=1.5e-4)
+parse.add_argument("--batch", type=int, default=32)
+parse.add_argument("--limit", type=int, default=0)
 parse.add_argument("--threads", type=int, default=1)
 parse.add_argument("--cache", default="")
+parse.add_argument("--part", type=int, default=-1)
 arguments = parse.parse_args()
 torch.manual_seed(7)
 torch.set_num_threads(arguments.threads)
 
-HEADS, LAYERS, SIZE, WIDTH = 12, 4, 384, 96  # the first four of six layers
-MEETING = 10.0  # brings the products to the size of the means
+HEADS, LAYERS, SIZE = 12, 6, 384
 OUTPUTS = ["harm", "full", "partial", "none", "request", "abusive"]
-PROMPT, RESPONSE = (28, 12), (60, 20)  # tokens kept of the beginning and of the end
+PROMPT, RESPONSE = (40, 16), (96, 40)  # tokens kept of the beginning and of the end
 CLS, SEP = 101, 102
 
 tokenizer = Tokenizer.from_file(os.path.join(arguments.model, "tokenizer.json"))
@@ -61,6 +64,8 @@ def encode(prompt, response):
 
 # ---- rows: one example a text, whatever learns from it
 rows = [json.loads(line) for line in open(arguments.rows)]
+if arguments.limit:
+    rows = rows[:: len(rows) // arguments.limit]
 examples, index = [], {}
 
 
@@ -81,6 +86,15 @@ print(f"{len(rows)} rows, {len(examples)} texts, {tokens} tokens", flush=True)
 
 # ---- model
 weights = {name: tensor.float() for name, tensor in load_file(os.path.join(arguments.model, "model.safetensors")).items()}
+trained = {
+    name: torch.nn.Parameter(tensor)
+    for name, tensor in weights.items()
+    if any(name.startswith(f"encoder.layer.{i}.") for i in range(arguments.frozen, LAYERS))
+}
+head = torch.nn.Parameter(torch.randn(len(OUTPUTS), SIZE) * 0.02)
+bias = torch.nn.Parameter(torch.zeros(len(OUTPUTS)))
+
+
 def norm(x, source, name):
     return F.layer_norm(x, (SIZE,), source[f"{name}.weight"], source[f"{name}.bias"], 1e-12)
 
@@ -89,19 +103,19 @@ def dense(x, source, name):
     return F.linear(x, source[f"{name}.weight"], source[f"{name}.bias"])
 
 
-def layer(x, mask, source, i):  # x (B, T, 384), mask (B, 1, 1, T)
+def layer(x, mask, source, i, drop):  # x (B, T, 384), mask (B, 1, 1, T)
     at = f"encoder.layer.{i}."
     batch, length, _ = x.shape
     q, k, v = (
         dense(x, source, f"{at}attention.self.{name}").view(batch, length, HEADS, -1).transpose(1, 2)
         for name in ("query", "key", "value")
     )
-    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+    mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=drop)
     mixed = mixed.transpose(1, 2).reshape(batch, length, SIZE)
-    mixed = dense(mixed, source, f"{at}attention.output.dense")
+    mixed = F.dropout(dense(mixed, source, f"{at}attention.output.dense"), drop)
     x = norm(x + mixed, source, f"{at}attention.output.LayerNorm")
     inner = dense(F.gelu(dense(x, source, f"{at}intermediate.dense")), source, f"{at}output.dense")
-    return norm(x + inner, source, f"{at}output.LayerNorm")
+    return norm(x + F.dropout(inner, drop), source, f"{at}output.LayerNorm")
 
 
 def masks(lengths):
@@ -110,107 +124,136 @@ def masks(lengths):
     return keep, torch.zeros(len(lengths), 1, 1, longest).masked_fill(~keep[:, None, None], -1e9)
 
 
-def segment_means(x, keep, kinds):
-    parts = []
-    for kind in (0, 1):
-        share = (keep & (kinds == kind)).float()
-        parts.append((x * share[:, :, None]).sum(1) / share.sum(1, keepdim=True).clamp_min(1))
-    return torch.cat(parts, 1)
-
-
-def pooled(chosen):
-    """(B, 2D): the means over the request's tokens and over the answer's."""
+def lower(chosen):
+    """Embeddings and frozen layers of some examples: float16 rows without padding."""
     lengths = [len(examples[i]["ids"][0]) for i in chosen]
     keep, mask = masks(lengths)
-    ids, kinds = torch.zeros(keep.shape, dtype=torch.long), torch.zeros(keep.shape, dtype=torch.long)
+    ids = torch.zeros(keep.shape, dtype=torch.long)
+    kinds = torch.zeros(keep.shape, dtype=torch.long)
     for at, i in enumerate(chosen):
         ids[at, : lengths[at]] = torch.tensor(examples[i]["ids"][0])
         kinds[at, : lengths[at]] = torch.tensor(examples[i]["ids"][1])
     x = weights["embeddings.word_embeddings.weight"][ids] + weights["embeddings.token_type_embeddings.weight"][kinds]
     x = norm(x + weights["embeddings.position_embeddings.weight"][: keep.shape[1]], weights, "embeddings.LayerNorm")
-    for i in range(LAYERS):
-        x = layer(x, mask, weights, i)
-    return segment_means(x, keep, kinds)
+    for i in range(arguments.frozen):
+        x = layer(x, mask, weights, i, 0.0)
+    return [x[at, : lengths[at]].half() for at in range(len(chosen))]
 
 
-features = torch.zeros(len(examples), 2 * SIZE)
+cache = [None] * len(examples)
 order = sorted(range(len(examples)), key=lambda i: len(examples[i]["ids"][0]))
-if arguments.cache and os.path.exists(arguments.cache):
-    features = torch.load(arguments.cache)
+started = time.time()
+if arguments.part >= 0:
+    got = {}
+    with torch.no_grad():
+        for at in range(0, len(order), 32):
+            if (at // 32) % 3 != arguments.part: continue
+            chosen = order[at : at + 32]
+            for i, hidden in zip(chosen, lower(chosen)):
+                got[i] = hidden
+    torch.save(got, arguments.cache + f".{arguments.part}")
+    raise SystemExit
+if arguments.cache and os.path.exists(arguments.cache + ".0"):
+    for part in range(3):
+        for i, hidden in torch.load(arguments.cache + f".{part}").items(): cache[i] = hidden
+elif arguments.cache and os.path.exists(arguments.cache):
+    cache = list(torch.load(arguments.cache).split([len(one["ids"][0]) for one in examples]))
 else:
     with torch.no_grad():
         for at in range(0, len(order), 64):
-            features[order[at : at + 64]] = pooled(order[at : at + 64])
+            chosen = order[at : at + 64]
+            for i, hidden in zip(chosen, lower(chosen)):
+                cache[i] = hidden
     if arguments.cache:
-        torch.save(features, arguments.cache)
-
-# ---- the head: z = V gelu(U [p, r, p * r] + c) + d
-hidden = torch.nn.Linear(3 * SIZE, WIDTH)
-last = torch.nn.Linear(WIDTH, len(OUTPUTS))
+        torch.save(torch.cat(cache), arguments.cache)
+print(f"frozen layers: {time.time() - started:.0f} s", flush=True)
 
 
-def head(chosen, drop=0.0):
-    p, r = features[chosen].split(SIZE, 1)
-    return last(F.dropout(F.gelu(hidden(F.dropout(torch.cat([p, r, p * r * MEETING], 1), drop))), drop))
+def upper(chosen, drop):  # -> (B, outputs)
+    lengths = [len(cache[i]) for i in chosen]
+    keep, mask = masks(lengths)
+    x = torch.zeros(len(chosen), keep.shape[1], SIZE)
+    for at, i in enumerate(chosen):
+        x[at, : lengths[at]] = cache[i].float()
+    for i in range(arguments.frozen, LAYERS):
+        x = layer(x, mask, trained, i, drop)
+    pooled = (x * keep[:, :, None]).sum(1) / keep.sum(1, keepdim=True)
+    return F.linear(F.dropout(pooled, drop), head, bias)
+
+
+# ---- training: batches of texts of like length, in an order drawn anew each epoch
+def target_losses(logits, chosen_rows, place):
+    total, weight = logits.new_zeros(()), 0.0
+    for row in chosen_rows:
+        z, w = logits[place[row["at"]]], row["weight"]
+        if row["head"] == "pair":
+            loss = F.softplus(logits[place[row["versus"]]][0] - z[0])
+        elif row["head"] == "refusal":
+            loss = -(torch.tensor(row["target"]) * F.log_softmax(z[1:4], 0)).sum()
+        else:
+            y = torch.tensor(float(row["target"]))
+            loss = F.binary_cross_entropy_with_logits(z[OUTPUTS.index(row["head"])], y)
+        total, weight = total + w * loss, weight + w
+    return total / weight
 
 
 learning = [row for row in rows if row["split"] != arguments.without]
-kinds = {}
-for row in learning:
-    kinds.setdefault(row["head"], []).append(row)
 random = numpy.random.default_rng(7)
-parameters = [*hidden.parameters(), *last.parameters()]
-optimiser = torch.optim.AdamW(parameters, lr=arguments.rate, weight_decay=0.05)
+parameters = [*trained.values(), head, bias]
+optimiser = torch.optim.AdamW(parameters, lr=arguments.rate, weight_decay=0.01)
 steps = arguments.epochs * math.ceil(len(learning) / arguments.batch)
-for step in range(steps):
-    for group in optimiser.param_groups:
-        group["lr"] = arguments.rate * (1 - step / steps)
-    loss = torch.zeros(())
-    # Each output gets its share of the batch.
-    for kind, own in kinds.items():
-        chosen = [own[i] for i in random.integers(len(own), size=max(4, arguments.batch * len(own) // len(learning)))]
-        z = head([row["at"] for row in chosen], 0.2)
-        w = torch.tensor([row["weight"] for row in chosen])
-        if kind == "pair":
-            each = F.softplus(head([row["versus"] for row in chosen], 0.2)[:, 0] - z[:, 0])
-        elif kind == "refusal":
-            each = -(torch.tensor([row["target"] for row in chosen]).float() * F.log_softmax(z[:, 1:4], 1)).sum(1)
-        else:
-            y = torch.tensor([float(row["target"]) for row in chosen])
-            each = F.binary_cross_entropy_with_logits(z[:, OUTPUTS.index(kind)], y, reduction="none")
-        loss = loss + (each * w).sum() / arguments.batch
-    optimiser.zero_grad()
-    loss.backward()
-    optimiser.step()
-    if step % 200 == 0:
-        print(f"step {step}/{steps}, loss {loss.item():.3f}", flush=True)
+step, started = 0, time.time()
+for epoch in range(arguments.epochs):
+    noisy = [len(cache[row["at"]]) * random.uniform(0.8, 1.25) for row in learning]
+    by_length = sorted(range(len(learning)), key=noisy.__getitem__)
+    batches = [by_length[at : at + arguments.batch] for at in range(0, len(learning), arguments.batch)]
+    random.shuffle(batches)
+    seen = 0.0
+    for batch in batches:
+        chosen_rows = [learning[i] for i in batch]
+        texts = sorted({i for row in chosen_rows for i in (row["at"], row.get("versus", row["at"]))})
+        logits = upper(texts, 0.1)
+        loss = target_losses(logits, chosen_rows, {i: at for at, i in enumerate(texts)})
+        step += 1
+        rate = arguments.rate * min(1, step / (0.06 * steps), max(0.0, (steps - step) / (0.94 * steps)))
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        seen += loss.item()
+        if step % 50 == 0:
+            print(f"step {step}/{steps}, loss {loss.item():.3f}, {time.time() - started:.0f} s", flush=True)
+    print(f"epoch {epoch + 1}: loss {seen / len(batches):.3f}", flush=True)
 
 # ---- scores and weights
 os.makedirs(arguments.out, exist_ok=True)
+scores = torch.zeros(len(examples), len(OUTPUTS))
+left_out = {i for row in rows if row["split"] == arguments.without for i in (row["at"], row.get("versus", row["at"]))}
+unseen = [i for i in order if i in left_out]
 with torch.no_grad():
-    scores = head(list(range(len(examples))))
-rounded = lambda at: [round(float(z), 4) for z in scores[at]]
+    for at in range(0, len(unseen), 64):
+        scores[unseen[at : at + 64]] = upper(unseen[at : at + 64], 0.0)
 with open(os.path.join(arguments.out, "scores.jsonl"), "w") as out:
     for row in rows:
-        one = {}
-        if row["split"] == arguments.without:
-            one["z"] = rounded(row["at"])
-            if "versus" in row:
-                one["other"] = rounded(row["versus"])
+        if row["split"] != arguments.without:
+            out.write("{}\n")
+            continue
+        one = {"z": [round(float(z), 4) for z in scores[row["at"]]]}
+        if "versus" in row:
+            one["other"] = [round(float(z), 4) for z in scores[row["versus"]]]
         out.write(json.dumps(one) + "\n")
 
-used = lambda name: name.startswith(("embeddings.", *(f"encoder.layer.{i}." for i in range(LAYERS))))
-final = {name: tensor for name, tensor in weights.items() if used(name)}
+final = {name: trained.get(name, tensor).detach() for name, tensor in weights.items() if name.startswith(("encoder.", "embeddings."))}
 final.pop("embeddings.position_ids", None)
-for name, part in (("head.hidden", hidden), ("head.last", last)):
-    final[f"{name}.weight"], final[f"{name}.bias"] = part.weight.detach(), part.bias.detach()
-final["head.hidden.weight"][:, 2 * SIZE :] *= MEETING
+final["head.weight"], final["head.bias"] = head.detach(), bias.detach()
 # No text is longer than this.
 final["embeddings.position_embeddings.weight"] = final["embeddings.position_embeddings.weight"][: sum(PROMPT) + sum(RESPONSE) + 3]
 blob, tensors = bytearray(), []
 for name, tensor in sorted(final.items()):
     entry = {"name": name, "shape": list(tensor.shape), "at": len(blob)}
-    if tensor.dim() == 2 and not name.startswith("head."):
+    if tensor.dim() == 2 and name != "head.weight":
         scale = (tensor.abs().amax(1, keepdim=True) / 127).clamp_min(1e-12)
         entry["type"] = "int8"
         blob += scale.flatten().numpy().astype("<f4").tobytes()
@@ -241,4 +284,4 @@ described = {
 }
 with open(os.path.join(arguments.out, "encoder.json"), "w") as out:
     json.dump(described, out)
-print(f"{len(blob)} bytes", flush=True)
+print(f"{len(blob)} bytes, {time.time() - started:.0f} s", flush=True)
