@@ -1,10 +1,10 @@
 """Trains the sentence encoder of the embedded judge (README.md beside this file).
 
-    python bench/judge/encoder.py ROWS.jsonl MODEL_FOLDER OUT_FOLDER [--without 0|1] [--epochs N] [--frozen N]
+    python bench/judge/encoder.py ROWS.jsonl MODEL_FOLDER OUT_FOLDER [--without 0|1] [--cache FILE] [--epochs N] [--frozen N]
 
 ROWS.jsonl is encoder-data.ts's; MODEL_FOLDER holds all-MiniLM-L6-v2 (model.safetensors, tokenizer.json). The embeddings and the
 first layers stay as they are, so their output is computed once. Writes encoder.bin (int8 rows with a scale each, float32
-vectors), encoder.json (where each tensor lies) and and with `--without h`, which leaves one half of
+vectors), encoder.json (where each tensor lies) and, with `--without h`, which leaves one half of
 the data sets out, scores.jsonl: the outputs for its rows, which the model never saw, in the order of ROWS.jsonl. Float32, CPU.
 """
 import argparse
@@ -28,13 +28,12 @@ parse.add_argument("model")
 parse.add_argument("out")
 parse.add_argument("--without", type=int, default=-1)
 parse.add_argument("--epochs", type=int, default=2)
-parse.add_argument("--frozen", type=int, default=3)
-parse.add_argument("--rate", type=float, default=1.5e-4)
+parse.add_argument("--frozen", type=int, default=2)
+parse.add_argument("--rate", type=float, default=1e-4)
 parse.add_argument("--batch", type=int, default=32)
 parse.add_argument("--limit", type=int, default=0)
-parse.add_argument("--threads", type=int, default=1)
+parse.add_argument("--threads", type=int, default=2)
 parse.add_argument("--cache", default="")
-parse.add_argument("--part", type=int, default=-1)
 arguments = parse.parse_args()
 torch.manual_seed(7)
 torch.set_num_threads(arguments.threads)
@@ -143,20 +142,7 @@ def lower(chosen):
 cache = [None] * len(examples)
 order = sorted(range(len(examples)), key=lambda i: len(examples[i]["ids"][0]))
 started = time.time()
-if arguments.part >= 0:
-    got = {}
-    with torch.no_grad():
-        for at in range(0, len(order), 32):
-            if (at // 32) % 3 != arguments.part: continue
-            chosen = order[at : at + 32]
-            for i, hidden in zip(chosen, lower(chosen)):
-                got[i] = hidden
-    torch.save(got, arguments.cache + f".{arguments.part}")
-    raise SystemExit
-if arguments.cache and os.path.exists(arguments.cache + ".0"):
-    for part in range(3):
-        for i, hidden in torch.load(arguments.cache + f".{part}").items(): cache[i] = hidden
-elif arguments.cache and os.path.exists(arguments.cache):
+if arguments.cache and os.path.exists(arguments.cache):
     cache = list(torch.load(arguments.cache).split([len(one["ids"][0]) for one in examples]))
 else:
     with torch.no_grad():

@@ -1,7 +1,6 @@
 /**
- * The encoder's graph for ONNX Runtime: BERT's layers over one text (no padding, so no mask), the means p and r over the
- * tokens of request and answer, and a head over p, r and p * r. Inputs: `x` (T, D), summed embeddings before their norm;
- * `shares` (2, T), what each token counts in p and in r. Output: `z` (1, outputs).
+ * The encoder's graph for ONNX Runtime: BERT's layers over one text (no padding, so no mask), the mean over its tokens and a
+ * linear head. Input: `x` (T, D), summed embeddings before their norm. Output: `z` (1, outputs).
  */
 import { attribute, DATA_TYPES, encodeModel, type OnnxNode } from '../engine/onnx.ts';
 
@@ -109,10 +108,8 @@ export function encoderModel(
     const inner = one('Gelu', [dense(x, `${at}.intermediate.dense`)], [], 1, 'com.microsoft');
     x = norm(one('Add', [x, dense(inner, `${at}.output.dense`)]), `${at}.output.LayerNorm`);
   }
-  const [p = '', r = ''] = emit('Split', [one('MatMul', ['shares', x])], [attribute('axis', 0)], 2);
-  const met = one('Concat', [p, r, one('Mul', [p, r])], [attribute('axis', -1)]); // (1, 3D)
-  const hidden = one('Gelu', [dense(met, 'head.hidden')], [], 1, 'com.microsoft');
-  node.push({ opType: 'Identity', input: [dense(hidden, 'head.last')], output: ['z'], attribute: [] });
+  const mean = one('ReduceMean', [x], [attribute('axes', [0])]); // (1, D)
+  node.push({ opType: 'Identity', input: [dense(mean, 'head')], output: ['z'], attribute: [] });
 
   const value = (name: string, dim: readonly Record<string, unknown>[]) => ({
     name,
@@ -136,10 +133,7 @@ export function encoderModel(
         externalData: [{ key: 'location', value: name }],
       })),
     ],
-    input: [
-      value('x', [{ dimParam: 'T' }, { dimValue: size }]),
-      value('shares', [{ dimValue: 2 }, { dimParam: 'T' }]),
-    ],
+    input: [value('x', [{ dimParam: 'T' }, { dimValue: size }])],
     output: [value('z', [{ dimValue: 1 }, { dimValue: outputs.length }])],
   });
   return { model, externalData: [...weights].map(([path, matrix]) => ({ path, data: bytes(matrix) })) };

@@ -10,7 +10,6 @@ import { Encoder, OUTPUTS, type EncoderFile } from './encoder.ts';
 const SIZE = 8;
 const HEADS = 2;
 const LAYERS = 2;
-const WIDTH = 5;
 const WORDS = [
   '[UNK]',
   '[CLS]',
@@ -60,8 +59,7 @@ function make(name: string): { base: URL; tensors: Map<string, number[][]> } {
     dense(`${at}.output.dense`, SIZE, 4 * SIZE);
     norm(`${at}.output.LayerNorm`);
   }
-  dense('head.hidden', WIDTH, 3 * SIZE);
-  dense('head.last', OUTPUTS.length, WIDTH);
+  dense('head', OUTPUTS.length, SIZE);
 
   const parts: Uint8Array[] = [];
   const entries: EncoderFile['tensors'] = [];
@@ -188,17 +186,8 @@ function reference(tensors: Map<string, number[][]>, first: number[], second: nu
     const inner = dense(gelu(dense(x, `${at}.intermediate.dense`)), `${at}.output.dense`);
     x = norm(add(x, inner), `${at}.output.LayerNorm`);
   }
-  const mean = (rows: number[][]) =>
-    Array.from(
-      { length: SIZE },
-      (_, j) => rows.reduce((sum, row) => sum + row[j]!, 0) / Math.max(1, rows.length),
-    );
-  const p = mean(x.slice(0, first.length));
-  const r = mean(x.slice(first.length));
-  return dense(
-    gelu(dense([[...p, ...r, ...p.map((one, j) => one * r[j]!)]], 'head.hidden')),
-    'head.last',
-  )[0]!;
+  const mean = Array.from({ length: SIZE }, (_, j) => x.reduce((sum, row) => sum + row[j]!, 0) / x.length);
+  return dense([mean], 'head')[0]!;
 }
 
 /** By its series: exact enough for |x| < 4. */

@@ -169,13 +169,11 @@ export class Encoder {
     const [cls, sep] = this.#marks;
     const first = asked.length > 0 ? [cls, ...asked, sep] : [cls];
     const second = said.length > 0 ? [...said, sep] : [];
-    const length = first.length + second.length;
-    const shares = new Float32Array(2 * length);
-    shares.fill(1 / first.length, 0, first.length);
-    shares.fill(1 / second.length, length + first.length);
     const { z: out } = await this.#session.run({
-      x: new Tensor('float32', this.#embedded(first, second), [length, this.#file.size]),
-      shares: new Tensor('float32', shares, [2, length]),
+      x: new Tensor('float32', this.#embedded(first, second), [
+        first.length + second.length,
+        this.#file.size,
+      ]),
     });
     const values = out?.data as Float32Array;
     return Object.fromEntries(OUTPUTS.map((name, i) => [name, values[i]])) as EncoderScores;
