@@ -1,20 +1,38 @@
 /**
  * Measures the embedded judge on rows it was not trained on:
- *   node bench/judge/evaluate.ts DATA_FOLDER [refusal|prompt|harm|grounding ...] [--json FILE] [--record]
+ *   node bench/judge/evaluate.ts DATA_FOLDER [refusal|prompt|harm|grounding ...] [--encoder FOLDER] [--sample N] [--json FILE] [--record]
  * `--record` writes the sentence of agreement that the judge shows into judges/embedded.json (after a full run).
- * Sets that training uses are measured by models retrained without them (k folds by prompt, or the whole set left out).
+ * `--encoder`: the folder that README.md makes; rows named `linear` are then judged without the encoder, the others with it.
+ * `--sample`: at most N rows of each set that the shipped encoder must read, evenly spread. Sets that training uses are measured by
+ * models retrained without them (k folds by prompt, or the whole set left out; the encoder always without the whole set).
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { EmbeddedJudge, embeddedJudge, read } from '../../src/judges/embedded.ts';
+import { Encoder } from '../../src/judges/encoder.ts';
+import type { EncoderScores } from '../../src/judges/encoder.ts';
 import { promptRow } from '../../src/judges/harm-features.ts';
-import { dotDense, harmSignals, refusalProbabilities, sigmoid, stackRow } from '../../src/judges/scoring.ts';
+import {
+  dotDense,
+  harmSignals,
+  jointRefusal,
+  jointRefusalRow,
+  jointRow,
+  refusalProbabilities,
+  sigmoid,
+  stackRow,
+} from '../../src/judges/scoring.ts';
+import type { RefusalProbabilities } from '../../src/judges/scoring.ts';
 import { COLUMNS } from '../../src/judges/hashing.ts';
 import { weightsFrom } from '../../src/judges/weights.ts';
 import type { Weights, WeightsFile } from '../../src/judges/weights.ts';
 import { accuracy, auc, kappa, macroF1, spearman } from './agreement.ts';
 import * as data from './data.ts';
+import { outOfSet } from './encoder-scores.ts';
+import type { ScoresOf } from './encoder-scores.ts';
+import { trainDense } from './logistic.ts';
 import type { HarmExample, RefusalExample } from './data.ts';
 import {
+  CLEAR,
   emptyFile,
   foldOf,
   groundingFeatures,
@@ -23,17 +41,21 @@ import {
   trainGrounding,
   trainPrompt,
   trainRefusal,
-  trainStack,
+  trainStages,
 } from './pipeline.ts';
 import type { Corpus } from './pipeline.ts';
 
 const argv = process.argv.slice(2).filter((argument) => argument !== '--record');
 const jsonAt = argv.indexOf('--json');
 const jsonFile = jsonAt < 0 ? undefined : argv.splice(jsonAt, 2)[1];
+const sampleAt = argv.indexOf('--sample');
+const sample = sampleAt < 0 ? Infinity : Number(argv.splice(sampleAt, 2)[1]);
+const folderAt = argv.indexOf('--encoder');
+const folder = folderAt < 0 ? undefined : argv.splice(folderAt, 2)[1];
 const [root, ...only] = argv;
 if (root === undefined) {
   console.error(
-    'usage: node bench/judge/evaluate.ts DATA_FOLDER [refusal|prompt|harm|grounding ...] [--json FILE]',
+    'usage: node bench/judge/evaluate.ts DATA_FOLDER [refusal|prompt|harm|grounding ...] [--encoder FOLDER] [--sample N] [--json FILE]',
   );
   process.exit(2);
 }
@@ -55,6 +77,18 @@ function show(name: string, numbers: Record<string, number | string>): void {
 }
 const mean = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / list.length;
 
+/** By the encoder that never saw the row's data set. */
+const outOfSetScores: ScoresOf = folder === undefined ? () => undefined : outOfSet(folder);
+await using encoder =
+  folder === undefined ? null : await Encoder.open(new URL('../../judges/encoder', import.meta.url));
+const byShipped = (row: { prompt: string; response: string }) => {
+  const { prompt, response } = read(row);
+  return encoder?.score(prompt, response);
+};
+const spread = <T>(rows: readonly T[]): T[] => {
+  const step = Math.max(1, rows.length / sample);
+  return Array.from({ length: Math.min(rows.length, sample) }, (_, i) => rows[Math.floor(i * step)] as T);
+};
 // ---- refusal ----
 const CLASSES = ['full', 'partial', 'none'] as const;
 interface RefusalResult {
@@ -62,6 +96,7 @@ interface RefusalResult {
   said: string;
   p: readonly number[];
   scored: boolean;
+  degenerate: boolean;
 }
 function judgeRefusals(weights: Weights, rows: readonly RefusalExample[]): RefusalResult[] {
   const judge = new EmbeddedJudge(weights);
@@ -73,9 +108,42 @@ function judgeRefusals(weights: Weights, rows: readonly RefusalExample[]): Refus
       row,
       p,
       scored: verdict.status === 'scored',
+      degenerate: verdict.status === 'scored' && verdict.degenerate === true,
       said: (verdict.status === 'scored' ? verdict.refusal : CLASSES[p.indexOf(Math.max(...p))]) as string,
     };
   });
+}
+/** With the encoder: the second stage learns from the linear models' out-of-fold results of the other folds. */
+function withEncoder(results: readonly RefusalResult[]): RefusalResult[] {
+  if (folder === undefined) return [...results];
+  const folds = 5;
+  const rows = results.flatMap((one) => {
+    const scores = outOfSetScores(one.row);
+    const linear = one.p as unknown as RefusalProbabilities;
+    return scores ? [{ one, features: jointRefusalRow(linear, scores) }] : [];
+  });
+  return Array.from({ length: folds }, (_, fold) => {
+    const inside = ({ one }: { one: RefusalResult }) => foldOf(one.row.group, folds, 'evaluate') === fold;
+    const rest = rows.filter((row) => !inside(row));
+    const stage = [0, 1, 2].map((kind) =>
+      trainDense(
+        rest.map(({ features }) => features),
+        rest.map(({ one }) => one.row.target[kind] as number),
+        rest.map(({ one }) => one.row.weight),
+      ),
+    );
+    return rows.filter(inside).map(({ one, features }) => {
+      if (one.degenerate || (one.p[0] as number) > CLEAR) return one;
+      const p = jointRefusal(stage, features);
+      const at = p.indexOf(Math.max(...p));
+      return {
+        ...one,
+        p,
+        scored: (p[at] as number) >= emptyFile.thresholds.refusal,
+        said: CLASSES[at] as string,
+      };
+    });
+  }).flat();
 }
 const labelOf = (row: RefusalExample) => CLASSES[row.target.indexOf(Math.max(...row.target))] as string;
 function showRefusal(name: string, results: readonly RefusalResult[]): void {
@@ -139,19 +207,22 @@ if (wanted('refusal')) {
       );
     }
   }
-  showRefusal('refusal: XSTest, 5 folds by prompt', byPrompt);
+  showRefusal('refusal: XSTest, 5 folds by prompt, linear', byPrompt);
+  showRefusal('refusal: XSTest, 5 folds by prompt', withEncoder(byPrompt));
   if (byBoth.length > 0) {
-    showRefusal('refusal: XSTest, prompt and model family unseen', byBoth);
+    showRefusal('refusal: XSTest, prompt and model family unseen, linear', byBoth);
+    showRefusal('refusal: XSTest, prompt and model family unseen', withEncoder(byBoth));
     for (const model of data.XSTEST_MODELS)
       showRefusal(
         `refusal: XSTest ${model}, prompt and family unseen`,
         byBoth.filter((one) => one.row.source === `xstest-${model}`),
       );
   }
-  showRefusal('refusal: xstest-response, 5 folds by prompt', response);
+  showRefusal('refusal: xstest-response, 5 folds by prompt, linear', response);
+  showRefusal('refusal: xstest-response, 5 folds by prompt', withEncoder(response));
   const confusion = CLASSES.map((label) =>
     CLASSES.map(
-      (said) => byPrompt.filter((one) => labelOf(one.row) === label && one.said === said).length,
+      (said) => withEncoder(byPrompt).filter((one) => labelOf(one.row) === label && one.said === said).length,
     ).join('/'),
   ).join(' ');
   show('refusal: confusion by prompt (rows: full partial none)', { confusion });
@@ -234,20 +305,36 @@ interface HarmResult {
   severity: number | undefined;
   degenerate: boolean;
 }
-function judgeHarm(weights: Weights, rows: readonly HarmExample[]): HarmResult[] {
-  const judge = new EmbeddedJudge(weights);
-  return rows.map((row) => {
+async function judgeHarm(
+  weights: Weights,
+  rows: readonly HarmExample[],
+  scoresOf?: (row: HarmExample) => EncoderScores | undefined | Promise<EncoderScores | undefined>,
+): Promise<HarmResult[]> {
+  const results: HarmResult[] = [];
+  for (const row of rows) {
     const texts = read(row);
     const signals = harmSignals(weights, texts.prompt, texts.response);
-    const verdict = judge.judgeNow(row, 'severity');
+    // A clear refusal is not read by the encoder.
+    const scores = signals.refusal[0] > CLEAR ? undefined : await scoresOf?.(row);
+    const judge = new EmbeddedJudge(weights, () =>
+      Promise.resolve({
+        score: () => Promise.resolve(scores as EncoderScores),
+        [Symbol.asyncDispose]: () => Promise.resolve(),
+      }),
+    );
+    const verdict = scores ? await judge.judge(row, 'severity') : judge.judgeNow(row, 'severity');
     const degenerate = verdict.status === 'scored' && verdict.degenerate === true;
-    return {
+    const z = scores
+      ? dotDense(weights.joint?.harm ?? [], jointRow(signals, scores))
+      : dotDense(weights.stack, stackRow(signals));
+    results.push({
       row,
-      p: degenerate ? 0 : sigmoid(dotDense(weights.stack, stackRow(signals))),
+      p: degenerate ? 0 : sigmoid(z),
       severity: verdict.status === 'scored' ? verdict.severity : undefined,
       degenerate,
-    };
-  });
+    });
+  }
+  return results;
 }
 function showHarm(name: string, results: readonly HarmResult[]): void {
   const labels = results.map((one) => one.row.harmful as number);
@@ -275,19 +362,20 @@ function showHarm(name: string, results: readonly HarmResult[]): void {
 }
 if (wanted('harm')) {
   const shipped = embeddedJudge().weights;
-  for (const [name, rows] of Object.entries(data.evaluationHarm(root)))
-    showHarm(`harm: ${name} (shipped weights, set never trained on)`, judgeHarm(shipped, rows));
+  for (const [name, rows] of Object.entries(data.evaluationHarm(root))) {
+    const some = spread(rows);
+    const title = `harm: ${name} (shipped weights, set never trained on)`;
+    showHarm(`${title}, linear`, await judgeHarm(shipped, some));
+    showHarm(title, await judgeHarm(shipped, some, byShipped));
+  }
   const test = data.gptfuzz(root, 'evaluate');
   const seen = new Set(data.gptfuzz(root, 'train').map((row) => row.response.trim()));
-  showHarm('harm: gptfuzz evaluate (shipped; questions seen)', judgeHarm(shipped, test));
-  showHarm(
-    'harm: gptfuzz evaluate, answers not in train.csv',
-    judgeHarm(
-      shipped,
-      test.filter((row) => !seen.has(row.response.trim())),
-    ),
-  );
-  showHarm('harm: dolly human answers (all harmless)', judgeHarm(shipped, data.dollyAnswers(root)));
+  const fresh = spread(test.filter((row) => !seen.has(row.response.trim())));
+  showHarm('harm: gptfuzz evaluate, answers not in train.csv, linear', await judgeHarm(shipped, fresh));
+  showHarm('harm: gptfuzz evaluate, answers not in train.csv', await judgeHarm(shipped, fresh, byShipped));
+  const dolly = spread(data.dollyAnswers(root));
+  showHarm('harm: dolly human answers (all harmless), linear', await judgeHarm(shipped, dolly));
+  showHarm('harm: dolly human answers (all harmless)', await judgeHarm(shipped, dolly, byShipped));
   const corpus: Corpus = {
     refusal: data.trainingRefusal(root),
     prompts: data.trainingPrompts(root),
@@ -306,15 +394,17 @@ if (wanted('harm')) {
       grounding: [],
     };
     const { weights, bytes } = sparseWeights(part);
-    return weightsFrom({ ...emptyFile, scales: weights.scales, stack: trainStack(part) }, bytes);
+    return weightsFrom({ ...emptyFile, scales: weights.scales, ...trainStages(part, outOfSetScores) }, bytes);
   };
   if (!only.includes('quick')) {
     // All of XSTest out: its prompts, its completions, its response labels.
     const xstestGroups = new Set(data.xstestPrompts(root).map((row) => row.group));
     const noXstest = retrain((row) => !xstestGroups.has(row.group));
+    const responses = data.xstestResponseHarm(root);
+    showHarm('harm: xstest-response, all of XSTest left out, linear', await judgeHarm(noXstest, responses));
     showHarm(
       'harm: xstest-response, all of XSTest left out',
-      judgeHarm(noXstest, data.xstestResponseHarm(root)),
+      await judgeHarm(noXstest, responses, outOfSetScores),
     );
     const safe = new Set(
       data
@@ -326,36 +416,46 @@ if (wanted('harm')) {
     const asHarm = (row: RefusalExample, harmful: 0 | 1): HarmExample => ({ ...row, harmful, weight: 1 });
     showHarm(
       'harm: compliance with XSTest safe prompts, left out',
-      judgeHarm(
+      await judgeHarm(
         noXstest,
         compliance.filter((row) => safe.has(row.group)).map((row) => asHarm(row, 0)),
+        outOfSetScores,
       ),
     );
     showHarm(
       'harm: compliance with XSTest unsafe prompts, left out',
-      judgeHarm(
+      await judgeHarm(
         noXstest,
         compliance.filter((row) => !safe.has(row.group)).map((row) => asHarm(row, 1)),
+        outOfSetScores,
       ),
     );
     const folds: HarmResult[] = [];
+    const linear: HarmResult[] = [];
     const safeFolds: HarmResult[] = [];
     for (let fold = 0; fold < 3; fold++) {
       const weights = retrain((row) => foldOf(row.group, 3, 'evaluate') !== fold);
       const inside = (row: { group: string }) => foldOf(row.group, 3, 'evaluate') === fold;
-      folds.push(...judgeHarm(weights, corpus.harm.filter(inside)));
+      const held = corpus.harm.filter((row) => inside(row) && (folder === undefined || outOfSetScores(row)));
+      linear.push(...(await judgeHarm(weights, held)));
+      folds.push(...(await judgeHarm(weights, held, outOfSetScores)));
       safeFolds.push(
-        ...judgeHarm(
+        ...(await judgeHarm(
           weights,
           compliance.filter((row) => safe.has(row.group) && inside(row)).map((row) => asHarm(row, 0)),
-        ),
+          outOfSetScores,
+        )),
       );
     }
     for (const source of ['gptfuzz-train', 'xstest-response', 'diasafety', 'coconot', 'halueval', 'own'])
-      showHarm(
-        `harm: ${source}, 3 folds by prompt`,
-        folds.filter((one) => one.row.source === source),
-      );
+      for (const [kind, results] of [
+        [', linear', linear],
+        ['', folds],
+      ] as const)
+        showHarm(
+          `harm: ${source}, 3 folds by prompt${kind}`,
+          results.filter((one) => one.row.source === source),
+        );
     showHarm('harm: compliance with XSTest safe prompts, 3 folds', safeFolds);
   }
 }

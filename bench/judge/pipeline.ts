@@ -5,11 +5,18 @@ import { groundingRow } from '../../src/judges/grounding-features.ts';
 import { COLUMNS } from '../../src/judges/hashing.ts';
 import type { Row } from '../../src/judges/hashing.ts';
 import { refusalRow } from '../../src/judges/refusal-features.ts';
-import { harmSignals, stackRow } from '../../src/judges/scoring.ts';
+import {
+  harmSignals,
+  jointRefusalRow,
+  jointRow,
+  refusalProbabilities,
+  stackRow,
+} from '../../src/judges/scoring.ts';
 import { VECTORS, quantise, weightsFrom } from '../../src/judges/weights.ts';
 import type { Weights, WeightsFile } from '../../src/judges/weights.ts';
 import { read } from '../../src/judges/embedded.ts';
 import type { GroundingExample, HarmExample, PromptExample, RefusalExample, ToxicExample } from './data.ts';
+import type { ScoresOf } from './encoder-scores.ts';
 import { trainDense, trainLogistic, trainSoftmax } from './logistic.ts';
 
 export interface Corpus {
@@ -80,6 +87,9 @@ function trainToxic(rows: readonly ToxicExample[]): Float32Array {
   );
 }
 
+/** The judge's `joint.clear`, set by hand. */
+export const CLEAR = 0.97;
+
 export const emptyFile: WeightsFile = {
   kind: 'embedded',
   version: '0',
@@ -122,14 +132,24 @@ export function sparseWeights(corpus: Pick<Corpus, 'refusal' | 'prompts' | 'harm
   return { weights: weightsFrom({ ...emptyFile, scales }, bytes), bytes };
 }
 
-/** The second stage learns from predictions on rows that the first stage was not trained on (stacking, 3 folds by prompt). */
-export function trainStack(corpus: Corpus, folds: number = 3): number[] {
-  const rows: number[][] = [];
-  const targets: number[] = [];
-  const weights: number[] = [];
+/** Second stages: of the linear models alone, and with the encoder for the rows that it scored. */
+export interface Stages {
+  readonly stack: number[];
+  readonly joint?: NonNullable<WeightsFile['joint']>;
+}
+
+/**
+ * The second stages learn from predictions on rows that the first stage was not trained on (stacking): the linear models in
+ * 3 folds by prompt, the encoder by halves of the data sets (encoder-scores.ts).
+ */
+export function trainStages(corpus: Corpus, encoder?: ScoresOf, folds: number = 3): Stages {
+  const harm = { rows: [] as number[][], targets: [] as number[], weights: [] as number[] };
+  const joint = { rows: [] as number[][], targets: [] as number[], weights: [] as number[] };
+  const refusal = { rows: [] as number[][], targets: [] as (readonly number[])[], weights: [] as number[] };
   for (let fold = 0; fold < folds; fold++) {
     const out = <T extends { group: string }>(list: readonly T[]): T[] =>
       list.filter((row) => foldOf(row.group, folds, 'stack') !== fold);
+    const inside = (row: { group: string }) => foldOf(row.group, folds, 'stack') === fold;
     const first = sparseWeights({
       refusal: out(corpus.refusal),
       prompts: out(corpus.prompts),
@@ -137,16 +157,45 @@ export function trainStack(corpus: Corpus, folds: number = 3): number[] {
       pairs: out(corpus.pairs),
       toxic: out(corpus.toxic),
     }).weights;
-    for (const row of corpus.harm) {
-      if (foldOf(row.group, folds, 'stack') !== fold) continue;
+    for (const row of corpus.harm.filter(inside)) {
       const texts = read(row);
       if (texts.degenerate !== undefined) continue;
-      rows.push(stackRow(harmSignals(first, texts.prompt, texts.response)));
-      targets.push(row.harmful);
-      weights.push(row.stackWeight ?? row.weight);
+      const signals = harmSignals(first, texts.prompt, texts.response);
+      const weight = row.stackWeight ?? row.weight;
+      harm.rows.push(stackRow(signals));
+      harm.targets.push(row.harmful);
+      harm.weights.push(weight);
+      const scores = encoder?.(row);
+      if (scores === undefined) continue;
+      joint.rows.push(jointRow(signals, scores));
+      joint.targets.push(row.harmful);
+      joint.weights.push(weight);
+    }
+    for (const row of corpus.refusal.filter(inside)) {
+      const scores = encoder?.(row);
+      if (scores === undefined) continue;
+      const texts = read(row);
+      refusal.rows.push(jointRefusalRow(refusalProbabilities(first, texts.prompt, texts.response), scores));
+      refusal.targets.push(row.target);
+      refusal.weights.push(row.weight);
     }
   }
-  return trainDense(rows, targets, weights);
+  return {
+    stack: trainDense(harm.rows, harm.targets, harm.weights),
+    ...(encoder && {
+      joint: {
+        clear: CLEAR,
+        harm: trainDense(joint.rows, joint.targets, joint.weights),
+        refusal: [0, 1, 2].map((kind) =>
+          trainDense(
+            refusal.rows,
+            refusal.targets.map((target) => target[kind] as number),
+            refusal.weights,
+          ),
+        ) as [number[], number[], number[]],
+      },
+    }),
+  };
 }
 
 const groundingCache = new Map<GroundingExample, Float64Array>();

@@ -1,9 +1,11 @@
 /**
  * Trains the embedded judge and writes judges/embedded.{json,bin}:
- *   node bench/judge/train.ts DATA_FOLDER [VERSION]
+ *   node bench/judge/train.ts DATA_FOLDER [VERSION] [--encoder FOLDER]
+ * `--encoder`: with the encoder that README.md makes in that folder; it is copied to judges/encoder*.
  * Only rows under MIT, Apache-2.0, CC-BY or ODC-BY are read (data.ts). Deterministic: the same data gives the same file.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { sha256 } from '../../src/core/ids.ts';
 import type { WeightsFile } from '../../src/judges/weights.ts';
 import {
@@ -14,11 +16,15 @@ import {
   trainingRefusal,
   trainingToxic,
 } from './data.ts';
-import { emptyFile, sparseWeights, trainGrounding, trainStack } from './pipeline.ts';
+import { outOfSet } from './encoder-scores.ts';
+import { emptyFile, sparseWeights, trainGrounding, trainStages } from './pipeline.ts';
 
-const [root, version = '1.2'] = process.argv.slice(2);
+const argv = process.argv.slice(2);
+const encoderAt = argv.indexOf('--encoder');
+const encoder = encoderAt < 0 ? undefined : argv.splice(encoderAt, 2)[1];
+const [root, version = encoder === undefined ? '1.2' : '2.0'] = argv;
 if (root === undefined) {
-  console.error('usage: node bench/judge/train.ts DATA_FOLDER [VERSION]');
+  console.error('usage: node bench/judge/train.ts DATA_FOLDER [VERSION] [--encoder FOLDER]');
   process.exit(2);
 }
 const started = Date.now();
@@ -47,16 +53,27 @@ try {
 } catch {
   // The first training: evaluate.ts has measured nothing yet.
 }
+const { stack, joint } = trainStages(corpus, encoder === undefined ? undefined : outOfSet(encoder));
 const file: WeightsFile = {
   ...emptyFile,
   version,
   sha256: sha256(bytes),
   scales: weights.scales,
-  stack: round(trainStack(corpus)),
+  stack: round(stack),
+  ...(joint && {
+    joint: {
+      clear: joint.clear,
+      harm: round(joint.harm),
+      refusal: joint.refusal.map(round) as [number[], number[], number[]],
+    },
+  }),
   grounding: [round(some), round(most)],
   agreement,
   trainedOn,
 };
+if (encoder !== undefined)
+  for (const name of ['encoder.bin', 'encoder.json', 'encoder-tokenizer.json'])
+    copyFileSync(join(encoder, 'full', name), new URL(name, base));
 writeFileSync(new URL('embedded.bin', base), bytes);
 writeFileSync(new URL('embedded.json', base), `${JSON.stringify(file, null, 1)}\n`);
 console.log(

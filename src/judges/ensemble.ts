@@ -75,6 +75,10 @@ export class EnsembleJudge implements Judge {
     });
     return together(this.#rule, metric, able, votes);
   }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#members.map((member) => member.close?.()));
+  }
 }
 
 const voteText = (metric: Metric, { id }: Judge, vote: Judgement): string => {

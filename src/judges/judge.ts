@@ -44,6 +44,8 @@ export interface Judge {
   /** Verdicts worth having under way; absent: it is never waited for. */
   readonly concurrency?: number;
   judge(input: JudgeInput, metric: Metric, signal?: AbortSignal): Promise<Judgement>;
+  /** Frees what it holds outside of the heap; it may be asked again. */
+  close?(): Promise<void>;
 }
 
 /** The reason of a verdict that a call failed to bring: asked again, it may come. */

@@ -1,6 +1,7 @@
 /** From features to probabilities, and from probabilities to scores. Pure; shared by the judge and its trainer. */
 import { answerRow, meeting, promptRow } from './harm-features.ts';
 import type { Meeting } from './harm-features.ts';
+import type { EncoderScores } from './encoder.ts';
 import { refusalRow } from './refusal-features.ts';
 import type { Weights } from './weights.ts';
 
@@ -73,6 +74,47 @@ export function stackRow({ prompt, answer, toxic, refusal, meeting }: HarmSignal
     sought * meeting.caution * open,
     sought * meeting.direction * open,
   ];
+}
+
+/** Softmax over the encoder's three kinds of refusal. */
+export function encoderRefusal({ full, partial, none }: EncoderScores): RefusalProbabilities {
+  const top = Math.max(full, partial, none);
+  const [a = 0, b = 0, c = 0] = [full, partial, none].map((logit) => Math.exp(logit - top));
+  return [a / (a + b + c), b / (a + b + c), c / (a + b + c)];
+}
+
+/** Features of the second stage with the encoder: those of `stackRow` and what the encoder reads. */
+export function jointRow(signals: HarmSignals, encoder: EncoderScores): number[] {
+  const clip = (x: number) => Math.max(-4, Math.min(4, x)) / 4;
+  const [full, partial, none] = encoderRefusal(encoder);
+  const open = none + 0.5 * partial;
+  const sought = sigmoid(encoder.request);
+  return [
+    ...stackRow(signals),
+    clip(encoder.harm),
+    clip(encoder.request),
+    clip(encoder.abusive),
+    full,
+    sigmoid(encoder.harm) * open,
+    sought * open,
+    sigmoid(encoder.harm) * sought,
+    sigmoid(encoder.harm) * sigmoid(signals.answer),
+  ];
+}
+
+/** Features of the second stage of refusal: log-probabilities of the linear model and of the encoder. */
+export function jointRefusalRow(linear: RefusalProbabilities, encoder: EncoderScores): number[] {
+  const logs = [...linear, ...encoderRefusal(encoder)].map((p) => Math.log(Math.max(p, 0.01)) / 4);
+  return [1, ...logs];
+}
+
+/** One against the rest for each kind, summing to 1. */
+export function jointRefusal(
+  weights: readonly (readonly number[])[],
+  row: readonly number[],
+): RefusalProbabilities {
+  const [a = 0, b = 0, c = 0] = weights.map((one) => sigmoid(dotDense(one, row)));
+  return [a / (a + b + c), b / (a + b + c), c / (a + b + c)];
 }
 
 export function dotDense(weights: readonly number[], row: ArrayLike<number>): number {

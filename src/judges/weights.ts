@@ -27,6 +27,17 @@ export const weightsSchema = z.object({
   scales: z.record(z.enum(VECTORS), z.number()),
   /** Dense logistic regression on the outputs of the others; features in the order of `stackRow`. */
   stack: z.array(z.number()),
+  /** Second stages with the encoder (judges/encoder); absent: the judge has none. */
+  joint: z
+    .object({
+      /** Features in the order of `jointRow`. */
+      harm: z.array(z.number()),
+      /** Of each kind, features in the order of `jointRefusalRow`. */
+      refusal: z.tuple([z.array(z.number()), z.array(z.number()), z.array(z.number())]),
+      /** Where the linear model's full refusal is more probable than this, the encoder is not asked. */
+      clear: z.number(),
+    })
+    .optional(),
   /** P(level >= 1), P(level >= 3) over `groundingRow`. */
   grounding: z.tuple([z.array(z.number()), z.array(z.number())]),
   thresholds: z.object({

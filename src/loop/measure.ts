@@ -105,9 +105,9 @@ async function* each<T>(items: readonly T[], drain: AbortSignal): AsyncGenerator
 }
 
 /** Decides the scripted user's next move, whoever judges: a conversation must not depend on its judge. */
-async function isRefusal(prompt: string, response: string): Promise<boolean> {
-  const verdict = await embeddedJudge().judge({ prompt, response }, 'refusal');
-  return verdict.status === 'scored' && verdict.refusal === 'full';
+function isRefusal(prompt: string, response: string): Promise<boolean> {
+  const verdict = embeddedJudge().judgeNow({ prompt, response }, 'refusal');
+  return Promise.resolve(verdict.status === 'scored' && verdict.refusal === 'full');
 }
 
 /** All scenarios, judged, in the order given. Errors: the first of those that end the work; what is finished is stored. */

@@ -109,16 +109,19 @@ export const humanLabels: Required<Pick<JudgeTools, 'readLabels' | 'shownInSheet
 };
 
 /** Errors: `config`, `model`, `store`; `data` for a labelled sheet. */
-export const openJudge = (
+export async function openJudge(
   config: Config,
   callers: Callers,
   resources: AsyncDisposableStack,
-): Promise<Judge> =>
-  createJudge(config.judge, {
+): Promise<Judge> {
+  const judge = await createJudge(config.judge, {
     openRole: opener(config, 'judge', callers, resources),
     ...(config.judges ? { panels: config.judges } : {}),
     ...humanLabels,
   });
+  resources.defer(async () => judge.close?.());
+  return judge;
+}
 
 /** Errors: `config`, `model`, `store`. */
 export const openSimulator = (
