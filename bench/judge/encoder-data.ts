@@ -152,12 +152,7 @@ export function encoderRows(root: string): EncoderRow[] {
     own: 120,
     stances: 1100,
   }))
-    add(
-      'harm',
-      row,
-      row.harmful,
-      row.source === 'xstest-response' ? 2 : 1,
-    );
+    add('harm', row, row.harmful, row.source === 'xstest-response' ? 2 : 1);
   for (const row of some(data.harmPairs(root), 1000))
     add(
       'pair',
