@@ -19,6 +19,7 @@ import { dataRoutes } from './routes/data.ts';
 import { findingRoutes } from './routes/findings.ts';
 import { labelRoutes } from './routes/labels.ts';
 import { runRoutes } from './routes/runs.ts';
+import { sampleRoutes } from './routes/samples.ts';
 import { scorecardRoutes } from './routes/scorecards.ts';
 import { settingRoutes } from './routes/settings.ts';
 import { ownOrigin, securityHeaders, type Sessions, type Variables, withLink } from './security.ts';
@@ -50,6 +51,7 @@ export const apiRoutes = (
   [
     ...accountRoutes(accounts, sessions),
     ...runRoutes(context, accounts !== null),
+    ...sampleRoutes(context),
     ...scorecardRoutes(context),
     ...conversationRoutes(context),
     ...dataRoutes(context),
