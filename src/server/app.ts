@@ -12,6 +12,7 @@ import { detailOf, logged, type Person } from './person.ts';
 import { internalProblem, knownProblem } from './problems.ts';
 import { NAME, type Route } from './route.ts';
 import { accountRoutes } from './routes/accounts.ts';
+import { campaignRoutes } from './routes/campaigns.ts';
 import { consoleRoutes } from './routes/sessions.ts';
 import { handFindingRoutes } from './routes/hand-findings.ts';
 import { conversationRoutes } from './routes/conversations.ts';
@@ -57,6 +58,7 @@ export const apiRoutes = (
     ...dataRoutes(context),
     ...findingRoutes(context),
     ...consoleRoutes(context),
+    ...campaignRoutes(context),
     ...handFindingRoutes(context),
     ...labelRoutes(context),
     ...settingRoutes(context, version),
