@@ -171,6 +171,13 @@ export function createApp({
       }
     });
   app.get('/api/openapi.json', (c) => c.json(document));
+  for (const [path, allowed] of Map.groupBy(routes, (route) => route.path))
+    app.all(path, (c) => {
+      const methods = allowed.map(({ method }) => method).join(', ');
+      c.header('allow', methods);
+      const message = `${c.req.path} takes ${methods}, no ${c.req.method}`;
+      return c.json({ error: { code: 'usage', message } }, 405);
+    });
   app.all('/api/*', (c) =>
     c.json({ error: { code: 'absent', message: `there is no ${c.req.method} ${c.req.path}` } }, 404),
   );
