@@ -119,7 +119,8 @@ async function ofRun(context: ServerContext, run: RunRecord, x: number): Promise
   // Of a run that is not at hand whole, what it stored is shown.
   const whole = before !== null && (stored.counts.after === null || after !== undefined);
   const arms = whole ? { before, after } : null;
-  const { gate } = run.config as { gate?: GateOptions };
+  // As the run decided: rounds share one level of the test among them.
+  const gate = stored.gate?.options ?? (run.config as { gate?: GateOptions }).gate;
   const card = arms
     ? {
         ...scorecardOf({
@@ -130,6 +131,7 @@ async function ofRun(context: ServerContext, run: RunRecord, x: number): Promise
           categorySeverity: x,
         }),
         about: stored.about,
+        ...(stored.regression ? { regression: stored.regression } : {}),
       }
     : stored;
   return shown(withCorrection(card, await context.store.calibrations()), arms);

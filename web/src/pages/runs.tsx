@@ -166,7 +166,7 @@ function Cost({ run: { cost, seconds, finished } }: { run: RunSummary }) {
       )}
       {cost.answers > 0 ? (
         <span
-          className="interval"
+          className="interval reason"
           title="of the target, in conversations that no earlier run of this store had held"
         >
           {number(cost.answers)} answers, {number(cost.tokens)} tokens
