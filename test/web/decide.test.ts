@@ -164,10 +164,12 @@ describe.skipIf(BROWSER === undefined)('deciding in the web app', { timeout: 240
     await page.getByText(/moved to confirmed/).waitFor();
     // The focus stays where the work is.
     await page.waitForFunction("document.activeElement?.closest('[data-column]')?.dataset.column === 'open'");
+    const undone = await idOf('open');
     await page.keyboard.press('x');
     await cards('dismissed').first().waitFor();
     await page.getByRole('button', { name: 'Undo' }).click();
-    await expect.poll(() => cards('dismissed').count()).toBe(0);
+    await page.locator(`[data-column="open"] [data-card="${undone}"]`).waitFor();
+    expect(await cards('dismissed').count()).toBe(0);
 
     const second = await idOf('open');
     await cards('open').first().dragTo(column('dismissed'));
@@ -228,7 +230,8 @@ describe.skipIf(BROWSER === undefined)('deciding in the web app', { timeout: 240
     await team.getByRole('button', { name: /^Bo/ }).click();
     await page.waitForURL(/author=Bo/);
     await page.getByRole('button', { name: /^of Ada/ }).waitFor({ state: 'detached' });
-    await expect.poll(() => rows.locator('td.hand').count()).toBe(1);
+    await rows.locator('td[title*="by Ada"]').waitFor({ state: 'detached' });
+    expect(await rows.locator('td[title*="by Bo"]').count()).toBe(1);
     await sound();
     // The next thing that nobody has tried is one click away.
     await page.getByRole('button', { name: /^Next:/ }).click();

@@ -96,7 +96,7 @@ export function Board({
   });
 
   const move = (finding: ShownFinding, to: Column): void => {
-    if (!may || change.isPending || finding.status === to) return;
+    if (!may || finding.status === to) return;
     setMoved({ finding, to });
     if (!decides(to)) {
       open(finding.id);
@@ -187,9 +187,9 @@ export function Board({
                 setHeld(null);
               }}
             >
-              <h3>
+              <h2>
                 {TITLES[column]} <small>{data ? number(data.total) : ''}</small>
-              </h3>
+              </h2>
               {data === undefined ? <Loading lines={3} /> : null}
               <ul>
                 {data?.findings.map((finding) => (
