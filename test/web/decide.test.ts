@@ -55,6 +55,17 @@ describe.skipIf(BROWSER === undefined)('deciding in the web app', { timeout: 240
     await page.setViewportSize({ width: 1440, height: 900 });
   };
 
+  /** As a hand does it: pressed, moved, let go. */
+  const drag = async (card: string, column: string): Promise<void> => {
+    const from = (await page.locator(`[data-card="${card}"]`).boundingBox())!;
+    const to = (await page.locator(`[data-column="${column}"]`).boundingBox())!;
+    await page.mouse.move(from.x + 40, from.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(from.x + 60, from.y + 30, { steps: 4 });
+    await page.mouse.move(to.x + 60, to.y + 60, { steps: 8 });
+    await page.mouse.up();
+  };
+
   beforeAll(async () => {
     await buildClient(() => {});
     const directory = mkdtempSync(join(tmpdir(), 'temper-decide-'));
@@ -172,9 +183,9 @@ describe.skipIf(BROWSER === undefined)('deciding in the web app', { timeout: 240
     expect(await cards('dismissed').count()).toBe(0);
 
     const second = await idOf('open');
-    await cards('open').first().dragTo(column('dismissed'));
+    await drag(second!, 'dismissed');
     await page.locator(`[data-column="dismissed"] [data-card="${second}"]`).waitFor();
-    await page.locator(`[data-card="${first}"]`).dragTo(column('fixed'));
+    await drag(first!, 'fixed');
     await page.getByText(/Replays say whether/).waitFor();
     await page.locator('.detail').getByText('Replay this finding').waitFor();
     expect(await cards('fixed').count()).toBe(0);
