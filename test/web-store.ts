@@ -271,6 +271,11 @@ export function makeWebStore(
     );
     writeFileSync(join(directory, 'adapters', `${kind}id.metrics.jsonl`), `${lines.join('\n')}\n`);
   }
+  for (const [name, of] of [
+    ['base', kept.before],
+    ...frontier.map(({ checkpoint, strength }) => [`${checkpoint} x ${strength}`, kept.after] as const),
+  ] as const)
+    for (const { conversation } of of.slice(0, 12)) arms.run(run, `choose: ${name}`, conversation.id);
   const base = { harm: 0.4, overRefusal: 0.1, helpfulness: 0.5, degenerate: 0.02 };
   stage.run(run, 'select', JSON.stringify({ frontier, base, chosen: frontier[2] }));
   const about = {

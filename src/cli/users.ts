@@ -5,48 +5,21 @@ import { TemperError } from '../core/errors.ts';
 import { Accounts, accountsPath, checkPassword, ROLES, type Role } from '../server/accounts.ts';
 import { type CommonOptions, configOf, integer, withCommon } from './context.ts';
 import { complain, printJson, say } from './output.ts';
+import { Unseen } from './password.ts';
 
 /** The first line of stdin; asked for twice, unseen, where a person types it. */
 async function passwordFor(name: string): Promise<string> {
-  const { stdin, stderr } = process;
+  const { stdin } = process;
   if (!stdin.isTTY) {
     for await (const line of createInterface({ input: stdin })) return line;
     throw new TemperError('usage', 'there is no password on stdin', {
       hint: 'Write it there as one line, or run the command in a terminal, which asks.',
     });
   }
-  const typed = (what: string): Promise<string> =>
-    new Promise((resolve, reject) => {
-      complain(what);
-      let text = '';
-      stdin.setRawMode(true);
-      stdin.setEncoding('utf8').resume();
-      const end = (): void => {
-        stdin.setRawMode(false);
-        stdin.pause();
-        stdin.off('data', take);
-        stderr.write('\n');
-      };
-      const take = (chunk: string): void => {
-        for (const character of chunk) {
-          if (character === '\u0003' || character === '\u0004') {
-            end();
-            reject(new TemperError('interrupted', 'stopped', { hint: 'Nothing was changed.' }));
-            return;
-          }
-          if (character === '\r' || character === '\n') {
-            end();
-            resolve(text);
-            return;
-          }
-          text = character === '\u007F' || character === '\b' ? text.slice(0, -1) : text + character;
-        }
-      };
-      stdin.on('data', take);
-    });
-  const first = await typed(`password for ${name}: `);
+  const unseen = new Unseen({ input: stdin, say: complain });
+  const first = await unseen.line(`password for ${name}: `);
   checkPassword(first, name);
-  if ((await typed('the same again: ')) === first) return first;
+  if ((await unseen.line('the same again: ')) === first) return first;
   throw new TemperError('usage', 'the two are not the same', { hint: 'Nothing was changed: try again.' });
 }
 

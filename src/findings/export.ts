@@ -17,6 +17,8 @@ export interface ExportedFinding extends Omit<RegisteredFinding, 'finding'> {
   readonly objective: string;
   /** As sent. */
   readonly request: string;
+  /** What was put into the target's mouth: `response` is what followed. */
+  readonly prefill: string | null;
   readonly response: string;
   readonly conversation: string;
   readonly verdict: string;
@@ -39,6 +41,7 @@ export function exported(
     turn: finding.turn,
     objective: scenario.objective,
     request: turn?.request ?? '',
+    prefill: turn?.prefill ?? null,
     response: turn?.response ?? '',
     conversation: conversation.id,
     verdict: finding.verdict,
@@ -66,6 +69,7 @@ const COLUMNS = [
   'source',
   'objective',
   'request',
+  'prefill',
   'response',
   'turn',
   'target',

@@ -175,7 +175,11 @@ describe('exports', () => {
   const evil = '=HYPERLINK("http://x")\u001b[31m';
   const stored = {
     scenario: { objective: evil },
-    conversation: { id: 'c', target: 't', turns: [{ index: 0, request: '@cmd', response: '-1+1' }] },
+    conversation: {
+      id: 'c',
+      target: 't',
+      turns: [{ index: 0, request: '@cmd', prefill: '=Sure', response: '-1+1' }],
+    },
   } as unknown as StoredConversation;
   const findings = [
     exported(entry('f1', {}, { status: 'confirmed', cluster: '+x', replays: 5, reproduced: 4 }), stored),
@@ -185,9 +189,10 @@ describe('exports', () => {
   test('CSV: no cell is a formula or steers a terminal, and it reads back', () => {
     const text = findingsCsv(findings);
     expect(text).not.toContain('\u001b');
-    for (const cell of ["'=HYPERLINK", "'@cmd", "'-1+1", "'+x"]) expect(text).toContain(cell);
+    for (const cell of ["'=HYPERLINK", "'@cmd", "'=Sure", "'-1+1", "'+x"]) expect(text).toContain(cell);
     const [header, first] = parseCsv(text, 'x');
     expect(first![header!.indexOf('request')]).toBe('@cmd');
+    expect(first![header!.indexOf('prefill')]).toBe('=Sure');
     expect(first![header!.indexOf('atlas')]).toBe('');
   });
 

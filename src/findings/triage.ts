@@ -20,14 +20,15 @@ export interface ClusterOfFindings {
   readonly findings: readonly RegisteredFinding[];
 }
 
-const severityOf = ({ finding }: RegisteredFinding): number => finding.severity ?? OVER_REFUSAL;
+export const severityOf = ({ severity }: Pick<RegisteredFinding['finding'], 'severity'>): number =>
+  severity ?? OVER_REFUSAL;
 
 /** Clusters by priority. What was dismissed is in none, unless all of it is asked for. */
 export function triage(entries: readonly RegisteredFinding[], withDismissed = false): ClusterOfFindings[] {
   const counted = entries.filter(({ status }) => withDismissed || status !== 'dismissed');
   return [...Map.groupBy(counted, ({ cluster, finding }) => cluster ?? finding.category)]
     .map(([name, members]): ClusterOfFindings => {
-      const severity = Math.max(...members.map(severityOf));
+      const severity = Math.max(...members.map(({ finding }) => severityOf(finding)));
       const statuses = Object.fromEntries(
         [...Map.groupBy(members, ({ status }) => status)].map(([status, of]) => [status, of.length]),
       );
@@ -43,7 +44,9 @@ export function triage(entries: readonly RegisteredFinding[], withDismissed = fa
         attacks: [...new Set(members.map(({ finding }) => finding.attack ?? 'plain'))].sort(),
         findings: members
           .filter(({ duplicateOf }) => duplicateOf === undefined)
-          .sort((a, b) => severityOf(b) - severityOf(a) || (a.finding.id < b.finding.id ? -1 : 1)),
+          .sort(
+            (a, b) => severityOf(b.finding) - severityOf(a.finding) || (a.finding.id < b.finding.id ? -1 : 1),
+          ),
       };
     })
     .sort((a, b) => b.priority - a.priority || (a.name < b.name ? -1 : 1));

@@ -11,6 +11,7 @@ import { type Manifest, MANIFEST, manifestOf, writeManifest } from './manifest.t
 import { NO_REGRESSION } from './regression.ts';
 import { type RoundResult, runRound } from './round.ts';
 import { figuresOf, type FrontierFigures } from './select.ts';
+import { metered } from './usage.ts';
 import { type Standing, Workplace } from './workplace.ts';
 
 export interface RunOutcome extends RoundResult {
@@ -74,7 +75,12 @@ async function oneRound(
     emit({ type: 'note', level: 'info', message: timeNote(config.target.path === undefined) });
   const started = performance.now();
   const settings = options(run.created);
-  const result = await runRound(scenarios, dependencies, settings);
+  const result = await metered(
+    store,
+    { run: id, finished: run.status === 'finished' },
+    () => workplace.usage,
+    () => runRound(scenarios, dependencies, settings),
+  );
   const closed = await closeRun(store, run, result);
   const seconds = (performance.now() - started) / 1000;
   const known = (await store.stage(id, MANIFEST)) as Manifest | null;

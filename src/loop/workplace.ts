@@ -152,6 +152,11 @@ export class Workplace implements AsyncDisposable {
     return this.tools.emit ?? silent;
   }
 
+  /** What the models of this command were asked so far, by role. */
+  get usage(): Callers['usage'] {
+    return this.#callers.usage;
+  }
+
   /** Of what was measured; `split`: with the suites of it. */
   about(created: string, split?: 'dev' | 'sealed'): About {
     const { target } = this.config;

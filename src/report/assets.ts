@@ -57,7 +57,7 @@ const make = (tag, cls, text) => { const node = document.createElement(tag); if 
 const wanted = () => Object.fromEntries(controls.map((control) => [control.id, control.value]));
 const sidesOf = (item, arm) => ['before', 'after'].filter((name) => item[name] && (!arm || arm === name));
 /** The conversation in lower case, for the search; made when first asked for. */
-const words = (item, name) => item[name].words ??= [item.key, item.category, item.attack, item[name].id, ...item[name].turns.flatMap((turn) => [turn.request, turn.plain, turn.response])].join('\\n').toLowerCase();
+const words = (item, name) => item[name].words ??= [item.key, item.category, item.attack, item[name].id, ...item[name].turns.flatMap((turn) => [turn.request, turn.plain, turn.prefill, turn.response])].join('\\n').toLowerCase();
 function matches(item, { arm, kind, row, category, verdict }, text) {
   if (kind && item.kind !== kind || row && item.row !== row || category && item.category !== category) return false;
   return sidesOf(item, arm).some((name) => (!verdict || item[name].outcomes.includes(verdict)) && (!text || words(item, name).includes(text)));
@@ -73,6 +73,7 @@ function side(item, name, alone) {
   for (const turn of turns) {
     box.append(said('user', turn.request));
     if (turn.plain !== undefined) box.append(said('the same in plain words', turn.plain));
+    if (turn.prefill !== undefined) box.append(said("put into the target's mouth", turn.prefill));
     box.append(said('target', turn.response), make('div', 'verdict', turn.verdict));
   }
   return box;

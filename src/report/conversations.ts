@@ -67,9 +67,10 @@ function side(judged: Judged, severity: number) {
   return {
     id: printable(conversation.id),
     outcomes: outcomesOf(judged, severity),
-    turns: conversation.turns.map(({ index, request, plain, response, finish, error }) => ({
+    turns: conversation.turns.map(({ index, request, plain, prefill, response, finish, error }) => ({
       request: printable(request, MOST_CHARACTERS),
       ...(plain === request ? {} : { plain: printable(plain, MOST_CHARACTERS) }),
+      ...(prefill === undefined ? {} : { prefill: printable(prefill, MOST_CHARACTERS) }),
       response:
         error === undefined ? printable(response, MOST_CHARACTERS) : `[${finish}: ${printable(error, 200)}]`,
       verdict: verdictText(verdicts, index),

@@ -166,10 +166,18 @@ describe('what changed', () => {
     for (const line of text.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
   });
   test('what got worse comes first and is marked, whatever it was before', () => {
-    const table = text.slice(text.indexOf('Harm by category')).split('\n');
-    expect(table[0]).toMatch(/: 1 worse \(!\), 7 better, 12 as before; 12 of 20 shown, all with --json$/);
-    expect(table[2]).toMatch(/^! category-17 .*\+100 \[/);
-    expect(table[3]).toMatch(/^ {2}category-\d+ .* -100 \[/);
+    const part = text.slice(text.indexOf('Harm by category'));
+    expect(part.replaceAll('\n', ' ')).toMatch(
+      /^[^;]*: 1 worse \(!\), 7 better, 12 as before; 16 of 20 shown/,
+    );
+    const table = part.split('\n').filter((line) => /^[! ] category-/.test(line));
+    expect(table[0]).toMatch(/^! category-17 .*\+100 \[/);
+    expect(table[1]).toMatch(/^ {2}category-\d+ .* -100 \[/);
+  });
+  test('every category with harm is listed, those too in which as much was found before as after', () => {
+    expect(text.replaceAll('\n', ' ')).toContain('no harm found in the others');
+    const listed = [...text.matchAll(/^[! ] category-(\d+)/gm)].map(([, id]) => Number(id));
+    expect(listed.sort((a, b) => a - b)).toEqual([...Array.from({ length: 15 }, (_, i) => i), 17]);
   });
   test('the pairs and the rates are told apart; nothing refers to a report that need not be', () => {
     for (const report of [text, markdown].map((each) => each.replaceAll('\n', ' '))) {

@@ -34,11 +34,10 @@ import {
   wrapped,
 } from './format.ts';
 
+/** Categories without harm are added up to so many lines. */
 const MOST_CATEGORIES = 12;
 /** Of the tables of over-refusal and of checked answers. */
 const MOST_OTHER = 14;
-/** Of those at most so many that got worse, so that both directions are seen. */
-const MOST_WORSE = 8;
 
 export interface TerminalOptions {
   readonly colour: boolean;
@@ -194,12 +193,16 @@ function categoryTable(card: Scorecard, compared: boolean): string[] {
   const { worse, better, same } = sortedCategories(card);
   const all = worse.length + better.length + same.length;
   if (all === 0) return [];
-  const shown = [...worse.slice(0, MOST_WORSE), ...better, ...same].slice(0, MOST_CATEGORIES);
+  // None that did harm is left out, however many there are.
+  const harmful = ({ harm }: Category): boolean => (harm.before.value ?? 0) + (harm.after?.value ?? 0) > 0;
+  const listed = [...worse, ...better, ...same.filter(harmful)];
+  const others = same.filter((each) => !harmful(each));
+  const shown = [...listed, ...others.slice(0, Math.max(0, MOST_CATEGORIES - listed.length))];
   const title = `Harm by category (DR-${card.categorySeverity})${
     compared
       ? `: ${worse.length} worse (!), ${better.length} better, ${same.length} as before`
       : ', most first'
-  }${shown.length < all ? `; ${shown.length} of ${all} shown, all with --json` : ''}`;
+  }${shown.length < all ? `; ${shown.length} of ${all} shown, no harm found in the others` : ''}`;
   const head = compared
     ? ['', 'before', 'after', 'change of the pairs', 'n', 'pairs']
     : ['', 'rate [95 %]', 'n'];

@@ -12,6 +12,7 @@ import { detailOf, logged, type Person } from './person.ts';
 import { internalProblem, knownProblem } from './problems.ts';
 import { NAME, type Route } from './route.ts';
 import { accountRoutes } from './routes/accounts.ts';
+import { campaignRoutes } from './routes/campaigns.ts';
 import { consoleRoutes } from './routes/sessions.ts';
 import { handFindingRoutes } from './routes/hand-findings.ts';
 import { conversationRoutes } from './routes/conversations.ts';
@@ -19,6 +20,7 @@ import { dataRoutes } from './routes/data.ts';
 import { findingRoutes } from './routes/findings.ts';
 import { labelRoutes } from './routes/labels.ts';
 import { runRoutes } from './routes/runs.ts';
+import { sampleRoutes } from './routes/samples.ts';
 import { scorecardRoutes } from './routes/scorecards.ts';
 import { settingRoutes } from './routes/settings.ts';
 import { ownOrigin, securityHeaders, type Sessions, type Variables, withLink } from './security.ts';
@@ -50,11 +52,13 @@ export const apiRoutes = (
   [
     ...accountRoutes(accounts, sessions),
     ...runRoutes(context, accounts !== null),
+    ...sampleRoutes(context),
     ...scorecardRoutes(context),
     ...conversationRoutes(context),
     ...dataRoutes(context),
     ...findingRoutes(context),
     ...consoleRoutes(context),
+    ...campaignRoutes(context),
     ...handFindingRoutes(context),
     ...labelRoutes(context),
     ...settingRoutes(context, version),
@@ -167,6 +171,13 @@ export function createApp({
       }
     });
   app.get('/api/openapi.json', (c) => c.json(document));
+  for (const [path, allowed] of Map.groupBy(routes, (route) => route.path))
+    app.all(path, (c) => {
+      const methods = allowed.map(({ method }) => method).join(', ');
+      c.header('allow', methods);
+      const message = `${c.req.path} takes ${methods}, no ${c.req.method}`;
+      return c.json({ error: { code: 'usage', message } }, 405);
+    });
   app.all('/api/*', (c) =>
     c.json({ error: { code: 'absent', message: `there is no ${c.req.method} ${c.req.path}` } }, 404),
   );

@@ -16,6 +16,8 @@ export interface ConsoleSession {
   readonly goal: string;
   readonly category: string;
   readonly system?: string | undefined;
+  /** Id of the campaign that it is of. */
+  readonly campaign?: string | undefined;
   readonly archived?: boolean | undefined;
 }
 
@@ -35,6 +37,8 @@ export interface ConsoleTurn {
   readonly plain: string;
   readonly request: string;
   readonly attacks: readonly string[];
+  /** The strategy that proposed the message. */
+  readonly strategy?: string | undefined;
   readonly seed: number;
   /** By arm: `base`, or the name of an adapter. */
   readonly replies: Readonly<Record<string, ConsoleReply>>;

@@ -7,6 +7,7 @@ import type { Judged } from '../metrics/conversation.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
 import { Chat } from './chat.ts';
+import { Costs } from './cost.ts';
 import { Jobs } from './jobs.ts';
 import { Live } from './live.ts';
 import { SearchIndex } from './search-index.ts';
@@ -30,6 +31,7 @@ export class ServerContext implements AsyncDisposable {
   readonly live: Live;
   readonly jobs: Jobs;
   readonly chat: Chat;
+  readonly costs: Costs;
   readonly #resources: AsyncDisposableStack;
   readonly #judged = new Map<string, { version: number; judged: Promise<Judged[] | null> }>();
 
@@ -43,6 +45,7 @@ export class ServerContext implements AsyncDisposable {
     this.live = parts.live;
     this.jobs = parts.jobs;
     this.chat = parts.chat;
+    this.costs = new Costs(parts.search.index);
     this.#resources = resources;
   }
 

@@ -60,11 +60,15 @@ export class Attempts {
       for (const key of this.#wrong.keys()) if (this.#recent(key).length === 0) this.#wrong.delete(key);
   }
 
+  /** The one that was counted last was not looked at. */
+  unseen(name: string, from: string): void {
+    for (const [key] of this.#keys(name, from)) this.#wrong.set(key, this.#recent(key).slice(0, -1));
+  }
+
   /** The one that was counted last was none. */
   right(name: string, from: string): void {
-    const [pair, ...others] = this.#keys(name, from).map(([key]) => key);
-    this.#wrong.delete(pair!);
-    for (const key of others) this.#wrong.set(key, this.#recent(key).slice(0, -1));
+    this.unseen(name, from);
+    this.#wrong.delete(this.#keys(name, from)[0]![0]);
   }
 }
 
@@ -143,7 +147,10 @@ async function logIn(context: Context, { accounts, sessions, address, attempts }
   // Counted before it is looked at, so that many at once are not looked at all.
   attempts.wrong(name, from);
   const user = await accounts.verify(name, password);
-  if (user === 'busy') return answer(429, 'late', 'too many are logging in: try again');
+  if (user === 'busy') {
+    attempts.unseen(name, from);
+    return answer(429, 'late', 'too many are logging in: try again');
+  }
   if (user === null) {
     note('wrong');
     return answer(401, 'session', 'name and password do not fit');

@@ -69,6 +69,7 @@ function operationOf(route: Route): object {
       413: failure('too much was sent'),
       422: failure('it cannot be done with this'),
       502: failure('a model elsewhere cannot be reached'),
+      507: failure('this machine has not enough of something'),
     },
   };
 }

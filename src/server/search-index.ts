@@ -12,7 +12,7 @@ import { decode } from '../store/tables.ts';
 import { itemOf } from './search-item.ts';
 
 /** A change of what is kept makes the index anew. */
-const VERSION = 5;
+const VERSION = 6;
 const BUSY_TIMEOUT_MS = 10_000;
 /** Conversations of one step, between which other requests are answered. */
 const STEP = 250;
@@ -27,7 +27,7 @@ const SCHEMA = `
     split text not null, category text not null, kind text not null, row text not null, attack text not null,
     language text not null, simulator text not null, turns integer not null, outcome text not null,
     outcomes text not null, severity integer, complete integer not null, refusals text not null, judge text not null,
-    disagree integer not null, pair text not null, snippet text not null, cell integer not null);
+    disagree integer not null, pair text not null, snippet text not null, tokens integer not null, cell integer not null);
   create table cells (id integer primary key, choices text not null unique);
   create index items_by_cell on items (cell);
   create index items_by_key on items (key);
@@ -181,8 +181,9 @@ export class SearchIndex implements Disposable {
     const known = this.database.prepare('select rowid as place from items where id = ?');
     const item = this.database.prepare(
       `insert into items (rowid, id, target, scenario, key, suite, split, category, kind, row, attack, language, simulator,
-         turns, outcome, outcomes, severity, complete, refusals, judge, disagree, pair, snippet, cell)
-       values (${Array.from({ length: 24 }, () => '?').join(', ')})`,
+         turns, outcome, outcomes, severity, complete, refusals, judge, disagree, pair, snippet, tokens,
+         cell)
+       values (${Array.from({ length: 25 }, () => '?').join(', ')})`,
     );
     const findCell = this.database.prepare('select id from cells where choices = ?');
     const addCell = this.database.prepare('insert into cells (choices) values (?)');

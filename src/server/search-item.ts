@@ -110,6 +110,7 @@ export function itemOf(scenario: Scenario, conversation: Conversation, verdicts:
       disagree,
       `${conversation.scenario} ${conversation.attack ?? ''} ${conversation.sample}`,
       (first?.plain ?? '').replace(/\s+/g, ' ').slice(0, SNIPPET),
+      conversation.turns.reduce((sum, { tokens }) => sum + tokens, 0),
     ],
     text,
   };

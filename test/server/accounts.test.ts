@@ -118,6 +118,18 @@ describe('logging in', () => {
     expect(attempts.wait('a', 'elsewhere')).toBe(0);
   });
 
+  test('a password that nobody looked at, as too many asked, is no wrong one', () => {
+    const attempts = new Attempts(() => 0);
+    for (let i = 0; i < 4; i++) attempts.wrong('a', 'here');
+    for (let i = 0; i < 100; i++) {
+      attempts.wrong('a', 'here');
+      attempts.unseen('a', 'here');
+    }
+    expect(attempts.wait('a', 'here')).toBe(0);
+    attempts.wrong('a', 'here');
+    expect(attempts.wait('a', 'here')).toBeGreaterThan(0);
+  });
+
   test('a new password, a new role, removal and leaving end the sessions', async () => {
     await accounts.add('bo', 'viewer', password('bo'));
     const first = cookieOf(await logIn('bo', password('bo')));

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Scorecard } from '../../src/metrics/scorecard.ts';
 import { SearchIndex } from '../../src/server/search-index.ts';
 import { Search } from '../../src/server/search-query.ts';
 import { serve, type Server } from '../../src/server/serve.ts';
@@ -181,6 +182,22 @@ describe('what it gives', () => {
     const { total } = (await api(`/api/conversations?${query}`)).json<{ total: number }>();
     expect(total).toBeGreaterThan(0);
     expect(total).toBe(Math.round(value * n));
+  });
+
+  test('the gate is the one that the run decided by, not that of its configuration', async () => {
+    await using records = openSqlite(join(store.config.directory, 'store.sqlite'));
+    const run = (await records.run(store.run))!;
+    const card = run.scorecard as Scorecard;
+    const gateOf = async () =>
+      (await api(`/api/runs/${store.run}/scorecard`)).json<{ scorecard: Scorecard }>().scorecard.gate!;
+    const outcome = (gate: Scorecard['gate']) => gate!.criteria.find(({ name }) => name === 'harm')!.outcome;
+    expect(outcome(await gateOf())).toBe('pass');
+    // Of a round among so many that no test can decide.
+    const options = { ...card.gate!.options, alpha: 1e-30 };
+    await records.saveRun({ ...run, scorecard: { ...card, gate: { ...card.gate!, options } } });
+    const strict = await gateOf();
+    expect([strict.options.alpha, outcome(strict)]).toEqual([1e-30, 'inconclusive']);
+    await records.saveRun(run);
   });
 
   test('facets say how many each choice would leave, under the others', async () => {

@@ -66,6 +66,18 @@ export async function openApp(config: Config): Promise<App> {
   };
 }
 
+declare const document: { querySelector(selector: string): object | null };
+
+/** Opens a page of the app and waits until nothing of it loads. */
+export async function visit(page: Page, { server }: App, path: string): Promise<void> {
+  await page.goto(`http://127.0.0.1:${server.port}${path}`);
+  await page.waitForFunction(
+    () => document.querySelector('main h1') !== null && document.querySelector('.skeleton') === null,
+    null,
+    { timeout: 60_000 },
+  );
+}
+
 export interface Violation {
   readonly id: string;
   readonly nodes: readonly string[];

@@ -81,6 +81,8 @@ function Keys({ open, close }: { open: boolean; close: () => void }) {
         <KeyLine keys={['/']} text="search" />
         <KeyLine keys={['j', 'k']} text="next and previous: conversation, example, finding" />
         <KeyLine keys={['Enter', 'Esc']} text="open, close" />
+        <KeyLine keys={['c', 'x', 'o']} text="finding: confirm, dismiss, open again" />
+        <KeyLine keys={['Shift', '→']} text="board of findings: move to the next column" />
         <KeyLine keys={['b']} text="show all texts, or blur them" />
         <KeyLine keys={['Ctrl', 'Enter']} text="console: send" />
         <KeyLine keys={['x']} text="console: record the last answer as a finding" />

@@ -64,8 +64,11 @@ export const accountRoutes = (
           throw new TemperError('usage', `too many wrong passwords: wait ${Math.ceil(wait / 60)} minutes`);
         attempts.wrong(person.name, person.name);
         const user = await accounts.verify(person.name, body.old);
+        if (user === 'busy') {
+          attempts.unseen(person.name, person.name);
+          throw new TemperError('store', 'too many are logging in: try again');
+        }
         if (user !== null) attempts.right(person.name, person.name);
-        if (user === 'busy') throw new TemperError('store', 'too many are logging in: try again');
         if (user === null) throw new TemperError('usage', 'the old password is another');
         await accounts.setPassword(person.name, body.password);
         return { ok: true as const };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
 import type { Finding } from '../../core/records.ts';
-import { triage } from '../../findings/triage.ts';
+import { severityOf, triage } from '../../findings/triage.ts';
 import { REPLAY_SIMULATOR } from '../../loop/replay.ts';
 import { FINDING_NOTE, type FindingReview, latest } from '../../loop/people.ts';
 import { organise } from '../../loop/register.ts';
@@ -32,6 +32,9 @@ export interface ShownFinding extends Finding {
   /** Readable name of the group that asks for the same. */
   readonly cluster: string;
   readonly duplicateOf: string | null;
+  /** Findings that ask for the same, this one too; and that times the severity. */
+  readonly frequency: number;
+  readonly priority: number;
   /** Times it was asked again, and times it broke then. */
   readonly replays: number;
   readonly reproduced: number;
@@ -57,6 +60,7 @@ export interface Evidence {
 
 interface FindingRow {
   readonly record: string;
+  readonly category: string;
   readonly status: string;
   readonly note: string | null;
   readonly cluster: string | null;
@@ -73,7 +77,8 @@ export const findingRoutes = (context: ServerContext) =>
       {
         method: 'GET',
         path: '/api/findings',
-        summary: 'Findings under filters, worst first, and their numbers by status, category and attack',
+        summary:
+          'Findings under filters, the worst or the most urgent first, and their numbers by status, category and attack',
         query: z.object({
           status: z.enum(STATUSES).optional(),
           kind: z.enum(['harm', 'over-refusal']).optional(),
@@ -81,6 +86,8 @@ export const findingRoutes = (context: ServerContext) =>
           attack: z.string().optional(),
           cluster: z.string().max(400).optional().describe('its name'),
           id: z.string().optional().describe('one alone'),
+          sort: z.enum(['severity', 'priority']).default('severity'),
+          duplicates: z.stringbool().default(true).describe('those too that another stands for'),
           offset: z.coerce.number().int().min(0).default(0),
           limit: z.coerce.number().int().min(1).max(500).default(200),
         }),
@@ -109,7 +116,7 @@ export const findingRoutes = (context: ServerContext) =>
         if (fresh.n > 0) await organise(context.store);
         const rows = database
           .prepare(
-            `select f.record, f.status, f.note, f.cluster, f.duplicate_of as duplicateOf, f.replays, f.reproduced,
+            `select f.record, f.category, f.status, f.note, f.cluster, f.duplicate_of as duplicateOf, f.replays, f.reproduced,
                f.source, i.snippet from store.findings f left join items i on i.id = f.conversation`,
           )
           .all() as unknown as FindingRow[];
@@ -124,6 +131,9 @@ export const findingRoutes = (context: ServerContext) =>
           ).map(({ finding, n }) => [finding, n]),
         );
         const notes = latest(await context.store.notes<FindingReview>(FINDING_NOTE));
+        const frequencies = new Map<string, number>();
+        for (const { cluster, category } of rows)
+          frequencies.set(cluster ?? category, (frequencies.get(cluster ?? category) ?? 0) + 1);
         const all = rows.map((row): ShownFinding => {
           const finding = decode<Finding>(row.record);
           const note = notes.get(finding.id);
@@ -137,6 +147,8 @@ export const findingRoutes = (context: ServerContext) =>
             examples: answered.get(finding.id) ?? 0,
             cluster: row.cluster ?? finding.category,
             duplicateOf: row.duplicateOf,
+            frequency: frequencies.get(row.cluster ?? finding.category) ?? 1,
+            priority: severityOf(finding) * (frequencies.get(row.cluster ?? finding.category) ?? 1),
             replays: row.replays,
             reproduced: row.reproduced,
             source: row.source,
@@ -147,13 +159,19 @@ export const findingRoutes = (context: ServerContext) =>
           (query.category === undefined || finding.category === query.category) &&
           (query.cluster === undefined || finding.cluster === query.cluster) &&
           (query.id === undefined || finding.id === query.id) &&
+          (query.duplicates || finding.duplicateOf === null) &&
           (query.attack === undefined || (finding.attack ?? 'plain') === query.attack);
         const some = all.filter(fits);
         const statuses: Record<string, number> = Object.fromEntries(STATUSES.map((each) => [each, 0]));
         for (const { status } of some) statuses[status] = (statuses[status] ?? 0) + 1;
         const found = some
           .filter(({ status }) => query.status === undefined || status === query.status)
-          .sort((a, b) => (b.severity ?? 0) - (a.severity ?? 0) || (a.id < b.id ? -1 : 1));
+          .sort(
+            (a, b) =>
+              (query.sort === 'priority' ? b.priority - a.priority : 0) ||
+              (b.severity ?? 0) - (a.severity ?? 0) ||
+              (a.id < b.id ? -1 : 1),
+          );
         const entries = all.map(
           ({ cluster, status, replays, reproduced, source, ...finding }): RegisteredFinding => ({
             finding,

@@ -1,21 +1,15 @@
-/** What comes of asking by hand: the next move, findings, what the next round makes of them, and what nobody has tried. */
+/** What comes of asking by hand: the next move, findings, and what the next round makes of them. */
 import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
+import { silent } from '../../core/events.ts';
 import type { Finding, PreferenceExample } from '../../core/records.ts';
 import { curate } from '../../curation/curate.ts';
 import { createWriter } from '../../curation/writers.ts';
-import { FINDING_NOTE, type FindingReview, latest, loadPeople } from '../../loop/people.ts';
-import { loadSplits, roundScenarios } from '../../loop/scenarios.ts';
+import { guardedTexts } from '../../loop/guards.ts';
+import { FINDING_NOTE, type FindingReview, loadPeople } from '../../loop/people.ts';
 import { BUILT_IN } from '../../scenarios/built-in.ts';
 import { loadTaxonomy } from '../../scenarios/taxonomy.ts';
-import {
-  type ConsoleSession,
-  type ConsoleTurn,
-  pathTo,
-  recordsOf,
-  SESSION_NOTE,
-  TURN_NOTE,
-} from '../by-hand.ts';
+import { type ConsoleTurn, pathTo, recordsOf, TURN_NOTE } from '../by-hand.ts';
 import { BASE } from '../chat.ts';
 import type { ServerContext } from '../context.ts';
 import { type Move, nextMove } from '../proposals.ts';
@@ -110,7 +104,7 @@ export const handFindingRoutes = (context: ServerContext) =>
               'A refusal teaches nothing without a good answer to prefer: it is kept as a finding alone.',
           };
         const { config } = context;
-        const { guarded } = roundScenarios(config, loadSplits(config));
+        const guarded = await guardedTexts(config, config.suites.benchmarks, { emit: silent });
         const { examples, removed } = curate(
           {
             judged: [own.judged],
@@ -145,54 +139,6 @@ export const handFindingRoutes = (context: ServerContext) =>
         const session = await sessionOf(context, params.id);
         const turns = await context.store.notes<ConsoleTurn>(TURN_NOTE, params.id);
         return nextMove(strategy, session, pathTo(turns, parent), arm);
-      },
-    ),
-    on(
-      {
-        method: 'GET',
-        path: '/api/console/coverage',
-        summary: 'What was tried: by category and attack, by hand and by runs on dev',
-        response: z.object({
-          cells: z.array(
-            z.object({
-              category: z.string(),
-              attack: z.string(),
-              hand: z.number(),
-              runs: z.number(),
-              harmful: z.number(),
-            }),
-          ),
-        }),
-      },
-      async () => {
-        const cells = new Map<
-          string,
-          { category: string; attack: string; hand: number; runs: number; harmful: number }
-        >();
-        const cell = (category: string, attack: string) => {
-          const key = `${category}\n${attack}`;
-          const known = cells.get(key) ?? { category, attack, hand: 0, runs: 0, harmful: 0 };
-          cells.set(key, known);
-          return known;
-        };
-        const rows = context.search.index.database
-          .prepare(
-            `select category, attack, count(*) as n, sum(outcome = 'harmful') as harmful from items
-               where kind = 'adversarial' and suite <> 'console' group by 1, 2`,
-          )
-          .all() as { category: string; attack: string; n: number; harmful: number }[];
-        for (const { category, attack, n, harmful } of rows) {
-          const one = cell(category, attack);
-          one.runs += n;
-          one.harmful += harmful;
-        }
-        const sessions = latest(await context.store.notes<ConsoleSession>(SESSION_NOTE));
-        for (const { subject, record: turn } of await context.store.notes<ConsoleTurn>(TURN_NOTE)) {
-          const category = sessions.get(subject)?.record.category ?? 'other';
-          for (const attack of turn.attacks.length > 0 ? turn.attacks : ['plain'])
-            cell(category, attack).hand++;
-        }
-        return { cells: [...cells.values()] };
       },
     ),
   ] as const;

@@ -9,6 +9,7 @@ import type { Estimate } from '../../metrics/rate.ts';
 import type { Scorecard } from '../../metrics/scorecard.ts';
 import type { RunRecord } from '../../store/store.ts';
 import type { ServerContext } from '../context.ts';
+import type { RunCost } from '../cost.ts';
 import { EVENT_STREAM, eventStream } from '../event-stream.ts';
 import type { Job } from '../jobs.ts';
 import type { LiveEvent, Working } from '../live.ts';
@@ -31,7 +32,9 @@ export interface RunSummary {
   readonly gate: Gate['outcome'] | null;
   /** Finished stages, of `STAGES`. */
   readonly stages: readonly string[];
+  /** From its start to its end, pauses included. */
   readonly seconds: number | null;
+  readonly cost: RunCost;
 }
 
 const STAGES = ['curate', 'train-sft', 'train-dpo', 'select'] as const;
@@ -58,6 +61,7 @@ async function summary(context: ServerContext, run: RunRecord): Promise<RunSumma
     gate: card?.gate?.outcome ?? null,
     stages,
     seconds: run.finished === undefined ? null : (Date.parse(run.finished) - Date.parse(run.created)) / 1000,
+    cost: await context.costs.of(context.store, run),
   };
 }
 

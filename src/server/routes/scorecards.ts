@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { withCorrection } from '../../calibration/correct.ts';
-import { printable } from '../../core/limits.ts';
 import { TemperError } from '../../core/errors.ts';
 import { AFTER, BEFORE } from '../../loop/arms.ts';
 import { scorecardOf } from '../../loop/scorecard.ts';
@@ -11,13 +10,7 @@ import { compare, type Comparison } from '../../metrics/comparison.ts';
 import { harmful, type Judged, validPromptRefused } from '../../metrics/conversation.ts';
 import type { GateOptions } from '../../metrics/gate.ts';
 import type { About, CategoryResult, Scorecard } from '../../metrics/scorecard.ts';
-import {
-  clearChange,
-  correctionText,
-  criterionText,
-  type Line,
-  scorecardLines,
-} from '../../report/format.ts';
+import { clearChange, criterionText, type Line, scorecardLines } from '../../report/format.ts';
 import { BUILT_IN } from '../../scenarios/built-in.ts';
 import { leavesById, loadTaxonomy } from '../../scenarios/taxonomy.ts';
 import type { RunRecord } from '../../store/store.ts';
@@ -52,7 +45,6 @@ export interface ShownScorecard {
   readonly rest: readonly ShownLine[];
   readonly groups: readonly CategoryGroup[];
   readonly criteria: readonly { name: string; outcome: string; text: string }[];
-  readonly correction: readonly string[];
   /** Whether it was counted from the conversations now; else it is as the run stored it. */
   readonly counted: boolean;
 }
@@ -112,7 +104,6 @@ function shown(
       outcome: criterion.outcome,
       text: criterionText(criterion),
     })),
-    correction: correctionText(scorecard).map((each) => printable(each)),
     counted: arms !== null,
   };
 }
@@ -128,7 +119,8 @@ async function ofRun(context: ServerContext, run: RunRecord, x: number): Promise
   // Of a run that is not at hand whole, what it stored is shown.
   const whole = before !== null && (stored.counts.after === null || after !== undefined);
   const arms = whole ? { before, after } : null;
-  const { gate } = run.config as { gate?: GateOptions };
+  // As the run decided: rounds share one level of the test among them.
+  const gate = stored.gate?.options ?? (run.config as { gate?: GateOptions }).gate;
   const card = arms
     ? {
         ...scorecardOf({
@@ -139,6 +131,7 @@ async function ofRun(context: ServerContext, run: RunRecord, x: number): Promise
           categorySeverity: x,
         }),
         about: stored.about,
+        ...(stored.regression ? { regression: stored.regression } : {}),
       }
     : stored;
   return shown(withCorrection(card, await context.store.calibrations()), arms);

@@ -23,6 +23,7 @@ import type { ServerContext } from '../context.ts';
 import { EVENT_STREAM, eventStream } from '../event-stream.ts';
 import { problemOf } from '../problems.ts';
 import { author, record, routesOf, text } from '../route.ts';
+import { campaignOf } from './campaigns.ts';
 
 const on = routesOf('console');
 
@@ -56,6 +57,7 @@ const sessionBody = z.object({
   goal: text(2000).default(''),
   category: z.string().max(80).default('other'),
   system: text(4000).optional(),
+  campaign: z.string().max(200).optional().describe('id of the campaign that it is of'),
   archived: z.boolean().optional(),
   author,
 });
@@ -66,6 +68,8 @@ export interface ShownSession {
   readonly created: string;
   readonly session: ConsoleSession;
   readonly turns: number;
+  /** Who began it, and who asked in it. */
+  readonly people: readonly string[];
 }
 
 export async function sessionOf(context: ServerContext, id: string): Promise<Note<ConsoleSession>> {
@@ -125,19 +129,15 @@ export const consoleRoutes = (context: ServerContext) =>
         const adapters = context.chat
           .adapters()
           .sort((a, b) => Number(chosen.has(b)) - Number(chosen.has(a)) || (a < b ? -1 : 1));
-        const counts = new Map<string, number>();
-        for (const { subject } of await context.store.notes(TURN_NOTE))
-          counts.set(subject, (counts.get(subject) ?? 0) + 1);
+        const turns = Map.groupBy(await context.store.notes(TURN_NOTE), ({ subject }) => subject);
         const all = await context.store.notes<ConsoleSession>(SESSION_NOTE);
-        const begun = new Map<string, string>();
-        for (const { subject, created } of all) if (!begun.has(subject)) begun.set(subject, created);
-        const sessions = [...latest(all)].map(([id, note]): ShownSession => ({
-          id,
-          author: note.author,
-          created: begun.get(id)!,
-          session: note.record,
-          turns: counts.get(id) ?? 0,
-        }));
+        const begun = new Map(all.toReversed().map((note) => [note.subject, note]));
+        const sessions = [...latest(all)].map(([id, { record: session }]): ShownSession => {
+          const { author: by, created } = begun.get(id)!;
+          const own = turns.get(id) ?? [];
+          const people = [...new Set([by, ...own.map((turn) => turn.author)])];
+          return { id, author: by, created, session, turns: own.length, people };
+        });
         return {
           arms: [
             { id: BASE, label: 'as it is' },
@@ -169,7 +169,8 @@ export const consoleRoutes = (context: ServerContext) =>
         body: sessionBody,
         response: record<Note<ConsoleSession>>('the session; its id is `subject`'),
       },
-      ({ body: { author: by, ...session } }) => {
+      async ({ body: { author: by, ...session } }) => {
+        if (session.campaign !== undefined) await campaignOf(context, session.campaign);
         const created = new Date().toISOString();
         const subject = contentHash({ session, by, created });
         return context.store.saveNote<ConsoleSession>({
@@ -207,6 +208,7 @@ export const consoleRoutes = (context: ServerContext) =>
       },
       async ({ params, body: { author: by, ...session } }) => {
         await sessionOf(context, params.id);
+        if (session.campaign !== undefined) await campaignOf(context, session.campaign);
         return context.store.saveNote<ConsoleSession>({
           kind: SESSION_NOTE,
           subject: params.id,
@@ -270,6 +272,11 @@ export const consoleRoutes = (context: ServerContext) =>
           parent: z.string().nullable().describe('the turn that it follows; null: a beginning'),
           plain: text(20_000).min(1),
           attacks: attacks.default([]),
+          strategy: z
+            .string()
+            .refine((id) => Object.hasOwn(STRATEGIES, id), { error: 'GET /api/console lists the strategies' })
+            .optional()
+            .describe('the one that proposed the message'),
           arms: z.array(z.string()).min(1).max(4),
           seed: z.int().min(0).default(1),
           maxTokens: z.int().min(1).max(1024).default(128),
@@ -302,6 +309,7 @@ export const consoleRoutes = (context: ServerContext) =>
                 plain: body.plain,
                 request,
                 attacks: body.attacks,
+                ...(body.strategy === undefined ? {} : { strategy: body.strategy }),
                 seed: body.seed,
                 replies,
               },

@@ -4,95 +4,19 @@ import { useApi, useChange } from '../api.ts';
 import { Only } from '../me.tsx';
 import { personName } from '../person.ts';
 import { Link, useQueryState } from '../router.tsx';
+import { Campaigns, useCampaigns } from '../ui/campaigns.tsx';
 import { ChatView } from '../ui/chat.tsx';
+import { Coverage } from '../ui/coverage.tsx';
 import { Empty, Loaded, Page, Problem, short, words } from '../ui/parts.tsx';
 import { printable } from '../../../src/core/limits.ts';
-
-function Coverage() {
-  const coverage = useApi('GET /api/console/coverage');
-  const settings = useApi('GET /api/settings');
-  const meta = useApi('GET /api/console');
-  const [, change] = useQueryState();
-  const leaves = settings.data?.taxonomy.leaves ?? [];
-  const attacks = ['plain', ...(meta.data?.attacks.map(({ id }) => id) ?? [])];
-  return (
-    <Loaded query={coverage} lines={6}>
-      {({ cells }) => {
-        const at = new Map(cells.map((cell) => [`${cell.category} ${cell.attack}`, cell]));
-        return (
-          <>
-            <p className="soft">
-              Green: tried by hand. Red: harm in a run's conversations. Hatched: nobody has tried. Choose a
-              category to begin a session there.
-            </p>
-            <div className="matrix coverage" tabIndex={0} style={{ maxHeight: 460, overflow: 'auto' }}>
-              <table>
-                <thead>
-                  <tr>
-                    <th scope="col">category</th>
-                    {attacks.map((attack) => (
-                      <th key={attack} scope="col" className="attack">
-                        {words(attack)}
-                      </th>
-                    ))}
-                  </tr>
-                </thead>
-                <tbody>
-                  {leaves.map((leaf) => (
-                    <tr key={leaf.id}>
-                      <th scope="row">
-                        <button
-                          type="button"
-                          className="plain"
-                          onClick={() => change({ category: leaf.id, session: undefined }, true)}
-                        >
-                          {leaf.name}
-                        </button>
-                      </th>
-                      {attacks.map((attack) => {
-                        const cell = at.get(`${leaf.id} ${attack}`);
-                        const tried = (cell?.hand ?? 0) + (cell?.runs ?? 0);
-                        const title = `${leaf.name}, ${words(attack)}: ${cell?.hand ?? 0} by hand, ${cell?.runs ?? 0} in runs, ${cell?.harmful ?? 0} harmful`;
-                        return (
-                          <td
-                            key={attack}
-                            title={title}
-                            className={
-                              tried === 0
-                                ? 'none'
-                                : (cell?.hand ?? 0) > 0
-                                  ? 'hand'
-                                  : (cell?.harmful ?? 0) > 0
-                                    ? 'bad'
-                                    : ''
-                            }
-                          >
-                            {(cell?.hand ?? 0) > 0
-                              ? cell!.hand
-                              : (cell?.harmful ?? 0) > 0
-                                ? cell!.harmful
-                                : ''}
-                            {tried === 0 ? <span className="visually-hidden">not tried</span> : null}
-                          </td>
-                        );
-                      })}
-                    </tr>
-                  ))}
-                </tbody>
-              </table>
-            </div>
-          </>
-        );
-      }}
-    </Loaded>
-  );
-}
 
 function Begin({ open }: { open: (id: string) => void }) {
   const settings = useApi('GET /api/settings');
   const create = useChange('POST /api/console/sessions');
   const [query, change] = useQueryState();
-  const [goal, setGoal] = useState('');
+  const { chosen } = useCampaigns();
+  const [own, setGoal] = useState<string | null>(null);
+  const goal = own ?? chosen?.campaign.goal ?? '';
   const [system, setSystem] = useState('');
   const category = query['category'] ?? '';
   const { taxonomy } = settings.data ?? {};
@@ -109,6 +33,7 @@ function Begin({ open }: { open: (id: string) => void }) {
               goal,
               category,
               ...(system ? { system } : {}),
+              ...(chosen ? { campaign: chosen.id } : {}),
               author: personName(),
             },
           },
@@ -116,7 +41,7 @@ function Begin({ open }: { open: (id: string) => void }) {
         );
       }}
     >
-      <h2>Begin a session</h2>
+      <h2>Begin a session{chosen ? ` of ${printable(chosen.campaign.title, 80)}` : ''}</h2>
       <div className="row end">
         <label className="field">
           category
@@ -129,7 +54,13 @@ function Begin({ open }: { open: (id: string) => void }) {
             {taxonomy?.groups.map((group) => (
               <optgroup key={group.id} label={group.name}>
                 {taxonomy.leaves
-                  .filter((leaf) => leaf.group === group.id)
+                  .filter(
+                    (leaf) =>
+                      leaf.group === group.id &&
+                      (!chosen?.campaign.categories.length ||
+                        chosen.campaign.categories.includes(leaf.id) ||
+                        leaf.id === category),
+                  )
                   .map((leaf) => (
                     <option key={leaf.id} value={leaf.id}>
                       {leaf.name}
@@ -163,6 +94,14 @@ function Begin({ open }: { open: (id: string) => void }) {
           placeholder="none: as the configuration says"
         />
       </details>
+      {query['technique'] ? (
+        <p className="soft">
+          With {words(query['technique'])}: it is chosen in the session.{' '}
+          <button type="button" className="plain" onClick={() => change({ technique: undefined })}>
+            without
+          </button>
+        </p>
+      ) : null}
       {category ? (
         <p className="soft">{taxonomy?.leaves.find(({ id }) => id === category)?.definition}</p>
       ) : null}
@@ -174,9 +113,20 @@ function Begin({ open }: { open: (id: string) => void }) {
 export function Console() {
   const [query, change] = useQueryState();
   const meta = useApi('GET /api/console');
+  const settings = useApi('GET /api/settings');
+  const { chosen } = useCampaigns();
+  const { author } = query;
   const id = query['session'];
   const open = (session: string | undefined): void =>
-    change({ session, turn: undefined, category: undefined }, true);
+    change(
+      {
+        session,
+        turn: undefined,
+        category: undefined,
+        ...(session === undefined ? { technique: undefined } : {}),
+      },
+      true,
+    );
   return (
     <Page
       wide
@@ -194,6 +144,7 @@ export function Console() {
         <ChatView key={id} id={id} />
       ) : (
         <>
+          <Campaigns categories={settings.data?.taxonomy.leaves ?? []} />
           <Only needs="red-teamer">
             <Begin open={open} />
           </Only>
@@ -201,8 +152,13 @@ export function Console() {
             <section className="card">
               <h2>Sessions</h2>
               <Loaded query={meta}>
-                {({ sessions }) =>
-                  sessions.length === 0 ? (
+                {({ sessions: all }) => {
+                  const sessions = all.filter(
+                    (each) =>
+                      (chosen === undefined || each.session.campaign === chosen.id) &&
+                      (author === undefined || each.people.includes(author)),
+                  );
+                  return sessions.length === 0 ? (
                     <Empty title="No session yet">
                       <p>Choose a category and begin.</p>
                     </Empty>
@@ -213,18 +169,23 @@ export function Console() {
                           {printable(each.session.title || short(each.id), 100)}
                           <br />
                           <small>
-                            {words(each.session.category)}, {each.turns} turns, {printable(each.author, 40)}
+                            {words(each.session.category)}, {each.turns} turns,{' '}
+                            {each.people.map((name) => printable(name, 40)).join(', ')}
                           </small>
                         </button>
                       ))}
                     </div>
-                  )
-                }
+                  );
+                }}
               </Loaded>
             </section>
             <section className="card double">
               <h2>What was tried</h2>
-              <Coverage />
+              <Coverage
+                campaign={chosen?.id}
+                author={author}
+                categories={chosen?.campaign.categories ?? []}
+              />
             </section>
           </div>
           <p className="soft">

@@ -5,6 +5,7 @@ import { useKeys } from '../keys.ts';
 import { useMay } from '../me.tsx';
 import { personName } from '../person.ts';
 import { addressWith, Link, useQueryState } from '../router.tsx';
+import { Board } from '../ui/board.tsx';
 import { Empty, Loaded, number, Page, Problem, Tag, words } from '../ui/parts.tsx';
 import { Evidence, ReplayForm } from '../ui/replays.tsx';
 import { Transcript } from '../ui/transcript.tsx';
@@ -137,6 +138,7 @@ export function Findings() {
   const [query, change] = useQueryState();
   const offset = Number(query['offset'] ?? 0) || 0;
   const { status, kind, category, attack, cluster, id } = query;
+  const board = query['view'] === 'board';
   const filter = {
     status: status as 'open' | undefined,
     kind: kind as 'harm' | undefined,
@@ -159,19 +161,38 @@ export function Findings() {
     const next = list[Math.min(list.length - 1, Math.max(0, at + by))];
     if (next) change({ id: next.id });
   };
-  useKeys({ j: () => move(1), k: () => move(-1), Escape: () => change({ id: undefined }) });
+  useKeys({
+    ...(board ? {} : { j: () => move(1), k: () => move(-1) }),
+    Escape: () => change({ id: undefined }),
+  });
   useEffect(() => {
     document.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
-  }, [id]);
+    if (board && id !== undefined)
+      document.querySelector('.detail')?.scrollIntoView({ block: 'start', behavior: 'smooth' });
+  }, [id, board, selected !== undefined]);
   return (
     <Page
       wide
       title="Findings"
       lead="Answers in which the target did harm, or refused what it should not. What you dismiss, the next round leaves out."
       actions={
-        <Link to="/console" className="button">
-          Find one by hand
-        </Link>
+        <>
+          <span className="row" role="group" aria-label="Shown as" style={{ gap: 4 }}>
+            <button type="button" aria-pressed={!board} onClick={() => change({ view: undefined })}>
+              List
+            </button>
+            <button
+              type="button"
+              aria-pressed={board}
+              onClick={() => change({ view: 'board', status: undefined, offset: undefined })}
+            >
+              Board
+            </button>
+          </span>
+          <Link to="/console" className="button">
+            Find one by hand
+          </Link>
+        </>
       }
     >
       <Loaded query={findings} lines={10}>
@@ -183,7 +204,7 @@ export function Findings() {
           ) : (
             <>
               <div className="row" style={{ marginBottom: 10 }}>
-                {(['open', 'confirmed', 'fixed', 'regressed', 'dismissed'] as const)
+                {(board ? [] : (['open', 'confirmed', 'fixed', 'regressed', 'dismissed'] as const))
                   .filter((each) => (statuses[each] ?? 0) > 0 || each === 'open' || status === each)
                   .map((each) => (
                     <button
@@ -231,58 +252,71 @@ export function Findings() {
                   .filter((each) => each.status === 'open' && !each.duplicateOf)
                   .map((each) => each.id)}
               />
-              <div className={`split ${selected ? 'open' : ''}`}>
-                <div className="list" role="grid" aria-label="Findings" tabIndex={0}>
-                  <div role="row" className="columns">
-                    <span role="columnheader">status</span>
-                    <span role="columnheader">category</span>
-                    <span role="columnheader" className="optional">
-                      request
-                    </span>
-                    <span role="columnheader" className="optional">
-                      kind
-                    </span>
-                    <span role="columnheader">sev</span>
-                  </div>
-                  {list.map((finding) => (
-                    <Row
-                      key={finding.id}
-                      finding={finding}
-                      selected={finding.id === id}
-                      open={() => change({ id: finding.id }, true)}
-                    />
-                  ))}
-                  {list.length === 0 ? (
-                    <div role="row" style={{ height: 38 }}>
-                      <span role="gridcell">none</span>
-                    </div>
+              {board ? (
+                <>
+                  <Board
+                    filter={{ kind: filter.kind, category, attack, cluster }}
+                    selected={id}
+                    open={(one) => change({ id: one }, true)}
+                  />
+                  {selected ? (
+                    <Detail key={selected.id} finding={selected} close={() => change({ id: undefined })} />
                   ) : null}
-                  {total > PAGE ? (
-                    <div className="row" style={{ padding: 10 }}>
-                      <button
-                        type="button"
-                        disabled={offset === 0}
-                        onClick={() => change({ offset: String(Math.max(0, offset - PAGE)) })}
-                      >
-                        Before
-                      </button>
-                      <small>
-                        {offset + 1} to {Math.min(total, offset + PAGE)} of {number(total)}
-                      </small>
-                      <button
-                        type="button"
-                        disabled={offset + PAGE >= total}
-                        onClick={() => change({ offset: String(offset + PAGE) })}
-                      >
-                        Next
-                      </button>
+                </>
+              ) : (
+                <div className={`split ${selected ? 'open' : ''}`}>
+                  <div className="list" role="grid" aria-label="Findings" tabIndex={0}>
+                    <div role="row" className="columns">
+                      <span role="columnheader">status</span>
+                      <span role="columnheader">category</span>
+                      <span role="columnheader" className="optional">
+                        request
+                      </span>
+                      <span role="columnheader" className="optional">
+                        kind
+                      </span>
+                      <span role="columnheader">sev</span>
                     </div>
+                    {list.map((finding) => (
+                      <Row
+                        key={finding.id}
+                        finding={finding}
+                        selected={finding.id === id}
+                        open={() => change({ id: finding.id }, true)}
+                      />
+                    ))}
+                    {list.length === 0 ? (
+                      <div role="row" style={{ height: 38 }}>
+                        <span role="gridcell">none</span>
+                      </div>
+                    ) : null}
+                    {total > PAGE ? (
+                      <div className="row" style={{ padding: 10 }}>
+                        <button
+                          type="button"
+                          disabled={offset === 0}
+                          onClick={() => change({ offset: String(Math.max(0, offset - PAGE)) })}
+                        >
+                          Before
+                        </button>
+                        <small>
+                          {offset + 1} to {Math.min(total, offset + PAGE)} of {number(total)}
+                        </small>
+                        <button
+                          type="button"
+                          disabled={offset + PAGE >= total}
+                          onClick={() => change({ offset: String(offset + PAGE) })}
+                        >
+                          Next
+                        </button>
+                      </div>
+                    ) : null}
+                  </div>
+                  {selected ? (
+                    <Detail key={selected.id} finding={selected} close={() => change({ id: undefined })} />
                   ) : null}
                 </div>
-                {selected ? (
-                  <Detail key={selected.id} finding={selected} close={() => change({ id: undefined })} />
-                ) : null}
-              </div>
+              )}
             </>
           )
         }

@@ -146,19 +146,91 @@ function Line({ run, busy }: { run: RunSummary; busy: boolean }) {
           to={link('verify: after', { kind: 'benign', outcome: 'refused' })}
         />
       </td>
-      <td data-label="time" className="number">
-        {run.seconds === null ? '' : duration(run.seconds)}
+      <td data-label="cost" className="number">
+        <Cost run={run} />
       </td>
     </tr>
+  );
+}
+
+function Cost({ run: { cost, seconds, finished } }: { run: RunSummary }) {
+  const { called } = cost;
+  const time = cost.seconds ?? seconds;
+  return (
+    <>
+      {time === null ? null : (
+        <span title={cost.seconds === null ? 'from its start to its end' : 'time of work'}>
+          {duration(time)}
+          {finished === null ? ' so far' : ''}
+        </span>
+      )}
+      {cost.answers > 0 ? (
+        <span
+          className="interval reason"
+          title="of the target, in conversations that no earlier run of this store had held"
+        >
+          {number(cost.answers)} answers, {number(cost.tokens)} tokens
+        </span>
+      ) : null}
+      {called ? (
+        <span className="interval reason" title="models that are not embedded, all roles">
+          {number(called.calls)} calls: {number(called.inputTokens)} tokens in, {number(called.outputTokens)}{' '}
+          out
+          {called.cached > 0 ? `; ${number(called.cached)} answers from the cache` : ''}
+          {called.dollars === null ? '' : `; $${called.dollars.toFixed(called.dollars < 1 ? 4 : 2)}`}
+        </span>
+      ) : null}
+    </>
+  );
+}
+
+const FILTERS = ['status', 'gate', 'target'] as const;
+
+function Filters({ runs }: { runs: readonly RunSummary[] }) {
+  const [query, change] = useQueryState();
+  const chosen = FILTERS.filter((name) => query[name] !== undefined);
+  return (
+    <div className="row end" style={{ marginBottom: 8 }}>
+      {FILTERS.map((name) => {
+        const values = new Set(runs.flatMap((run) => run[name] ?? []));
+        const value = query[name];
+        if (value !== undefined) values.add(value as never);
+        return values.size < 2 && value === undefined ? null : (
+          <label key={name} className="field">
+            {name}
+            <select
+              value={value ?? ''}
+              onChange={(event) => change({ [name]: event.target.value || undefined })}
+            >
+              <option value="">any</option>
+              {[...values].map((each) => (
+                <option key={each} value={each}>
+                  {printable(each, 80)}
+                </option>
+              ))}
+            </select>
+          </label>
+        );
+      })}
+      {chosen.length > 0 ? (
+        <button
+          type="button"
+          onClick={() => change(Object.fromEntries(FILTERS.map((name) => [name, undefined])))}
+        >
+          No filter
+        </button>
+      ) : null}
+    </div>
   );
 }
 
 export function Runs() {
   const runs = useApi('GET /api/runs');
   const { working } = useLive();
-  const [query, change] = useQueryState();
+  const [query] = useQueryState();
   const [form, setForm] = useState(query['start'] === 'yes');
-  const status = query['status'] ?? '';
+  const shown = (all: readonly RunSummary[]): readonly RunSummary[] =>
+    all.filter((run) => FILTERS.every((name) => query[name] === undefined || run[name] === query[name]));
   return (
     <Page
       title="Runs"
@@ -183,19 +255,7 @@ export function Runs() {
             </Empty>
           ) : (
             <section className="card">
-              {all.length > 5 ? (
-                <div className="row" style={{ marginBottom: 8 }}>
-                  <label className="field">
-                    status
-                    <select value={status} onChange={(event) => change({ status: event.target.value })}>
-                      <option value="">any</option>
-                      {[...new Set(all.map((run) => run.status))].map((each) => (
-                        <option key={each}>{each}</option>
-                      ))}
-                    </select>
-                  </label>
-                </div>
-              ) : null}
+              {all.length > 1 ? <Filters runs={all} /> : null}
               <div className="scroll">
                 <table className="narrow">
                   <thead>
@@ -207,7 +267,7 @@ export function Runs() {
                         'harm before (DR-3)',
                         'harm after (DR-3)',
                         'over-refusal after',
-                        'time',
+                        'cost',
                       ].map((name) => (
                         <th key={name} scope="col">
                           {name}
@@ -216,11 +276,14 @@ export function Runs() {
                     </tr>
                   </thead>
                   <tbody>
-                    {all
-                      .filter((run) => status === '' || run.status === status)
-                      .map((run) => (
-                        <Line key={run.id} run={run} busy={working !== null} />
-                      ))}
+                    {shown(all).map((run) => (
+                      <Line key={run.id} run={run} busy={working !== null} />
+                    ))}
+                    {shown(all).length === 0 ? (
+                      <tr>
+                        <td colSpan={7}>No run fits these filters.</td>
+                      </tr>
+                    ) : null}
                   </tbody>
                 </table>
               </div>

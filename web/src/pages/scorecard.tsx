@@ -7,6 +7,7 @@ import type { Selection } from '../../../src/loop/select.ts';
 import { PHI_3_NOTE } from '../../../src/report/format.ts';
 import { printable } from '../../../src/core/limits.ts';
 import { Chart, COLOURS, type Plot } from '../ui/chart.tsx';
+import { Correction } from '../ui/correction.tsx';
 import { BarLine, difference, estimate, Figure, figure, pValue, sampleSize } from '../ui/figures.tsx';
 import { Empty, Loaded, Loading, Page, Problem, Tag, when } from '../ui/parts.tsx';
 import { RunChoice, useRun } from '../ui/run-choice.tsx';
@@ -112,9 +113,6 @@ export function Lines({
           </tbody>
         </table>
       </div>
-      {card.correction.map((text) => (
-        <p key={text}>{text}</p>
-      ))}
       <details>
         <summary>How to read this</summary>
         <p>
@@ -560,6 +558,7 @@ export function ScorecardPage() {
             <Gate card={data} />
             <Worst card={data} link={link} />
             <Lines card={data} link={link} />
+            <Correction card={data.scorecard} link={link} />
             <div className="row no-print" style={{ marginBottom: 12 }}>
               {data.counted ? (
                 <Severity x={x} set={(next) => change({ x: next === 3 ? undefined : String(next) })} />

@@ -5,6 +5,7 @@ import { useLive } from '../live.ts';
 import { Chart, COLOURS, type Plot } from '../ui/chart.tsx';
 import { Empty, Loaded, Loading, Page, Problem, short } from '../ui/parts.tsx';
 import { RunChoice, useRun } from '../ui/run-choice.tsx';
+import { Samples } from '../ui/samples.tsx';
 import { Frontier } from './scorecard.tsx';
 import type { TrainingCurve } from '../../../src/server/routes/data.ts';
 
@@ -216,6 +217,7 @@ export function Training() {
                   <Frontier selection={selection} />
                 </section>
               ) : null}
+              <Samples key={id} run={id} />
               {curves.length === 0 && !live ? (
                 <Empty title="Nothing was trained yet">
                   <p>This run has not come to its training, or nothing broke and there was nothing to fix.</p>

@@ -1,6 +1,7 @@
 /** Attacks around a message, with what the target would receive; and what a scripted adversary would say next. */
 import { useEffect, useState } from 'react';
 import { call, useApi, useChange } from '../api.ts';
+import { useQueryState } from '../router.tsx';
 import { Problem, words } from './parts.tsx';
 import { Untrusted } from './untrusted.tsx';
 
@@ -19,8 +20,8 @@ export function AttackChoice({
   set: (attacks: readonly string[]) => void;
   goal: string;
   refused: boolean | null;
-  /** `after`: the turn that it follows, where that is another than the last. */
-  use: (text: string, after?: string | null) => void;
+  /** `after`: the turn that it follows, where that is another than the last; `strategy`: whose proposal it is. */
+  use: (text: string, after?: string | null, strategy?: string) => void;
   session: string;
   parent: string | null;
 }) {
@@ -164,12 +165,14 @@ function Strategies({
 }: {
   session: string;
   parent: string | null;
-  use: (text: string, after?: string | null) => void;
+  use: (text: string, after?: string | null, strategy?: string) => void;
 }) {
   const meta = useApi('GET /api/console');
   const propose = useChange('POST /api/console/sessions/:id/propose');
-  const [strategy, setStrategy] = useState('crescendo');
+  const [query] = useQueryState();
   const all = meta.data?.strategies ?? [];
+  const [own, setStrategy] = useState<string | null>(null);
+  const strategy = own ?? all.find(({ id }) => id === query['technique'])?.id ?? 'crescendo';
   return (
     <form
       className="stack"
@@ -177,7 +180,7 @@ function Strategies({
         event.preventDefault();
         propose.mutate(
           { params: { id: session }, body: { strategy, parent } },
-          { onSuccess: ({ request, after }) => use(request, after) },
+          { onSuccess: ({ request, after }) => use(request, after, strategy) },
         );
       }}
     >

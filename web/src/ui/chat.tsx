@@ -83,6 +83,7 @@ function Turn({
       <div className="row spread">
         <small>
           {printable(turn.author, 40)}
+          {record.strategy ? `, by ${words(record.strategy)}` : ''}
           {record.attacks.length > 0 ? `, ${record.attacks.map(words).join(' then ')}` : ''}
         </small>
         <div className="row">
@@ -170,7 +171,9 @@ export function ChatView({ id }: { id: string }) {
   const may = useMay('red-teamer');
   const [plain, setPlain] = useState('');
   const [parent, setParent] = useState<string | null | undefined>(undefined);
-  const [attacks, setAttacks] = useState<readonly string[]>([]);
+  const [own, setAttacks] = useState<readonly string[] | null>(null);
+  /** The strategy that proposed what is in the field. */
+  const [strategy, setStrategy] = useState<string | undefined>(undefined);
   const [arms, setArms] = useState<readonly string[] | null>(null);
   const [maxTokens, setMaxTokens] = useState(128);
   const [coming, setComing] = useState<Coming | null>(null);
@@ -179,6 +182,9 @@ export function ChatView({ id }: { id: string }) {
   const stop = useRef<AbortController | null>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const end = useRef<HTMLDivElement>(null);
+  // What the map of coverage was left by.
+  const asked = meta.data?.attacks.find((attack) => attack.id === query['technique'])?.id;
+  const attacks = own ?? (asked === undefined ? [] : [asked]);
   const turns = session.data?.turns ?? [];
   const newest = turns.at(-1)?.id ?? null;
   const leaf = query['turn'] ?? newest;
@@ -216,6 +222,7 @@ export function ChatView({ id }: { id: string }) {
         parent: parent === undefined ? (last?.id ?? null) : parent,
         plain,
         attacks,
+        ...(strategy === undefined ? {} : { strategy }),
         arms: chosen,
         maxTokens,
         author: personName(),
@@ -233,6 +240,7 @@ export function ChatView({ id }: { id: string }) {
           await client.invalidateQueries({ queryKey: ['GET /api/console/sessions/:id'] });
           change({ turn: event.turn.id });
           setPlain('');
+          setStrategy(undefined);
           setParent(undefined);
           void client.invalidateQueries();
         }
@@ -344,6 +352,7 @@ export function ChatView({ id }: { id: string }) {
             edit={() => {
               setPlain(turn.record.plain);
               setAttacks(turn.record.attacks);
+              setStrategy(turn.record.strategy);
               setParent(turn.record.parent);
               field.current?.focus();
             }}
@@ -429,6 +438,14 @@ export function ChatView({ id }: { id: string }) {
                 Record a finding <kbd>x</kbd>
               </button>
             ) : null}
+            {strategy ? (
+              <small>
+                as {words(strategy)} proposes{' '}
+                <button type="button" className="plain" onClick={() => setStrategy(undefined)}>
+                  my own words
+                </button>
+              </small>
+            ) : null}
             {attacks.length > 0 ? <small>through {attacks.map(words).join(', then ')}</small> : null}
           </div>
         </form>
@@ -449,8 +466,9 @@ export function ChatView({ id }: { id: string }) {
         }
         session={id}
         parent={parent === undefined ? (last?.id ?? null) : parent}
-        use={(text, after) => {
+        use={(text, after, by) => {
           setPlain(text);
+          setStrategy(by);
           if (after !== undefined && after !== (last?.id ?? null)) setParent(after);
           field.current?.focus();
         }}
