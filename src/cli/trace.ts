@@ -56,11 +56,18 @@ function origin({ of, examples, conversation, scenario, verdict, findings }: Tra
 }
 
 /** Why nothing came of it, where a reader may ask. */
-function nothing({ of, examples, findings }: Trace): string[] {
+function nothing({ of, examples, reasons }: Trace): string[] {
   if (examples.length > 0) return [];
-  const refused = findings.some(({ kind }) => kind === 'over-refusal');
-  if (refused) return ['', 'No example: a refused look-alike has no good answer to learn.'];
-  return ['', `No example in this store came from this ${of.kind}.`];
+  const none = `No example in this store came from this ${of.kind}`;
+  return reasons.length === 0
+    ? ['', `${none}.`]
+    : [
+        '',
+        `${none}:`,
+        ...reasons.flatMap((reason) =>
+          wrapped(printable(`- ${reason}`), 98, '  ').map((line) => `  ${line}`),
+        ),
+      ];
 }
 
 export function traceText(traced: Trace): string {

@@ -9,6 +9,7 @@ import { onlyOne } from '../store/find.ts';
 import type { ExampleOrigin, FindingStatus, Match, RunRecord, Store, StoredExample } from '../store/store.ts';
 import { pairsFor, type RoundDpo } from './pairs.ts';
 import type { Checkpoint } from './trainer.ts';
+import { whyNot } from './why-not.ts';
 
 export interface TracedConversation {
   readonly id: string;
@@ -44,6 +45,8 @@ export interface Trace {
     readonly status: FindingStatus;
     readonly verdict: string;
   }[];
+  /** Where nothing came from it: why not, a sentence each. */
+  readonly reasons: readonly string[];
   /** What came from it. */
   readonly examples: readonly (Pick<PreferenceExample, 'id' | 'purpose' | 'category'> & {
     readonly lineage: Lineage;
@@ -236,6 +239,8 @@ export async function trace(store: Store, text: string): Promise<Trace> {
       lineage,
       datasets: holders,
     })),
+    reasons:
+      examples.length > 0 || conversation === undefined ? [] : await whyNot(store, conversation, findings),
     datasets: [...datasets].map(([id, list]) => ({ id, examples: list.length })),
     runs: learning.map(({ run: { id, status, created } }) => ({ id, status, created })),
     adapters: of.kind === 'adapter' ? adapters.filter(({ id }) => id === of.id) : adapters,

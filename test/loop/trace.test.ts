@@ -135,6 +135,21 @@ test.each(['da7a', '4a11', 'dd-2-x1.25', 'aa-'])('back from %s to all examples',
   expect(adapters).toHaveLength(of.kind === 'adapter' ? 1 : 4);
 });
 
+test('why nothing came of a finding: what curation noted, else what the register says', async () => {
+  await using store = await filled();
+  const other = { ...finding, id: 'f2d0', conversation: 'c0b2', category: 'no-leaf' };
+  await store.saveFindings([other]);
+  const reasons = async (id = 'f2d0') => (await trace(store, id)).reasons;
+  expect(await reasons('f1d0')).toEqual([]);
+  expect(await reasons()).toEqual([expect.stringContaining('no decline is known for its category, no-leaf')]);
+  await store.changeFindings(new Map([['f2d0', { status: 'dismissed', note: 'a joke' }]]));
+  expect(await reasons()).toEqual(['it is dismissed (a joke)']);
+  const left = [{ conversation: 'c0b2', finding: 'f2d0', reason: 'exact duplicate', like: broke.id }];
+  await store.saveDataset('da7b', [], { counts: {}, left });
+  expect(await reasons()).toEqual([`not in dataset da7b: exact duplicate; like ${broke.id}`]);
+  expect(await reasons('c0b2')).toHaveLength(1);
+});
+
 test('several, and none', async () => {
   await using store = await filled();
   await expect(trace(store, 'c0')).rejects.toMatchObject({ code: 'usage' });
