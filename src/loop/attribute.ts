@@ -73,8 +73,10 @@ interface Finished {
   readonly way: 'sft' | 'dpo' | number;
   readonly dataset: string;
   readonly examples: readonly PreferenceExample[];
-  /** Folder of the adapter that the round started from. */
+  /** Folder of the adapter that the round before released: the target as this round found it. */
   readonly start: string | undefined;
+  /** `base`: training began anew all the same. */
+  readonly from: Link['from'];
 }
 
 const directoryOf = ({ directory }: Config, adapter: string): string =>
@@ -112,6 +114,7 @@ async function finished(
     dataset: curated.dataset,
     examples: data.examples,
     start: before?.adapter === undefined ? undefined : directoryOf(config, before.adapter),
+    from: link?.from,
   };
 }
 
@@ -144,7 +147,7 @@ class Attributor {
   /** An adapter of these examples, trained as the round's was. */
   async adapted(name: string, examples: readonly PreferenceExample[]): Promise<Judged[]> {
     const { config, emit, tools } = this.#workplace;
-    const { way, start, chosen } = this.#round;
+    const { way, start, from, chosen } = this.#round;
     const { share } = this.#options;
     const { sft, dpo } = config.training;
     // One checkpoint, the last: nothing is chosen here.
@@ -165,7 +168,7 @@ class Attributor {
         between: typeof way === 'number' ? [way] : [],
         patience: undefined,
       },
-      ...(start === undefined ? {} : { chain: { start } }),
+      ...(start === undefined ? {} : { chain: { start, ...(from === undefined ? {} : { from }) } }),
     };
     const data = contentHash({ attribution: examples.map(({ id }) => id) });
     const trained = await trainRound(
@@ -227,6 +230,14 @@ export async function attribute(
   const { store, emit } = workplace;
   const round = await finished(store, own, run, chosen);
   const groups = await groupsOf(store, round.examples, options.by);
+  if (groups.length === 1)
+    throw new TemperError(
+      'absent',
+      `all ${round.examples.length} examples are one group: ${groups[0]!.name}`,
+      {
+        hint: 'Group them otherwise with --by.',
+      },
+    );
   const tried = groups.slice(0, options.groups);
   const attributor = new Attributor(workplace, round, options);
   const note = (message: string): void => emit({ type: 'note', level: 'info', message });

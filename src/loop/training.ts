@@ -24,7 +24,7 @@ export interface TrainingDependencies {
 }
 
 type Options = Pick<RoundOptions, 'training' | 'directory' | 'selection'> & {
-  readonly chain?: Pick<Chain, 'start'> | undefined;
+  readonly chain?: Pick<Chain, 'start' | 'from'> | undefined;
 };
 
 /** What training starts from. Errors: those of a fresh adapter that fits nothing of the model. */
