@@ -18,6 +18,9 @@ const scores = ({ severity, refusal }: TracedConversation): string =>
     .filter((part) => part !== '')
     .join(', ') || 'unscored';
 
+const targetOf = ({ target, targetName }: TracedConversation): string =>
+  targetName === undefined ? target : `${targetName}  (${target})`;
+
 /** A heading with its first lines, and how many are left. */
 const list = (title: string, lines: readonly string[]): string[] =>
   lines.length === 0
@@ -46,7 +49,7 @@ function origin({ of, examples, conversation, scenario, verdict, findings }: Tra
     ...(verdict === undefined ? [] : [`${name('verdict')} ${verdict}`]),
     ...(conversation ? [`${name('conversation')} ${conversation.id}  ${scores(conversation)}`] : []),
     ...(conversation?.attack === undefined ? [] : [`${name('attack')} ${conversation.attack}`]),
-    ...(conversation ? [`${name('target')} ${conversation.target}`] : []),
+    ...(conversation ? [`${name('target')} ${targetOf(conversation)}`] : []),
     ...(scenario
       ? wrapped(`${scenario.id}  ${scenario.key}`, 80).map(
           (line, i) => `${name(i === 0 ? 'scenario' : '')} ${line}`,
@@ -103,7 +106,7 @@ export function traceText(traced: Trace): string {
     ),
     ...list(
       of.kind === 'scenario' ? 'conversations on it' : 'the same scenario with other targets',
-      again.map((one) => `${one.id}  ${scores(one)}  [target ${one.target}]`),
+      again.map((one) => `${one.id}  ${scores(one)}  [${one.targetName ?? `target ${one.target}`}]`),
     ),
     ...(runs.length > 0
       ? ['', `What the adapter changed on sealed scenarios: temper report ${runs[0]!.id}`]

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Conversation, Finding, Scenario, Verdict } from '../../src/core/records.ts';
 import { preferenceExample } from '../../src/curation/example.ts';
+import { rememberTarget } from '../../src/loop/target-names.ts';
 import { trace } from '../../src/loop/trace.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 
@@ -148,6 +149,16 @@ test('why nothing came of a finding: what curation noted, else what the register
   await store.saveDataset('da7b', [], { counts: {}, left });
   expect(await reasons()).toEqual([`not in dataset da7b: exact duplicate; like ${broke.id}`]);
   expect(await reasons('c0b2')).toHaveLength(1);
+});
+
+test('a target is told by its name, where that was kept', async () => {
+  await using store = await filled();
+  await rememberTarget(store, { id: 'tuned', name: 'tiny + aa-3, strength 1' });
+  await rememberTarget(store, { id: 'tuned', name: 'tiny + aa-3, strength 1' });
+  expect(await store.notes('target')).toHaveLength(1);
+  const { again, conversation } = await trace(store, broke.id);
+  expect(again).toMatchObject([{ target: 'tuned', targetName: 'tiny + aa-3, strength 1' }]);
+  expect(conversation).not.toHaveProperty('targetName');
 });
 
 test('several, and none', async () => {
