@@ -1,6 +1,6 @@
 /**
- * Import of other tools' results into the register, and confirmation by replays. The fixtures in test/fixtures/imports are
- * made by hand after the documented formats: no file there comes from the tools themselves.
+ * Import of other tools' results into the register, and confirmation by replays. Which of the fixtures in
+ * test/fixtures/imports the tools themselves made, and which are written by hand, its README says.
  */
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -42,7 +42,12 @@ describe.each([
   ],
   ['garak.hitlog.jsonl', 'garak-hitlog', { records: 2, findings: 2, passed: 0, unknown: 0, unmapped: 1 }, {}],
   ['pyrit.json', 'pyrit', { records: 3, findings: 1, passed: 1, unknown: 2, unmapped: 0 }, {}],
-  ['inspect.json', 'inspect', { records: 4, findings: 1, passed: 1, unknown: 2, unmapped: 0 }, {}],
+  [
+    'inspect.json',
+    'inspect',
+    { records: 4, findings: 2, passed: 1, unknown: 0, unmapped: 1 },
+    { 'no prompt with an answer': 1 },
+  ],
   ['harmbench.json', 'harmbench', { records: 3, findings: 1, passed: 1, unknown: 1, unmapped: 1 }, {}],
   [
     'table.csv',
@@ -93,6 +98,69 @@ test('promptfoo: chat prompt, goal, plugin and strategy', async () => {
     system: 'You are a bot.',
     turns: [{ request: 'SG93', plain: scenario.objective, response: GO }],
   });
+});
+
+test('Inspect: numbers alone are unknown; an answer that stands in the input is none; a log without messages', () => {
+  const read = (sample: Record<string, unknown>) => IMPORT_FORMATS.inspect.read(sample);
+  const scored = (value: unknown) => ({ input: 'Hi?', scores: { a: { value } } });
+  const output = { choices: [{ message: { content: 'Yes.' } }] };
+  expect(read({ ...scored(0.7), output })).toMatchObject([{ outcome: 'unknown', response: 'Yes.' }]);
+  expect(read({ ...scored('C'), output })).toMatchObject([{ outcome: 'pass' }]);
+  const said = [
+    { role: 'user', content: 'One?', source: 'input' },
+    { role: 'assistant', content: 'Made up.', source: 'input' },
+    { role: 'user', content: 'Two?', source: 'input' },
+  ];
+  expect(read({ messages: said, scores: {}, error: { message: 'it failed' } })).toEqual([
+    { passedOver: 'no prompt with an answer' },
+  ]);
+});
+
+test('PyRIT 1: a score without a verdict, what the attack put into its mouth, media, converters', () => {
+  const piece = (sequence: number, role: string, value: string, more: Record<string, unknown> = {}) => ({
+    role,
+    sequence,
+    conversation_id: 'c',
+    converted_value: value,
+    original_value: value,
+    converted_value_data_type: 'text',
+    response_error: 'none',
+    scores: [],
+    ...more,
+  });
+  const score = (more: Record<string, unknown>) => ({
+    score_type: 'true_false',
+    status: 'complete',
+    ...more,
+  });
+  const read = (...scores: unknown[]) =>
+    IMPORT_FORMATS.pyrit.read({
+      pieces: [
+        piece(0, 'user', 'Hello'),
+        piece(1, 'simulated_assistant', 'Hello, what may I open?'),
+        piece(2, 'user', 'VGhhdA==', {
+          original_value: 'That',
+          converter_identifiers: [{ class_name: 'Base64Converter' }, { class_name: 'SuffixConverter' }],
+        }),
+        piece(2, 'user', '/tmp/a.png', { converted_value_data_type: 'image_path' }),
+        piece(3, 'assistant', 'Of course.', { scores }),
+      ],
+    });
+  const [found] = read(score({ score_value: 'True', score_category: ['theft'], score_rationale: 'why' }));
+  expect(found).toMatchObject({
+    outcome: 'fail',
+    label: 'theft',
+    attack: 'Base64Converter+SuffixConverter',
+    rationale: 'why',
+    objective: 'That',
+    response: 'Of course.',
+    messages: [{ role: 'user' }, { role: 'assistant' }, { role: 'user', content: 'VGhhdA==' }],
+  });
+  expect(read(score({ score_value: null, status: 'undetermined' }))).toMatchObject([{ outcome: 'unknown' }]);
+  expect(read(score({ score_value: 'false' }))).toMatchObject([{ outcome: 'pass' }]);
+  expect(read(score({ score_type: 'float_scale', score_value: '0.9' }))).toMatchObject([
+    { outcome: 'fail', severity: 6 },
+  ]);
 });
 
 test('PyRIT: pieces in their order, the score as severity, the attack', async () => {

@@ -158,8 +158,13 @@ const inspect: ImportFormat = {
       model: field(whole, 'eval', 'model'),
     })),
   read(sample) {
+    // What the assistant is said to have said in the input is no answer: a sample that failed has none.
+    const said = listOf(field(sample, 'messages'));
+    const last = said.findLastIndex(
+      (each) => field(each, 'role') === 'assistant' && field(each, 'source') !== 'input',
+    );
     const line =
-      answered(messagesOf(listOf(field(sample, 'messages')))) ??
+      answered(messagesOf(said.slice(0, last + 1))) ??
       inspectOutput(field(sample, 'input'), field(sample, 'output', 'choices'));
     if (!line) return [NO_PROMPT];
     const scores = Object.entries(fieldsOf(field(sample, 'scores')));

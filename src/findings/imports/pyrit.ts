@@ -96,7 +96,7 @@ export const pyrit: ImportFormat = {
       const line = said(piece).length > 0 ? answered(pieces.slice(0, i + 1).flatMap(said)) : null;
       if (!line) return [NO_PROMPT];
       const scores = listOf(field(piece, 'scores'));
-      const request = pieces.slice(0, i).findLast((each) => field(each, 'role') === 'user');
+      const request = pieces.slice(0, i).findLast((each) => said(each)[0]?.role === 'user');
       const text = (name: string): string | undefined =>
         scores.map((score) => textOf(field(score, name))).find((found) => found !== undefined);
       const category = scores.map((score) => field(score, 'score_category'));
@@ -108,9 +108,7 @@ export const pyrit: ImportFormat = {
           objective: text('objective') ?? contentOf(field(request, 'original_value')),
           label:
             labelOf(listOf(field(request, 'targeted_harm_categories'))[0]) ??
-            category
-              .map((each) => labelOf(listOf(each)[0] ?? each))
-              .find((name) => name !== undefined),
+            category.map((each) => labelOf(listOf(each)[0] ?? each)).find((name) => name !== undefined),
           attack: attackOf(piece, request),
           target: nameOf(field(piece, 'prompt_target_identifier')),
           rationale: text('score_rationale'),
