@@ -23,7 +23,10 @@ const noMemory = (cause: unknown): TemperError =>
   });
 
 function started(options: CheckerOptions): Thread {
-  const thread: Thread = { worker: new Worker(PROGRAM, { workerData: options, resourceLimits: YOUNG }), waiting: [] };
+  const thread: Thread = {
+    worker: new Worker(PROGRAM, { workerData: options, resourceLimits: YOUNG }),
+    waiting: [],
+  };
   const { worker, waiting } = thread;
   const end = (why: unknown): void => {
     thread.ended ??= why;
