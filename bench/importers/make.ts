@@ -109,12 +109,7 @@ const TOOLS: Readonly<Record<string, (place: Place) => Promise<void>>> = {
     };
     const promptfoo = join(place.folder, 'node_modules', '.bin', 'promptfoo');
     await run(promptfoo, ['eval', '--no-cache', '--no-progress-bar', '-o', 'out.json'], place, env);
-    keep(
-      place,
-      join(place.folder, 'out.json'),
-      'promptfoo.json',
-      without('metadataHost', 'author', 'hostname'),
-    );
+    keep(place, join(place.folder, 'out.json'), 'promptfoo.json', without('author', 'http'));
   },
   async inspect(place) {
     const program = python(place, ['inspect-ai', 'openai']);
