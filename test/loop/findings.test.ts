@@ -39,10 +39,10 @@ describe.each([
   [
     'garak.report.jsonl',
     'garak-report',
-    { records: 8, findings: 2, passed: 1, unknown: 0, unmapped: 1 },
+    { records: 23, findings: 2, passed: 5, unknown: 0, unmapped: 2 },
     { 'no prompt with an answer': 1 },
   ],
-  ['garak.hitlog.jsonl', 'garak-hitlog', { records: 2, findings: 2, passed: 0, unknown: 0, unmapped: 1 }, {}],
+  ['garak.hitlog.jsonl', 'garak-hitlog', { records: 2, findings: 2, passed: 0, unknown: 0, unmapped: 2 }, {}],
   ['pyrit.json', 'pyrit', { records: 3, findings: 1, passed: 1, unknown: 2, unmapped: 0 }, {}],
   [
     'inspect.json',
