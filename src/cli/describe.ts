@@ -30,6 +30,8 @@ interface Found {
   };
   readonly verdict?: Verdict;
   readonly target?: string;
+  /** For people: of a target, or of a conversation's. */
+  readonly targetName?: string;
   readonly adapter?: { readonly id: string; readonly directory: string; readonly runs: readonly string[] };
   /** Ids of those of a scenario or target. */
   readonly conversations?: readonly string[];
@@ -77,7 +79,10 @@ const spoilt = ({ invalid }: Conversation): string | undefined =>
 const searched = ({ queries, backtracks, unscored }: SearchRecord): string =>
   `${queries} ${queries === 1 ? 'query' : 'queries'}${backtracks > 0 ? `, ${backtracks} taken back` : ''}${unscored > 0 ? `, ${unscored} unscored` : ''}; this line went furthest`;
 
-function conversation({ scenario, conversation: spoken, verdicts = [] }: Found): string[] {
+const targetText = (id: string, name: string | undefined): string =>
+  name === undefined ? id : `${printable(name)}  (${id})`;
+
+function conversation({ scenario, conversation: spoken, verdicts = [], targetName }: Found): string[] {
   if (!spoken) return [];
   const turns = spoken.turns.flatMap((turn) => [
     ...said(`user (turn ${turn.index + 1}, ${turn.move})`, turn.request),
@@ -95,7 +100,7 @@ function conversation({ scenario, conversation: spoken, verdicts = [] }: Found):
         `${scenario.key} (${scenario.kind}, ${scenario.category}, ${scenario.split}) ${scenario.id}`,
     ),
     ...field('attack', spoken.attack),
-    ...field('target', spoken.target),
+    ...field('target', targetText(spoken.target, targetName)),
     ...field('search', spoken.search && searched(spoken.search)),
     ...field('invalid', spoilt(spoken)),
     ...(spoken.madeUp ?? []).flatMap(({ role, content }) => said(`made up, ${role}`, content)),
@@ -257,7 +262,10 @@ export function describe(record: Record<string, unknown>): string {
       : []),
     ...(found.target === undefined
       ? []
-      : [...field('target', found.target), ...listed('conversations', found.conversations ?? [])]),
+      : [
+          ...field('target', targetText(found.target, found.targetName)),
+          ...listed('conversations', found.conversations ?? []),
+        ]),
   ];
   return lines.join('\n');
 }

@@ -25,6 +25,7 @@ export const OPTIONAL: Readonly<Record<string, string>> = {
   'training.dpo.patience': '3',
   'curation.reviser': 'openai:gpt-4o-mini',
   translator: 'openai:gpt-4o-mini',
+  embeddings: 'ollama:nomic-embed-text',
   judges: '{ panel: { rule: median, of: [embedded, "rubric:NAME", "guard:llama-guard-3:NAME"] } }',
   targets: '{ small: { model: "vllm:small" }, large: { model: "openai:large", apiKey: { env: MY_KEY } } }',
 };
@@ -103,6 +104,8 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'calls.budget.dollars': 'By the price of the model.',
   judge:
     'embedded; rubric:MODEL; guard:FORMAT:MODEL; ensemble:NAME of `judges`; human:SHEET. MODEL: provider:model[@address], or a name of `targets` (docs/models.md).',
+  embeddings:
+    'Model of embeddings behind /v1/embeddings, for clusters of findings and for imports that say the same in other words.',
   translator:
     'Model that translates scenarios for `temper eval --language de`: as for simulator, without llm:.',
   judges: 'Ensembles of judges by name; rule: median, majority or escalate (docs/models.md).',

@@ -1,15 +1,19 @@
+import { statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Command, Option } from 'commander';
 import { TemperError } from '../core/errors.ts';
 import { isSameFile } from '../core/files.ts';
-import { Filter } from '../curation/filter.ts';
-import { Firewall, NEAR_DUPLICATE } from '../curation/firewall.ts';
+import { STDIN } from '../core/jsonl.ts';
+import { CheckPool } from '../curation/check-pool.ts';
+import { batchesOf, printAt } from '../curation/checker.ts';
+import { Duplicates } from '../curation/filter.ts';
+import { NEAR_DUPLICATE } from '../curation/firewall.ts';
 import { PREFERENCE_FORMATS } from '../curation/formats.ts';
-import { readPreferences } from '../curation/import.ts';
-import { LANGUAGES, languageOf } from '../curation/language.ts';
+import { LANGUAGES } from '../curation/language.ts';
 import { guardedTexts } from '../loop/guards.ts';
-import { type CommonOptions, configOf, real, withCommon, withProgress } from './context.ts';
+import { type CommonOptions, configOf, inOrder, integer, real, withCommon, withProgress } from './context.ts';
 import { exampleFile } from './example-files.ts';
 import { checkOutput, JsonlWriter, printJson, refuseSameFile, refuseSharedStdout, say } from './output.ts';
 
@@ -21,6 +25,7 @@ interface Options extends CommonOptions {
   readonly language?: string;
   readonly nearDuplicate: number;
   readonly keepPersonalData?: boolean;
+  readonly threads?: number;
 }
 
 const collect = (value: string, all: string[]): string[] => [...all, value];
@@ -45,8 +50,17 @@ function against(values: readonly string[]): Record<string, { path: string }> {
 
 /** Rows between two signs of progress. */
 const STEP = 100_000;
-/** Rows between two looks at what else happens. */
-const PAUSE = 256;
+/** Bytes below which threads would take longer to start than to work. */
+const FEW_BYTES = 4 << 20;
+const MOST_THREADS = 8;
+
+function threadsFor(files: readonly string[]): number {
+  const bytes = files.reduce((sum, file) => {
+    const size = file === STDIN ? Infinity : (statSync(file, { throwIfNoEntry: false })?.size ?? 0);
+    return sum + (file.endsWith('.gz') ? 4 * size : size);
+  }, 0);
+  return bytes < FEW_BYTES ? 0 : Math.min(availableParallelism(), MOST_THREADS);
+}
 
 export function filterCommand(): Command {
   return withCommon(new Command('filter'))
@@ -72,6 +86,11 @@ export function filterCommand(): Command {
       real,
       NEAR_DUPLICATE,
     )
+    .option(
+      '--threads <n>',
+      `beside the one that finds duplicates and writes; 0: none (default: as many as cores, at most ${MOST_THREADS}; none for little data)`,
+      integer,
+    )
     .option('--keep-personal-data', 'keep examples with e-mail addresses, numbers of cards, keys ...')
     .addHelpText(
       'after',
@@ -82,6 +101,8 @@ export function filterCommand(): Command {
       const share = options.nearDuplicate;
       if (share < 0 || share > 1)
         throw new TemperError('usage', '--near-duplicate is not between 0 and 1', { hint: 'As in 0.7.' });
+      if ((options.threads ?? 0) > 64)
+        throw new TemperError('usage', '--threads is more than 64', { hint: 'As many as cores are enough.' });
       refuseSharedStdout(json, out);
       const outputs = [out, ...(heldPath === undefined ? [] : [heldPath])];
       const wanted = options.language;
@@ -105,36 +126,44 @@ export function filterCommand(): Command {
       const counts: Record<string, number> = {};
       let [rows, kept] = [0, 0];
       await withProgress(async ({ emit, signal }) => {
-        const firewall = new Firewall(await guardedTexts(config, guards, { emit }));
-        const filter = new Filter({
-          firewall,
-          personalData: options.keepPersonalData !== true,
-          language: wanted === undefined ? null : { wanted, detect: languageOf },
-          nearDuplicate: share === 0 ? null : share,
-        });
+        const guarded = await guardedTexts(config, guards, { emit });
+        const { format, threads = threadsFor(files) } = options;
+        const personalData = options.keepPersonalData !== true;
+        const duplicates = share === 0 ? null : new Duplicates(share);
         const keep = exampleFile(out);
         const started = performance.now();
         using note = heldPath === undefined ? null : new JsonlWriter(heldPath);
-        for (const file of files)
-          for await (const row of readPreferences({ path: file, format: options.format })) {
-            signal.throwIfAborted();
-            // A table is in memory: without a pause no Ctrl-C would be heard before its end.
-            if (rows % PAUSE === 0) await setImmediate();
+        await using pool = new CheckPool(
+          { format, guarded, personalData, language: wanted ?? null },
+          threads,
+        );
+        const batches = inOrder(batchesOf(files, format), pool.width, (batch) => pool.check(batch));
+        for await (const batch of batches) {
+          signal.throwIfAborted();
+          const passed: string[] = [];
+          for (const checked of batch.rows) {
+            const { row } = checked;
+            const held =
+              'held' in checked
+                ? checked.held
+                : duplicates?.find(checked.purpose, printAt(batch.prints, checked.print), batch.file, row);
+            if (held) {
+              const reason = held.reason.replace(/\d+ %/, 'some');
+              counts[reason] = (counts[reason] ?? 0) + 1;
+              note?.write({ file: batch.file, row, ...held });
+            } else passed.push((checked as { text: string }).text);
             if (++rows % STEP === 0) {
               // How many there are is not known.
               const rate = Math.round(rows / ((performance.now() - started) / 1000));
               emit({ type: 'note', level: 'info', message: `${rows} examples, ${rate}/s` });
             }
-            const { held, example } = filter.row(file, row);
-            if (held === undefined) {
-              keep.write(example!);
-              kept++;
-              continue;
-            }
-            const reason = held.reason.replace(/\d+ %/, 'some');
-            counts[reason] = (counts[reason] ?? 0) + 1;
-            note?.write({ file, row: row.row, ...held });
           }
+          keep.writeJson(passed);
+          kept += passed.length;
+          if (batch.failure) throw new TemperError(batch.failure.code, batch.failure.message, batch.failure);
+          // Without a pause no Ctrl-C would be heard where this thread does all the work.
+          await setImmediate();
+        }
         keep.end();
       }, 'Start again: --out is not whole.');
       if (out === '-') return;

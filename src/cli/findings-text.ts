@@ -17,12 +17,12 @@ const replaysText = ({ replays, reproduced }: RegisteredFinding): string =>
   replays === 0 ? '' : `${reproduced} of ${replays}`;
 
 /** Clusters by priority, under each the findings that are no duplicates. */
-export function listText(clusters: readonly ClusterOfFindings[], most: number): string {
+export function listText(clusters: readonly ClusterOfFindings[], most: number, by: string): string {
   if (clusters.length === 0)
     return `No findings. \`${COMMAND} attack\` makes some, \`${COMMAND} findings import\` brings those of other tools.\n`;
   const total = clusters.reduce((sum, { frequency }) => sum + frequency, 0);
   const lines = [
-    `${total} findings in ${clusters.length} clusters, by severity x frequency`,
+    cut(`${total} findings in ${clusters.length} clusters (by ${by}), by severity x frequency`, LINE),
     '',
     '  finding               status     severity replays  attack',
   ];

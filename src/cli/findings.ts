@@ -41,12 +41,13 @@ const list = (): Command =>
     .option('--most <n>', 'clusters, and findings of each, at most', whole(100_000), 20)
     .addHelpText('after', '\nExamples:\n  temper findings list\n  temper findings list --status new --json')
     .action(async (options: FilterOptions & { most: number }) => {
-      await using store = existingStore(configOf(options));
-      await organise(store);
+      const config = configOf(options);
+      await using store = existingStore(config);
+      const by = await withProgress((tools) => organise(store, config, tools));
       const entries = await Array.fromAsync(store.register(filterOf(options)));
       const clusters = triage(entries, options.status === 'dismissed');
       if (options.json) printJson(clusters);
-      else say(listText(clusters, options.most));
+      else say(listText(clusters, options.most, by));
     });
 
 const show = (): Command =>
@@ -181,8 +182,9 @@ const give = (): Command =>
       const { format, out, json } = options;
       refuseSharedStdout(json, out);
       checkOutput(out);
-      await using store = existingStore(configOf(options));
-      await organise(store);
+      const config = configOf(options);
+      await using store = existingStore(config);
+      await withProgress((tools) => organise(store, config, tools));
       const findings = await Array.fromAsync(evidence(store, filterOf(options)));
       const text =
         format === 'csv'

@@ -6,6 +6,7 @@ import { fileError } from '../core/files.ts';
 import { printable } from '../core/limits.ts';
 import { adapterCommand } from './adapter.ts';
 import { attackCommand } from './attack.ts';
+import { attributeCommand } from './attribute.ts';
 import { calibrateCommand } from './calibrate.ts';
 import { compareCommand } from './compare.ts';
 import { curateCommand } from './curate.ts';
@@ -49,6 +50,7 @@ const COMMANDS = [
   serveCommand,
   usersCommand,
   traceCommand,
+  attributeCommand,
   modelsCommand,
   initCommand,
   doctorCommand,

@@ -131,7 +131,12 @@ export class JsonlWriter implements Disposable {
 
   /** Errors: `resource`. */
   write(record: unknown): void {
-    const text = `${JSON.stringify(record)}\n`;
+    this.writeLine(JSON.stringify(record));
+  }
+
+  /** A record, or several with line breaks between them, that is JSON already. Errors: `resource`. */
+  writeLine(json: string): void {
+    const text = `${json}\n`;
     const file = this.#file;
     if (file === null) print(text);
     else this.#guarded(() => writeAll(file, text));

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
+import { targetName } from '../loop/target-names.ts';
 import type { Store } from '../store/store.ts';
 import { describe } from './describe.ts';
 import { adapterDirectory, type CommonOptions, configOf, existingStore, withCommon } from './context.ts';
@@ -66,7 +67,13 @@ export function showCommand(): Command {
         });
       const record = (await store.find(id)) ?? (await findAdapter(config, store, id));
       if (!record) throw new TemperError('absent', `nothing in this store has the id ${id}`, { hint: KINDS });
-      if (options.json) printJson(record);
-      else say(`${describe(record)}\n`);
+      const { conversation, target = conversation?.target } = record as {
+        conversation?: { target: string };
+        target?: string;
+      };
+      const targetNamed = target === undefined ? undefined : await targetName(store, target);
+      const named = targetNamed === undefined ? record : { ...record, targetName: targetNamed };
+      if (options.json) printJson(named);
+      else say(`${describe(named)}\n`);
     });
 }

@@ -18,6 +18,9 @@ const scores = ({ severity, refusal }: TracedConversation): string =>
     .filter((part) => part !== '')
     .join(', ') || 'unscored';
 
+const targetOf = ({ target, targetName }: TracedConversation): string =>
+  targetName === undefined ? target : `${targetName}  (${target})`;
+
 /** A heading with its first lines, and how many are left. */
 const list = (title: string, lines: readonly string[]): string[] =>
   lines.length === 0
@@ -46,7 +49,7 @@ function origin({ of, examples, conversation, scenario, verdict, findings }: Tra
     ...(verdict === undefined ? [] : [`${name('verdict')} ${verdict}`]),
     ...(conversation ? [`${name('conversation')} ${conversation.id}  ${scores(conversation)}`] : []),
     ...(conversation?.attack === undefined ? [] : [`${name('attack')} ${conversation.attack}`]),
-    ...(conversation ? [`${name('target')} ${conversation.target}`] : []),
+    ...(conversation ? [`${name('target')} ${targetOf(conversation)}`] : []),
     ...(scenario
       ? wrapped(`${scenario.id}  ${scenario.key}`, 80).map(
           (line, i) => `${name(i === 0 ? 'scenario' : '')} ${line}`,
@@ -56,11 +59,18 @@ function origin({ of, examples, conversation, scenario, verdict, findings }: Tra
 }
 
 /** Why nothing came of it, where a reader may ask. */
-function nothing({ of, examples, findings }: Trace): string[] {
+function nothing({ of, examples, reasons }: Trace): string[] {
   if (examples.length > 0) return [];
-  const refused = findings.some(({ kind }) => kind === 'over-refusal');
-  if (refused) return ['', 'No example: a refused look-alike has no good answer to learn.'];
-  return ['', `No example in this store came from this ${of.kind}.`];
+  const none = `No example in this store came from this ${of.kind}`;
+  return reasons.length === 0
+    ? ['', `${none}.`]
+    : [
+        '',
+        `${none}:`,
+        ...reasons.flatMap((reason) =>
+          wrapped(printable(`- ${reason}`), 98, '  ').map((line) => `  ${line}`),
+        ),
+      ];
 }
 
 export function traceText(traced: Trace): string {
@@ -96,7 +106,7 @@ export function traceText(traced: Trace): string {
     ),
     ...list(
       of.kind === 'scenario' ? 'conversations on it' : 'the same scenario with other targets',
-      again.map((one) => `${one.id}  ${scores(one)}  [target ${one.target}]`),
+      again.map((one) => `${one.id}  ${scores(one)}  [${one.targetName ?? `target ${one.target}`}]`),
     ),
     ...(runs.length > 0
       ? ['', `What the adapter changed on sealed scenarios: temper report ${runs[0]!.id}`]

@@ -125,6 +125,8 @@ export const configSchema = z.strictObject({
   attacker: z.string().min(1).default('scripted'),
   /** Model that translates scenarios for `temper eval --language`. No part of a run. */
   translator: z.string().min(1).optional(),
+  /** Model of embeddings for clusters of findings and for imports that say the same; default: words decide. */
+  embeddings: z.string().min(1).optional(),
   models: z
     .strictObject({
       cache: z.string().min(1).default(DEFAULT_MODEL_CACHE),

@@ -28,21 +28,19 @@ export async function* readJsonl<T = unknown>(
   let line = 0;
   for await (const text of readLines(path, from)) {
     line++;
-    if (text.trim() === '') continue;
-    let value: T;
-    try {
-      value = parseExactly(text) as T;
-    } catch (cause) {
-      throw new TemperError(
-        'data',
-        `${nameOf(path)}, line ${line}: not valid JSON (${errorMessage(cause)})`,
-        {
-          hint: 'Each line of a .jsonl file must be one complete JSON object; mend or remove that line.',
-          cause,
-        },
-      );
-    }
-    yield { value, line };
+    if (text.trim() !== '') yield { value: parseLine<T>(text, path, line), line };
+  }
+}
+
+/** The value of a line. Errors: `data`, naming file and line. */
+export function parseLine<T>(text: string, path: string, line: number): T {
+  try {
+    return parseExactly(text) as T;
+  } catch (cause) {
+    throw new TemperError('data', `${nameOf(path)}, line ${line}: not valid JSON (${errorMessage(cause)})`, {
+      hint: 'Each line of a .jsonl file must be one complete JSON object; mend or remove that line.',
+      cause,
+    });
   }
 }
 

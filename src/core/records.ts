@@ -220,6 +220,8 @@ export interface Lineage {
   /** Who wrote `chosen`: `target`, `writer:<name>@<version>`, `reviser:<model>`, `person:<name>`, `import`. */
   readonly chosenBy: string;
   readonly rejectedBy: string;
+  /** For imports: the file does not say what the example teaches, and it is taken as `general`. */
+  readonly purpose?: 'unknown';
   /** The example as it was made, where a person changed it. */
   readonly edits?: string;
 }

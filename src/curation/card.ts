@@ -41,10 +41,11 @@ const fileName = (path: string): string => path.split(/[\\/]/).at(-1)!;
 /** Who wrote an answer; a person's name stays here. */
 const writer = (by: string): string => (by.startsWith('person:') ? 'person' : by);
 
-const TEACHES: Readonly<Record<PreferenceExample['purpose'], string>> = {
+const TEACHES: Readonly<Record<PreferenceExample['purpose'] | 'unknown', string>> = {
   harm: 'to decline',
   benign: 'to answer what only looks harmful',
   general: 'to stay helpful',
+  unknown: 'the imported file does not say; taken as general',
 };
 
 export function datasetCard(input: CardInput): string {
@@ -71,11 +72,9 @@ export function datasetCard(input: CardInput): string {
         '',
         table(
           ['purpose', 'teaches', 'examples'],
-          counted(examples, ({ purpose }) => purpose).map(([purpose, n]) => [
-            purpose,
-            TEACHES[purpose as PreferenceExample['purpose']],
-            n,
-          ]),
+          counted(examples, ({ purpose, lineage }) =>
+            lineage.purpose === 'unknown' ? lineage.purpose : purpose,
+          ).map(([purpose, n]) => [purpose, TEACHES[purpose as keyof typeof TEACHES], n]),
         ),
         '',
         table(

@@ -95,6 +95,7 @@ export class ContainmentIndex {
   readonly #counts: Int32Array;
   readonly #row: Int32Array;
   readonly #touched: Int32Array;
+  readonly #marked: Int32Array;
 
   constructor(texts: readonly { key: string; letters: string }[], threshold: (letters: number) => number) {
     const holders: number[] = [];
@@ -128,6 +129,7 @@ export class ContainmentIndex {
     this.#found = new Float64Array(texts.length);
     this.#counts = new Int32Array(holders.length);
     this.#row = new Int32Array(this.#piece);
+    this.#marked = new Int32Array(this.#piece);
     this.#touched = new Int32Array(texts.length);
     this.#need = Float64Array.from(this.#known, ({ need }) => need);
   }
@@ -168,13 +170,18 @@ export class ContainmentIndex {
   #candidates(length: number): Known[] {
     const [found, seen, touched] = [this.#found, this.#counts, this.#touched];
     let count = 0;
+    let grams = 0;
     for (let i = 0; i < length; i++) {
       const gram = this.#row[i]!;
-      if (gram < 0 || seen[gram]! > 0) continue;
-      seen[gram] = 1;
-      const weight = this.#weights[gram]!;
+      if (gram < 0) continue;
+      const start = this.#starts[gram]!;
       const end = this.#starts[gram + 1]!;
-      for (let at = this.#starts[gram]!; at < end; at++) {
+      // Most are rare nowhere.
+      if (start === end || seen[gram]! > 0) continue;
+      seen[gram] = 1;
+      this.#marked[grams++] = gram;
+      const weight = this.#weights[gram]!;
+      for (let at = start; at < end; at++) {
         const id = this.#rare[at]!;
         if (found[id] === 0) touched[count++] = id;
         found[id]! += weight;
@@ -186,7 +193,7 @@ export class ContainmentIndex {
       if (found[id]! >= this.#need[id]!) candidates.push(id);
       found[id] = 0;
     }
-    this.#forget(length);
+    for (let i = 0; i < grams; i++) seen[this.#marked[i]!] = 0;
     return candidates.sort((a, b) => a - b).map((id) => this.#known[id]!);
   }
 

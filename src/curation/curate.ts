@@ -9,6 +9,7 @@ import { type Rng, rng } from '../core/rng.ts';
 import { dialogueKey } from '../dialogue/run.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { preferenceExample as example } from './example.ts';
+import { type LeftOut, leftOut } from './left-out.ts';
 import { withholdPrivate } from './private-data.ts';
 import { deduplicate, Firewall, type GuardedText, type Quarantined } from './firewall.ts';
 import { type ExampleReviews, reviewed } from './reviews.ts';
@@ -69,6 +70,8 @@ export interface CuratedDataset {
   readonly examples: readonly PreferenceExample[];
   readonly removed: readonly Quarantined[];
   readonly counts: Readonly<Record<string, number>>;
+  /** Conversations that nothing was learnt of. */
+  readonly left: readonly LeftOut[];
 }
 
 const assistant = (content: string): Message[] => [{ role: 'assistant', content }];
@@ -259,11 +262,12 @@ export function datasetOf(
   examples: readonly PreferenceExample[],
   removed: readonly Quarantined[],
   options: CurationOptions,
+  left: readonly LeftOut[],
 ): CuratedDataset {
   const counts: Record<string, number> = {};
   for (const { lineage } of examples) counts[lineage.source] = (counts[lineage.source] ?? 0) + 1;
   const id = contentHash({ examples: examples.map((item) => item.id), options });
-  return { id, examples, removed, counts };
+  return { id, examples, removed, counts, left };
 }
 
 /** Builds the dataset of a round. Deterministic in its inputs and the seed, whatever their order. */
@@ -336,5 +340,14 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   );
   const examples = [...harm, ...benign, ...general];
   const removed = [...made.rejected, ...open.quarantined, ...quarantined, ...duplicates];
-  return datasetOf(examples, removed, options);
+  const left = leftOut({
+    judged: [...input.judged, ...register.map((one) => one.judged)],
+    findings,
+    dismissed,
+    // What a person edited has the id of what it was made into.
+    made: [...made.examples, ...unreviewed, ...found],
+    removed,
+    examples,
+  });
+  return datasetOf(examples, removed, options, left);
 }

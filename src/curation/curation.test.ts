@@ -118,6 +118,34 @@ describe('curate', () => {
     expect(held('keep')).toEqual([]);
   });
 
+  test('of every conversation that taught nothing it says why', () => {
+    const reasons = (dataset: ReturnType<typeof run>) =>
+      Object.fromEntries(dataset.left.map((each) => [each.conversation, each]));
+    const of = (name: string) => items.find(({ scenario }) => scenario.id === name)!.conversation.id;
+    const plain = reasons(run());
+    expect(Object.keys(plain).sort()).toEqual([of('d'), of('f'), of('g')].sort());
+    expect(plain[of('d')]!.reason).toContain('could not score');
+    expect(plain[of('f')]).toMatchObject({
+      finding: findings[1]!.id,
+      reason: expect.stringContaining('reviser') as string,
+    });
+    expect(plain[of('g')]!.reason).toContain('degenerate');
+    // What the firewall held back, and what was cut, is told with its reason.
+    const guarded = reasons(
+      run(items, [{ key: 'sealed/1', text: 'Help me take a bicycle that is not mine' }]),
+    );
+    expect(guarded[of('a')]).toMatchObject({
+      finding: findings[0]!.id,
+      reason: 'same text as a sealed scenario',
+      like: 'sealed/1',
+    });
+    const few = curate({ judged: items, findings, guarded: [], writer }, { ...options, benignPerHarm: 0 });
+    expect(reasons(few)[of('e')]!.reason).toContain('benignPerHarm');
+    const dismissed = new Set([of('a')]);
+    const without = curate({ judged: items, findings, guarded: [], writer, dismissed }, options);
+    expect(reasons(without)[of('a')]!.reason).toContain('dismissed');
+  });
+
   test('each example says what it came from; what nobody judged, refused or babbled teaches nothing', () => {
     const made = bySource(run().examples);
     expect(Object.keys(made).sort()).toEqual(['a', 'b', 'c', 'e', 'h']);

@@ -2,18 +2,25 @@
 import type { PreferenceExample } from '../core/records.ts';
 import type { Firewall, Quarantined } from './firewall.ts';
 import type { ImportedRow } from './import.ts';
-import { NearDuplicates } from './near-duplicates.ts';
+import { type Fingerprint, fingerprint, NearDuplicates } from './near-duplicates.ts';
 import { placeOfPrivate } from './private-data.ts';
 
 /** Tells a text's language, ISO 639-1; null where it cannot be told. */
 export type Detector = (text: string) => string | null;
 
-export interface FilterOptions {
+/** Why an example is held back. */
+export type Held = Omit<Quarantined, 'example'>;
+
+/** Of the filters that look at one example alone. */
+export interface CheckOptions {
   readonly firewall: Firewall;
   /** Whether examples with personal data or secrets are held back. */
   readonly personalData: boolean;
   /** The language that prompt and chosen answer have to be in; null: any. */
   readonly language: { readonly wanted: string; readonly detect: Detector } | null;
+}
+
+export interface FilterOptions extends CheckOptions {
   /** From which share of common word trigrams on a prompt repeats an earlier one of its purpose; null: none does. */
   readonly nearDuplicate: number | null;
 }
@@ -24,7 +31,7 @@ export interface Filtered {
   readonly row: number;
   readonly example?: PreferenceExample;
   /** Why it is held back; absent: it is kept. */
-  readonly held?: Omit<Quarantined, 'example'>;
+  readonly held?: Held;
 }
 
 /** Characters of a text by which its language is told. */
@@ -33,57 +40,79 @@ const TOLD_BY = 160;
 const contents = ({ prompt, chosen, rejected }: PreferenceExample): string[] =>
   [...prompt, ...chosen, ...rejected].map(({ content }) => content);
 
+function otherLanguage(
+  { prompt, chosen }: PreferenceExample,
+  language: CheckOptions['language'],
+): Held | null {
+  if (language === null) return null;
+  for (const [part, text] of [
+    ['prompt', prompt.at(-1)?.content],
+    ['chosen', chosen[0]?.content],
+  ] as const) {
+    const found = language.detect((text ?? '').slice(0, TOLD_BY));
+    // What nobody can tell is no reason.
+    if (found !== null && found !== language.wanted)
+      return { reason: `is in another language (${found})`, like: part };
+  }
+  return null;
+}
+
+/** What holds an example back, whatever came before it; null: nothing does. */
+export function check(example: PreferenceExample, options: CheckOptions): Held | null {
+  const found = options.personalData ? placeOfPrivate(example) : null;
+  if (found) return { reason: `holds ${found.kind}`, like: found.place };
+  return otherLanguage(example, options.language) ?? options.firewall.check(...contents(example));
+}
+
+/** What decides whether an example repeats another: all messages of its prompt. */
+export const promptPrint = ({ prompt }: PreferenceExample): Fingerprint =>
+  fingerprint(prompt.map(({ content }) => content).join('\n'));
+
+/** Prompts that repeat an earlier one of their purpose; keeps of what was kept a fingerprint and the place. */
+export class Duplicates {
+  readonly #threshold: number;
+  readonly #seen = new Map<string, { index: NearDuplicates; files: number[]; rows: number[] }>();
+  readonly #files: string[] = [];
+
+  constructor(threshold: number) {
+    this.#threshold = threshold;
+  }
+
+  /** null: it is new, and remembered. */
+  find(purpose: string, print: Fingerprint, file: string, row: number): Held | null {
+    const known = this.#seen.get(purpose) ?? {
+      index: new NearDuplicates(this.#threshold),
+      files: [],
+      rows: [],
+    };
+    this.#seen.set(purpose, known);
+    const like = known.index.add(print);
+    if (like === null) {
+      if (this.#files.at(-1) !== file) this.#files.push(file);
+      known.files.push(this.#files.length - 1);
+      known.rows.push(row);
+      return null;
+    }
+    const percent = Math.round(like.jaccard * 100);
+    const reason = like.jaccard === 1 ? 'duplicate' : `near duplicate (${percent} % of trigrams)`;
+    return { reason, like: `${this.#files[known.files[like.of]!]}:${known.rows[like.of]}` };
+  }
+}
+
 /** Reads no row ahead, and keeps of what it passed on only what finds duplicates. */
 export class Filter {
   readonly #options: FilterOptions;
-  readonly #seen = new Map<PreferenceExample['purpose'], { index: NearDuplicates; places: string[] }>();
+  readonly #duplicates: Duplicates | null;
 
   constructor(options: FilterOptions) {
     this.#options = options;
+    this.#duplicates = options.nearDuplicate === null ? null : new Duplicates(options.nearDuplicate);
   }
 
   row(file: string, { row, result }: ImportedRow): Filtered {
     if (typeof result === 'string') return { file, row, held: { reason: result, like: '' } };
     const held =
-      this.#private(result) ??
-      this.#otherLanguage(result) ??
-      this.#options.firewall.check(...contents(result)) ??
-      this.#duplicate(result, `${file}:${row}`);
+      check(result, this.#options) ?? this.#duplicates?.find(result.purpose, promptPrint(result), file, row);
     return { file, row, example: result, ...(held ? { held } : {}) };
-  }
-
-  #private(example: PreferenceExample): Filtered['held'] | null {
-    const found = this.#options.personalData ? placeOfPrivate(example) : null;
-    return found && { reason: `holds ${found.kind}`, like: found.place };
-  }
-
-  #otherLanguage({ prompt, chosen }: PreferenceExample): Filtered['held'] | null {
-    const { language } = this.#options;
-    if (language === null) return null;
-    for (const [part, text] of [
-      ['prompt', prompt.at(-1)?.content],
-      ['chosen', chosen[0]?.content],
-    ] as const) {
-      const found = language.detect((text ?? '').slice(0, TOLD_BY));
-      // What nobody can tell is no reason.
-      if (found !== null && found !== language.wanted)
-        return { reason: `is in another language (${found})`, like: part };
-    }
-    return null;
-  }
-
-  #duplicate({ prompt, purpose }: PreferenceExample, place: string): Filtered['held'] | null {
-    const { nearDuplicate } = this.#options;
-    if (nearDuplicate === null) return null;
-    const known = this.#seen.get(purpose) ?? { index: new NearDuplicates(nearDuplicate), places: [] };
-    this.#seen.set(purpose, known);
-    const like = known.index.add(prompt.map(({ content }) => content).join('\n'));
-    if (like === null) {
-      known.places.push(place);
-      return null;
-    }
-    const percent = Math.round(like.jaccard * 100);
-    const reason = like.jaccard === 1 ? 'duplicate' : `near duplicate (${percent} % of trigrams)`;
-    return { reason, like: known.places[like.of]! };
   }
 }

@@ -62,18 +62,18 @@ export class Firewall {
   check(...texts: readonly string[]): { reason: string; like: string } | null {
     const all = texts.map(folded);
     const of = (key: string): string => this.#of.get(key) ?? 'a sealed scenario';
-    for (const words of all) {
-      const exact = this.#exact.get(lettersOf(words));
+    const letters = all.map(lettersOf);
+    for (const each of letters) {
+      const exact = this.#exact.get(each);
       if (exact !== undefined) return { reason: `same text as ${of(exact)}`, like: exact };
     }
     // Joined, so that what is cut up into messages is seen whole.
-    const words = all.join(' ');
-    const held = this.#contained.find(lettersOf(words));
+    const held = this.#contained.find(letters.join(''));
     if (held) {
       const share = Math.round(held.share * 100);
       return { reason: `holds ${share} % of the text of ${of(held.key)}`, like: held.key };
     }
-    const like = this.#runs.find(words.split(' '));
+    const like = this.#runs.find(all.join(' ').split(' '));
     if (like !== null) return { reason: `shares ${OVERLAP_WORDS} consecutive words with ${of(like)}`, like };
     return null;
   }

@@ -11,7 +11,8 @@ export interface Pair {
   readonly rejected: string;
   /** As in PreferenceExample. */
   readonly cut?: PreferenceExample['cut'];
-  readonly purpose: PreferenceExample['purpose'];
+  /** null: the record does not say; what would be learnt from it as a refusal may be none. */
+  readonly purpose: PreferenceExample['purpose'] | null;
   readonly category: string;
 }
 
@@ -19,7 +20,7 @@ export interface Format {
   readonly description: string;
   readonly licence: string;
   /** A record as a pair; a text says why it is passed over; null says it is not of this format. */
-  convert(record: Fields): Pair | string | null;
+  convert(record: Fields, path: string): Pair | string | null;
   /** Whether a record leaves out its rejected answer, which the format has; absent: the format has none to leave out. */
   lacksRejected?(record: Fields): boolean;
   /** Where a pair is spread over several records: brings them together before they are converted. */
@@ -64,6 +65,13 @@ function withCounterparts(rows: readonly Row[]): Row[] {
   });
 }
 
+/** The set's folders are called helpful-base, helpful-online, ..., and harmless-base; a record does not say. */
+function hhPurpose(path: string): Pair['purpose'] {
+  const named = /(harmless|red.?team)|(helpful)/i.exec(path.split(/[\\/]/).slice(-2).join('/'));
+  return named?.[1] ? 'harm' : named?.[2] ? 'general' : null;
+}
+
+const PURPOSES = ['harm', 'benign', 'general'] as const;
 const ANSWERS = ['chosen', 'rejected'] as const;
 
 /** The formats that can be imported. */
@@ -71,7 +79,7 @@ export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
   'hh-rlhf': {
     description: 'Anthropic HH-RLHF: chosen and rejected transcripts',
     licence: 'MIT',
-    convert({ chosen, rejected }) {
+    convert({ chosen, rejected }, path) {
       if (!isText(chosen) || !isText(rejected)) return null;
       const [good, bad] = [transcript(chosen), transcript(rejected)];
       const [best, worst] = [good.at(-1), bad.at(-1)];
@@ -80,7 +88,8 @@ export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
       const prompt = good.slice(0, -1);
       const same = JSON.stringify(prompt) === JSON.stringify(bad.slice(0, -1));
       if (!same || prompt.at(-1)?.role !== 'user') return 'the two transcripts differ before the last answer';
-      return { prompt, chosen: best.content, rejected: worst.content, purpose: 'harm', category: 'imported' };
+      const answers = { chosen: best.content, rejected: worst.content };
+      return { prompt, ...answers, purpose: hhPurpose(path), category: 'imported' };
     },
   },
   beavertails: {
@@ -171,7 +180,7 @@ export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
     description: "TRL's conversational preference format, as temper exports it",
     licence: 'your own',
     lacksRejected: ({ rejected }) => rejected === undefined || rejected === null,
-    convert({ prompt, chosen, rejected, cut, purpose, category }) {
+    convert({ prompt, chosen, rejected, cut, purpose, category, lineage }) {
       const isTurns = (value: unknown): value is Message[] =>
         Array.isArray(value) &&
         value.length > 0 &&
@@ -181,13 +190,14 @@ export const PREFERENCE_FORMATS: Readonly<Record<string, Format>> = {
         isText(value) ? value : isTurns(value) ? value.map((m) => m.content).join('\n') : null;
       const [good, bad] = [answer(chosen), answer(rejected ?? '')];
       if (!isTurns(turns) || good === null || bad === null) return null;
-      const known = purpose === 'benign' || purpose === 'general' ? purpose : 'harm';
+      const stated = PURPOSES.find((each) => each === purpose);
+      const unknown = (lineage as Fields | null | undefined)?.['purpose'] === 'unknown';
       return {
         prompt: turns,
         chosen: good,
         rejected: bad,
         ...(Array.isArray(cut) ? { cut: ANSWERS.filter((which) => cut.includes(which)) } : {}),
-        purpose: known,
+        purpose: unknown ? null : (stated ?? null),
         category: isText(category) ? category : 'imported',
       };
     },

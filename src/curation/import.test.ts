@@ -35,6 +35,30 @@ describe('imports', () => {
     ).toEqual([]);
   });
 
+  test('what a file does not say is not learnt as a refusal', async () => {
+    const record = {
+      chosen: '\n\nHuman: Hi\n\nAssistant: Hello',
+      rejected: '\n\nHuman: Hi\n\nAssistant: What?',
+    };
+    const purposes = async (path: string, format: string) =>
+      (await read(path, format)).map(({ purpose, lineage }) => [purpose, lineage.purpose]);
+    expect(await purposes(write('harmless-base.jsonl', jsonl(record)), 'hh-rlhf')).toEqual([
+      ['harm', undefined],
+    ]);
+    expect(await purposes(write('helpful-base.jsonl', jsonl(record)), 'hh-rlhf')).toEqual([
+      ['general', undefined],
+    ]);
+    expect(await purposes(write('train.jsonl', jsonl(record)), 'hh-rlhf')).toEqual([['general', 'unknown']]);
+    const trl = { prompt: 'p', chosen: 'a', rejected: 'b' };
+    const passedOn = { ...trl, prompt: 'q', purpose: 'general', lineage: { purpose: 'unknown' } };
+    const path = write('t.jsonl', jsonl(trl, { ...trl, prompt: 'r', purpose: 'harm' }, passedOn));
+    expect((await purposes(path, 'trl')).toSorted()).toEqual([
+      ['general', 'unknown'],
+      ['general', 'unknown'],
+      ['harm', undefined],
+    ]);
+  });
+
   test('BeaverTails pairs a safe with an unsafe answer to the same prompt', async () => {
     const path = write(
       'b.jsonl',

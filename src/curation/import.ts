@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
 import { TemperError } from '../core/errors.ts';
 import { fileHash } from '../core/ids.ts';
-import { readJsonl } from '../core/jsonl.ts';
+import { parseLine, readLines } from '../core/jsonl.ts';
 import type { PreferenceExample } from '../core/records.ts';
 import { readTable } from '../scenarios/benchmarks/table.ts';
 import { rng } from '../core/rng.ts';
@@ -32,14 +32,27 @@ export interface Imported {
 /** Tables: read whole, as their format wants it. */
 const TABLE = /\.(?:json|csv|tsv|parquet)(?:\.gz)?$/i;
 
-/** Records of a .jsonl, .jsonl.gz, .json, .csv, .tsv or .parquet file, with where each stands. */
-async function* records(path: string): AsyncGenerator<Row> {
+/** A row as it stands in its file: a line of JSON that nobody has read yet, or a row of a table. */
+export type RawRow = Row | { readonly line: string; readonly row: number };
+
+/** Rows of a .jsonl, .jsonl.gz, .json, .csv, .tsv or .parquet file, with where each stands. */
+async function* rawRows(path: string): AsyncGenerator<RawRow> {
   if (TABLE.test(path)) {
     for await (const { fields, row } of readTable(path)) yield { value: fields, row };
     return;
   }
-  for await (const { value, line } of readJsonl(path, /\.gz$/i.test(path) ? unpacked(path) : undefined))
-    yield { value, row: line };
+  let row = 0;
+  for await (const line of readLines(path, /\.gz$/i.test(path) ? unpacked(path) : undefined)) {
+    row++;
+    if (line.trim() !== '') yield { line, row };
+  }
+}
+
+const parsed = (raw: RawRow, path: string): Row =>
+  'line' in raw ? { value: parseLine(raw.line, path, raw.row), row: raw.row } : raw;
+
+async function* records(path: string): AsyncGenerator<Row> {
+  for await (const raw of rawRows(path)) yield parsed(raw, path);
 }
 
 /** The bytes in a gzip file; that it cannot be read is an error of the stream. */
@@ -86,49 +99,68 @@ export interface ImportedRow {
   readonly result: string | PreferenceExample;
 }
 
+type NamedFile = Pick<ImportSource, 'path' | 'format'>;
+
 /**
- * The rows of a public preference file, one after the other; a format that brings rows together holds the file in memory.
- * Errors: `config` for an unknown format, `data` for a row of another shape.
+ * The rows of a public preference file as they stand there, for `convertRow`; a format that brings rows together holds
+ * the file in memory. Errors: `config` for an unknown format, `data`.
  */
-export async function* readPreferences(
-  { path, format: name }: Pick<ImportSource, 'path' | 'format'>,
+export async function* preferenceRows({ path, format: name }: NamedFile): AsyncGenerator<RawRow> {
+  const { join } = formatOf(name);
+  if (join) yield* join(await Array.fromAsync(records(path)));
+  else yield* rawRows(path);
+}
+
+/** A row as an example, or why it is none. Errors: `data` for a row of another shape. */
+export function convertRow(
+  raw: RawRow,
+  { path, format: name }: NamedFile,
   { pairs = false }: ImportOptions = {},
-): AsyncGenerator<ImportedRow> {
+): ImportedRow {
   const format = formatOf(name);
-  const join = format.join;
-  const rows = join === undefined ? records(path) : join(await Array.fromAsync(records(path)));
-  for await (const { value, row } of rows) {
-    const record = typeof value === 'object' && value !== null ? (value as Fields) : null;
-    const pair = record && format.convert(record);
-    if (pair === null) {
-      throw new TemperError(
-        'data',
-        `${path}, row ${row}: not a record of the format '${name}' (${format.description})`,
-        { hint: 'Choose another format or mend the row.' },
-      );
-    }
-    if (pairs && record && format.lacksRejected?.(record))
-      throw new TemperError('data', `${path}, row ${row}: it has no 'rejected' answer, which DPO needs`, {
-        hint: 'Add the worse answer to every record, or train with --recipe sft.',
-      });
-    const reason = typeof pair === 'string' ? pair : unfit(pair, pairs);
-    if (reason !== null || typeof pair === 'string') {
-      yield { row, result: reason! };
-      continue;
-    }
-    yield {
-      row,
-      result: preferenceExample({
-        prompt: pair.prompt,
-        chosen: [{ role: 'assistant', content: pair.chosen }],
-        rejected: [{ role: 'assistant', content: pair.rejected }],
-        ...(pair.cut ? { cut: pair.cut } : {}),
-        purpose: pair.purpose,
-        category: pair.category,
-        lineage: { source: 'import', file: path, row, chosenBy: 'import', rejectedBy: 'import' },
-      }),
-    };
+  const { value, row } = parsed(raw, path);
+  const record = typeof value === 'object' && value !== null ? (value as Fields) : null;
+  const pair = record && format.convert(record, path);
+  if (pair === null) {
+    throw new TemperError(
+      'data',
+      `${path}, row ${row}: not a record of the format '${name}' (${format.description})`,
+      { hint: 'Choose another format or mend the row.' },
+    );
   }
+  if (pairs && record && format.lacksRejected?.(record))
+    throw new TemperError('data', `${path}, row ${row}: it has no 'rejected' answer, which DPO needs`, {
+      hint: 'Add the worse answer to every record, or train with --recipe sft.',
+    });
+  if (typeof pair === 'string') return { row, result: pair };
+  const { purpose } = pair;
+  const result =
+    unfit(pair, pairs) ??
+    preferenceExample({
+      prompt: pair.prompt,
+      chosen: [{ role: 'assistant', content: pair.chosen }],
+      rejected: [{ role: 'assistant', content: pair.rejected }],
+      ...(pair.cut ? { cut: pair.cut } : {}),
+      purpose: purpose ?? 'general',
+      category: pair.category,
+      lineage: {
+        source: 'import',
+        file: path,
+        row,
+        chosenBy: 'import',
+        rejectedBy: 'import',
+        ...(purpose === null ? { purpose: 'unknown' as const } : {}),
+      },
+    });
+  return { row, result };
+}
+
+/** The rows of a public preference file, one after the other. Errors: as `preferenceRows` and `convertRow`. */
+export async function* readPreferences(
+  file: NamedFile,
+  options: ImportOptions = {},
+): AsyncGenerator<ImportedRow> {
+  for await (const raw of preferenceRows(file)) yield convertRow(raw, file, options);
 }
 
 /** A sample of a public preference file. Errors: as `readPreferences`. */

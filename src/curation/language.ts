@@ -7,9 +7,9 @@ export const LANGUAGES: readonly string[] = Object.values(eld.info().Languages a
 /** Letters below which nobody can tell. */
 const FEW_LETTERS = 12;
 
-// None is a frequent word of another language that is written in ASCII alone ("in", "a", "me", "so" are).
+// None is a frequent word of another language that is written in ASCII alone ("in", "a", "me", "so", "has", "will" are).
 const ENGLISH = new Set(
-  'the and of to you that with for what how this from have your are would about which when could should their because'.split(
+  'they there these those been were who why could into than then make some other people give tell write explain need want does did before after without something someone the and of to you that with for what how this from have your are would about which when could should their because'.split(
     ' ',
   ),
 );

@@ -75,6 +75,8 @@ test('among many texts, of growing tables: the right one, and texts without word
   expect(index.add('???')).toBeNull();
   for (const at of [0, 2047, 2048, 4999]) expect(index.add(`${texts[at]}.`)).toEqual({ of: at, jaccard: 1 });
   expect(index.size).toBe(5002);
+  // Tables that double, 4 bytes a word, and one page of lists.
+  expect(index.bytes - (4 << 20)).toBeLessThan(5002 * 16 * 32 + 1);
 });
 
 test('very long texts, and very many alike, cost no more than their bounds', () => {

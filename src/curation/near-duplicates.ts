@@ -1,7 +1,7 @@
 /**
  * Near duplicates among very many texts: MinHash over hashed word trigrams and locality-sensitive hashing in bands (Broder
  * 1997; Leskovec, Rajaraman and Ullman, "Mining of Massive Datasets", chapter 3) find candidates, and their trigrams
- * decide. Memory grows by about 0.3 kB a kept text and 4 bytes a word of it.
+ * decide. Memory grows by 0.25 to 0.5 kB a kept text (tables double) and 4 bytes a word of it.
  */
 import { normalisedWords } from './shingles.ts';
 
@@ -92,6 +92,10 @@ class Chains {
   #next = new Int32Array(1 << 11);
   #size = 0;
 
+  get bytes(): number {
+    return this.#heads.byteLength + this.#keys.byteLength + this.#next.byteLength;
+  }
+
   /** The numbers are 0, 1, 2, ... in the order of the calls. */
   add(key: number): void {
     if (this.#size === this.#keys.length) this.#grow();
@@ -133,6 +137,10 @@ class Lists {
   readonly #sizes: number[] = [];
   #end = 0;
 
+  get bytes(): number {
+    return 4 * PAGE * this.#pages.length + 16 * this.#starts.length;
+  }
+
   push(list: Uint32Array): void {
     if (this.#end + list.length > this.#pages.length * PAGE) {
       this.#end = this.#pages.length * PAGE;
@@ -159,11 +167,35 @@ export interface NearDuplicate {
   readonly jaccard: number;
 }
 
+/** What of a text decides whether it repeats another. */
+export interface Fingerprint {
+  /** Its trigrams, as of `shingleHashes`. */
+  readonly grams: Uint32Array;
+  /** One of each band. */
+  readonly keys: Uint32Array;
+}
+
+/** Uses no index: it can be taken anywhere. */
+export function fingerprint(text: string): Fingerprint {
+  const grams = shingleHashes(text);
+  const signature = new Uint32Array(BANDS * ROWS).fill(0xffffffff);
+  for (const gram of grams)
+    for (let i = 0; i < signature.length; i++) {
+      const value = (Math.imul(gram, FACTORS[i]!) + OFFSETS[i]!) >>> 0;
+      if (value < signature[i]!) signature[i] = value;
+    }
+  const keys = Uint32Array.from({ length: BANDS }, (_, band) => {
+    let key = band;
+    for (let row = 0; row < ROWS; row++) key = mixed(Math.imul(key, 31) + signature[band * ROWS + row]!);
+    return key;
+  });
+  return { grams, keys };
+}
+
 export class NearDuplicates {
   readonly #threshold: number;
   readonly #bands = Array.from({ length: BANDS }, () => new Chains());
   readonly #shingles = new Lists();
-  readonly #signature = new Uint32Array(BANDS * ROWS);
   #size = 0;
 
   /** `threshold`: from which likeness on a text counts as a duplicate, at most 1. */
@@ -176,20 +208,14 @@ export class NearDuplicates {
     return this.#size;
   }
 
+  /** Bytes of the index, without those of its short lists. */
+  get bytes(): number {
+    return this.#bands.reduce((sum, { bytes }) => sum + bytes, this.#shingles.bytes);
+  }
+
   /** The kept text that this one repeats; null: it is new, and kept. A text without words repeats nothing. */
-  add(text: string): NearDuplicate | null {
-    const grams = shingleHashes(text);
-    const signature = this.#signature.fill(0xffffffff);
-    for (const gram of grams)
-      for (let i = 0; i < signature.length; i++) {
-        const value = (Math.imul(gram, FACTORS[i]!) + OFFSETS[i]!) >>> 0;
-        if (value < signature[i]!) signature[i] = value;
-      }
-    const keys = this.#bands.map((_, band) => {
-      let key = band;
-      for (let row = 0; row < ROWS; row++) key = mixed(Math.imul(key, 31) + signature[band * ROWS + row]!);
-      return key;
-    });
+  add(text: string | Fingerprint): NearDuplicate | null {
+    const { grams, keys } = typeof text === 'string' ? fingerprint(text) : text;
     const found = grams.length === 0 ? null : this.#like(grams, keys);
     if (found) return found;
     for (const [band, chains] of this.#bands.entries()) chains.add(keys[band]!);
@@ -198,7 +224,7 @@ export class NearDuplicates {
     return null;
   }
 
-  #like(grams: Uint32Array, keys: readonly number[]): NearDuplicate | null {
+  #like(grams: Uint32Array, keys: Uint32Array): NearDuplicate | null {
     let best: NearDuplicate | null = null;
     const met = new Set<number>();
     for (const [band, chains] of this.#bands.entries())

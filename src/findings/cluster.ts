@@ -1,6 +1,6 @@
 /**
- * Findings in groups that ask for the same, by their words, and duplicates. Lexical: what is asked for in other words makes
- * another cluster. A function of the findings alone: the same register gives the same clusters.
+ * Findings in groups that ask for the same, and duplicates. By their words, where what is asked for in other words makes
+ * another cluster, or by vectors of the objectives. A function of the findings alone: the same register gives the same clusters.
  */
 import type { RegisteredFinding } from '../store/store.ts';
 
@@ -42,6 +42,15 @@ const ALIKE = 0.4;
 /** Words in a name. */
 const NAMED = 3;
 
+/** Vectors of length 1, by objective. */
+export type Vectors = ReadonlyMap<string, Float32Array>;
+
+/**
+ * Cosine from which on two requests ask for the same. Not measured: it depends on the model, and models of embeddings put
+ * paraphrases at about .8 and more.
+ */
+const CLOSE = 0.8;
+
 interface Cluster {
   readonly words: Set<string>;
   readonly members: Described[];
@@ -56,8 +65,10 @@ const byStanding = (a: Described, b: Described): number =>
   (b.entry.finding.severity ?? 0) - (a.entry.finding.severity ?? 0) ||
   (a.entry.finding.id < b.entry.finding.id ? -1 : 1);
 
-export function arrange(all: readonly Described[]): Map<string, Arranged> {
-  const clusters = [...Map.groupBy(all, groupOf).values()].flatMap(clustered);
+export function arrange(all: readonly Described[], vectors: Vectors | null = null): Map<string, Arranged> {
+  const clusters = [...Map.groupBy(all, groupOf).values()].flatMap((group) =>
+    vectors === null ? clustered(group) : clusteredBy(vectors, group),
+  );
   const names = nameAll(clusters);
   const duplicates = duplicatesOf(all);
   const arranged = new Map<string, Arranged>();
@@ -70,14 +81,38 @@ export function arrange(all: readonly Described[]): Map<string, Arranged> {
   return arranged;
 }
 
+const inOrder = (members: readonly Described[]): Described[] =>
+  [...members].sort((a, b) =>
+    a.objective === b.objective ? byStanding(a, b) : a.objective < b.objective ? -1 : 1,
+  );
+
+export function cosine(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * (b[i] ?? 0);
+  return sum;
+}
+
+/** Each joins the cluster whose first member is closest, if it is close enough. */
+function clusteredBy(vectors: Vectors, members: readonly Described[]): Cluster[] {
+  const clusters: (Cluster & { readonly first: Float32Array })[] = [];
+  for (const member of inOrder(members)) {
+    const vector = vectors.get(member.objective)!;
+    const near = clusters.map((cluster) => ({ cluster, close: cosine(cluster.first, vector) }));
+    const best = near.reduce<(typeof near)[number] | null>(
+      (a, b) => (b.close >= CLOSE && b.close > (a?.close ?? 0) ? b : a),
+      null,
+    );
+    if (best) best.cluster.members.push(member);
+    else clusters.push({ words: new Set(contentWords(member.objective)), members: [member], first: vector });
+  }
+  return clusters;
+}
+
 /** Each joins the first cluster that is alike, in the order of the objectives: an index of words keeps it near linear. */
 function clustered(members: readonly Described[]): Cluster[] {
   const clusters: Cluster[] = [];
   const holding = new Map<string, number[]>();
-  const ordered = [...members].sort((a, b) =>
-    a.objective === b.objective ? byStanding(a, b) : a.objective < b.objective ? -1 : 1,
-  );
-  for (const member of ordered) {
+  for (const member of inOrder(members)) {
     const words = contentWords(member.objective);
     const shared = new Map<number, number>();
     for (const word of words)

@@ -34,6 +34,7 @@ import { leavesById, loadTaxonomy } from '../scenarios/taxonomy.ts';
 import { Bandit } from './bandit.ts';
 import { failedConversation, type Unread, unreadBy } from './probing.ts';
 import { organise } from './register.ts';
+import { rememberTarget } from './target-names.ts';
 import { searchScorer } from './scorer.ts';
 import { type RunOptions, Workplace } from './workplace.ts';
 
@@ -160,6 +161,7 @@ class Campaign {
   async run(techniques: readonly Technique[]): Promise<SearchCampaign> {
     const { emit, store } = this.#workplace;
     const { budget, tries, split } = this.#settings;
+    await rememberTarget(store, this.#dependencies.target);
     const { unread, asked: probeQueries } = await unreadBy(
       this.#workplace,
       this.#dependencies.target,
@@ -188,7 +190,7 @@ class Campaign {
     // What a sealed campaign breaks is told, and never learnt from.
     if (split === 'dev') {
       await store.saveFindings(this.#findings);
-      await organise(store);
+      await organise(store, this.#workplace.config, this.#workplace.tools);
     }
     return {
       ...campaignNumbers(this.#attempts, {

@@ -16,6 +16,7 @@ import { Callers } from './callers.ts';
 import { organise } from './register.ts';
 import { brokeAgain, evidenceOf, replayed } from './replay.ts';
 import { openJudge, requireRoles } from './roles.ts';
+import { rememberTarget } from './target-names.ts';
 import { type RunOptions, storePath, Workplace } from './workplace.ts';
 
 export interface ImportSettings {
@@ -80,10 +81,12 @@ export async function importFindings(
       continue;
     }
     findings.push(finding);
+    const name = `${each.target ?? 'unknown'}, as ${format} has it`;
+    await rememberTarget(store, { id: read.conversation.target, name });
     await store.saveConversation(read, [...read.verdicts, ...(judge ? verdicts : [])]);
   }
   await store.saveFindings(findings, `import:${format}`);
-  await organise(store);
+  await organise(store, config, tools);
   const ids = new Set(findings.map(({ id }) => id));
   return {
     format,

@@ -11,6 +11,7 @@ import { failedCall, type Judge } from '../judges/judge.ts';
 import { judgeConversation, metricsFor } from '../judges/run.ts';
 import { invalidText } from './scorecard.ts';
 import type { Judged } from '../metrics/conversation.ts';
+import { rememberTarget } from './target-names.ts';
 import type { Target } from '../models/target.ts';
 import type { Store } from '../store/store.ts';
 
@@ -122,6 +123,7 @@ export async function measure(
     seed: options.seed,
     ...(options.system === undefined ? {} : { system: options.system }),
   };
+  await rememberTarget(store, target);
   const byId = new Map(scenarios.map((scenario) => [scenario.id, scenario]));
   const total = scenarios.length;
   const done = new Map<string, Judged>();

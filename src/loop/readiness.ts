@@ -131,7 +131,7 @@ async function sheetChecks(config: Config): Promise<Check[]> {
 }
 
 export async function readiness(config: Config): Promise<Check[]> {
-  const { target, targets = {}, judge, judges, simulator, attacker, translator } = config;
+  const { target, targets = {}, judge, judges, simulator, attacker, translator, embeddings } = config;
   const { reviser } = config.curation;
   const others: Check[] = [];
   for (const name of Object.keys(targets))
@@ -150,6 +150,9 @@ export async function readiness(config: Config): Promise<Check[]> {
     ...(translator === undefined
       ? []
       : await roleChecks(config, 'translator', translator, () => [translator])),
+    ...(embeddings === undefined
+      ? []
+      : await roleChecks(config, 'embeddings', embeddings, () => [embeddings])),
     ...(reviser === undefined ? [] : await roleChecks(config, 'reviser', reviser, () => [reviser])),
   ];
   // A model that serves twice is told once for each role, not each key again.

@@ -1,6 +1,10 @@
 /** The register of findings, put in order: clusters with names, duplicates under the one that stands for them. */
+import type { Config } from '../config/config.ts';
 import { type Arranged, arrange, type Described } from '../findings/cluster.ts';
-import type { FindingChange, RegisteredFinding, Store } from '../store/store.ts';
+import type { FindingChange, Store } from '../store/store.ts';
+import { Callers, type CallTools } from './callers.ts';
+import type { Embedder } from './embedder.ts';
+import { openEmbedder } from './roles.ts';
 
 /** A finding with the words that it is known by. */
 export async function described(store: Store): Promise<Described[]> {
@@ -20,10 +24,12 @@ export async function described(store: Store): Promise<Described[]> {
   return all;
 }
 
-/** Writes what changed. */
-export async function organise(store: Store): Promise<ReadonlyMap<string, Arranged>> {
+/** Writes what changed. Without an embedder words decide. */
+async function organised(store: Store, embedder: Embedder | null): Promise<ReadonlyMap<string, Arranged>> {
   const all = await described(store);
-  const arranged = arrange(all);
+  const objectives = all.map(({ objective }) => objective);
+  const vectors = embedder && (await embedder.embed(objectives));
+  const arranged = arrange(all, vectors && new Map(objectives.map((text, i) => [text, vectors[i]!])));
   const changes = new Map<string, FindingChange>();
   for (const { entry } of all) {
     const { cluster, duplicateOf = null } = arranged.get(entry.finding.id)!;
@@ -34,8 +40,17 @@ export async function organise(store: Store): Promise<ReadonlyMap<string, Arrang
   return arranged;
 }
 
-/** The register in order of urgency, with the latest clusters. */
-export async function registerOf(store: Store): Promise<RegisteredFinding[]> {
-  await organise(store);
-  return Array.fromAsync(store.register());
+/** What clusters were made by, for people. */
+export type MadeBy = string;
+
+/**
+ * Puts the register in order, by embeddings where the configuration names a model of them. Errors: those of its calls, which
+ * change nothing.
+ */
+export async function organise(store: Store, config: Config, tools: CallTools = {}): Promise<MadeBy> {
+  await using resources = new AsyncDisposableStack();
+  const callers = resources.use(new Callers(config, tools));
+  const embedder = await openEmbedder(config, callers, resources);
+  await organised(store, embedder);
+  return embedder === null ? 'words' : `embeddings of ${embedder.name}`;
 }

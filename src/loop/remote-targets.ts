@@ -51,7 +51,8 @@ export class RemoteTargets implements Targets {
       ...(system === undefined ? {} : { system }),
       decoding: { temperature, topP, maxTokens: maxTokens ?? this.#target.maxTokens },
     };
-    return Promise.resolve(createTarget(this.#remote.model, identity));
+    const name = `${this.name}${system === undefined ? '' : ', system prompt'}`;
+    return Promise.resolve({ ...createTarget(this.#remote.model, identity), name });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -42,7 +42,7 @@ export async function withRevisedDeclines(
   emit: Emit,
 ): Promise<CuratedDataset> {
   const leaves = leavesById(loadTaxonomy(BUILT_IN.taxonomy));
-  const { examples, removed } = dataset;
+  const { examples, removed, left } = dataset;
   const { revised, kept } = await reviseDeclines(
     examples,
     DECLINE_WRITER,
@@ -54,5 +54,11 @@ export async function withRevisedDeclines(
   const count = revised.filter(({ lineage }) => lineage.chosenBy === by).length;
   tell(emit, 'declines revised', count, kept);
   const { examples: passed, rejected } = reviewed(revised, reviews);
-  return datasetOf(passed, [...removed, ...rejected], options);
+  const reasons = new Map(rejected.map(({ example, reason }) => [example, reason]));
+  const gone = revised.flatMap(({ id, lineage: { conversation, finding } }) =>
+    conversation !== undefined && reasons.has(id)
+      ? [{ conversation, ...(finding === undefined ? {} : { finding }), reason: reasons.get(id)! }]
+      : [],
+  );
+  return datasetOf(passed, [...removed, ...rejected], options, [...left, ...gone]);
 }

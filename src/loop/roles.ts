@@ -17,12 +17,13 @@ import { EmbeddedLanguageModel } from '../models/embedded.ts';
 import { requireConnection } from '../models/problems.ts';
 import type { OpenedRole } from '../models/role.ts';
 import type { Callers } from './callers.ts';
+import { type Embedder, embedderOf, refuseEmbedder } from './embedder.ts';
 import { namedTarget } from './named-target.ts';
 import { connectionOf, isEmbedded } from './remote-targets.ts';
 import { locateModel } from './targets.ts';
 
 type Role = 'judge' | 'simulator' | 'attacker';
-type Opened = Role | 'translator' | 'reviser';
+type Opened = Role | 'translator' | 'reviser' | 'embeddings';
 
 /** Sequences at once of a role on the engine: its answers are longer and fewer than a target's. */
 const ENGINE_BATCH = 8;
@@ -58,6 +59,7 @@ export function requireRoles(
   for (const role of roles) for (const name of names[role]) modelOf(config, role, name);
   const { reviser } = config.curation;
   if (reviser !== undefined) modelOf(config, 'reviser', reviser);
+  if (config.embeddings !== undefined) modelOf(config, 'embeddings', config.embeddings);
 }
 
 /** Opens models for a role; `resources` closes them. */
@@ -158,4 +160,18 @@ export function openTranslator(
       hint: 'Set it to a model, as in --set translator=openai:gpt-4o-mini, or to a name under `targets`.',
     });
   return opener(config, 'translator', callers, resources)(config.translator);
+}
+
+/** Null where none is named: words decide. Errors: `config`, `store`. */
+export async function openEmbedder(
+  config: Config,
+  callers: Callers,
+  resources: AsyncDisposableStack,
+): Promise<Embedder | null> {
+  const { embeddings: name } = config;
+  if (name === undefined) return null;
+  const target = modelOf(config, 'embeddings', name);
+  if (isEmbedded(target)) throw refuseEmbedder(name, 'a model on disk');
+  const remote = resources.use(await callers.open('embeddings', connectionOf(target)));
+  return embedderOf(remote);
 }

@@ -153,8 +153,8 @@ class Round extends Stages {
       tools === null
         ? drafted
         : await withRevisedDeclines(drafted, curation, people.reviews, tools, this.emit);
-    const { counts, removed, examples } = dataset;
-    await store.saveDataset(dataset.id, examples, { counts, removed });
+    const { counts, removed, examples, left } = dataset;
+    await store.saveDataset(dataset.id, examples, { counts, removed, left });
     const message = `${seen.findings.length} findings; ${countsText(dataset)}`;
     this.emit({ type: 'note', level: 'info', message });
     return { dataset, findings: seen.findings.length + register.findings.length };

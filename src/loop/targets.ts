@@ -194,8 +194,10 @@ export class EmbeddedTargets implements Targets {
     await this.#chooser?.[Symbol.asyncDispose]();
     const chooser = new Chooser(this.model, adapter ? { adapter, strength } : null);
     this.#chooser = chooser;
+    const { system } = this.#options;
     return {
       ...target,
+      name: `${this.file.name}${named ? ` + ${named.id}, strength ${strength}` : ''}${system === undefined ? '' : ', system prompt'}`,
       choose: (messages, answers) => chooser.choose(messages, answers),
       suffixes: (messages, wanted, settings) =>
         suffixes(this.model, adapter ? { adapter, strength } : null, messages, wanted, settings),

@@ -9,11 +9,15 @@ import { onlyOne } from '../store/find.ts';
 import type { ExampleOrigin, FindingStatus, Match, RunRecord, Store, StoredExample } from '../store/store.ts';
 import { pairsFor, type RoundDpo } from './pairs.ts';
 import type { Checkpoint } from './trainer.ts';
+import { targetName as nameOf } from './target-names.ts';
+import { whyNot } from './why-not.ts';
 
 export interface TracedConversation {
   readonly id: string;
   readonly scenario: string;
   readonly target: string;
+  /** For people; absent: not known. */
+  readonly targetName?: string;
   readonly attack?: string;
   /** The worst of its scored turns; absent: none was scored. */
   readonly severity?: number;
@@ -44,6 +48,8 @@ export interface Trace {
     readonly status: FindingStatus;
     readonly verdict: string;
   }[];
+  /** Where nothing came from it: why not, a sentence each. */
+  readonly reasons: readonly string[];
   /** What came from it. */
   readonly examples: readonly (Pick<PreferenceExample, 'id' | 'purpose' | 'category'> & {
     readonly lineage: Lineage;
@@ -124,7 +130,11 @@ async function adaptersOf(store: Store, training: Training, traced: Set<string>)
   ];
 }
 
-const traced = (conversation: Conversation, verdicts: readonly Verdict[]): TracedConversation => {
+const traced = (
+  conversation: Conversation,
+  verdicts: readonly Verdict[],
+  targetName: string | undefined,
+): TracedConversation => {
   const scored = verdicts.filter((verdict) => verdict.status === 'scored');
   const severities = scored.flatMap(({ severity }) => severity ?? []);
   const refusal = scored.find((verdict) => verdict.turn === 0 && verdict.refusal !== undefined)?.refusal;
@@ -132,6 +142,7 @@ const traced = (conversation: Conversation, verdicts: readonly Verdict[]): Trace
     id: conversation.id,
     scenario: conversation.scenario,
     target: conversation.target,
+    ...(targetName === undefined ? {} : { targetName }),
     ...(conversation.attack === undefined ? {} : { attack: conversation.attack }),
     ...(severities.length === 0 ? {} : { severity: Math.max(...severities) }),
     ...(refusal === undefined ? {} : { refusal }),
@@ -202,7 +213,11 @@ export async function trace(store: Store, text: string): Promise<Trace> {
       ? ((await store.find(of.id)) as { scenario: Scenario }).scenario
       : await scenarioOf(store, examples, of));
   const same = scenario ? await store.conversationsOn(scenario.id) : [];
-  const spoken = same.map((one) => traced(one.conversation, one.verdicts));
+  const spoken = await Promise.all(
+    same.map(async ({ conversation: one, verdicts }) =>
+      traced(one, verdicts, await nameOf(store, one.target)),
+    ),
+  );
   const own = spoken.find(({ id }) => id === conversation);
   const findings = conversation === undefined ? [] : await Array.fromAsync(store.register({ conversation }));
 
@@ -236,6 +251,8 @@ export async function trace(store: Store, text: string): Promise<Trace> {
       lineage,
       datasets: holders,
     })),
+    reasons:
+      examples.length > 0 || conversation === undefined ? [] : await whyNot(store, conversation, findings),
     datasets: [...datasets].map(([id, list]) => ({ id, examples: list.length })),
     runs: learning.map(({ run: { id, status, created } }) => ({ id, status, created })),
     adapters: of.kind === 'adapter' ? adapters.filter(({ id }) => id === of.id) : adapters,

@@ -7,7 +7,7 @@ import type { Store } from '../store/store.ts';
 import { MetricsLog } from '../training/metrics.ts';
 import { type SftRecipe, trainingId } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
-import { startOf } from './chain.ts';
+import { type Chain, startOf } from './chain.ts';
 import { bestCheckpoint, type Frontier } from './frontier.ts';
 import { pairsFor, type RoundDpo } from './pairs.ts';
 import type { RoundOptions } from './round.ts';
@@ -17,13 +17,15 @@ import type { EmbeddedTargets, NamedAdapter } from './targets.ts';
 import { between, type Checkpoint, elsewhere, trainerOf } from './trainer.ts';
 
 export interface TrainingDependencies {
-  readonly store: Store;
-  readonly stages: Stages;
+  readonly store: Pick<Store, 'dataset'>;
+  readonly stages: Pick<Stages, 'stage' | 'emit'>;
   readonly weights: EmbeddedTargets;
   readonly signal?: AbortSignal | undefined;
 }
 
-type Options = Pick<RoundOptions, 'training' | 'directory' | 'selection' | 'chain'>;
+type Options = Pick<RoundOptions, 'training' | 'directory' | 'selection'> & {
+  readonly chain?: Pick<Chain, 'start' | 'from'> | undefined;
+};
 
 /** What training starts from. Errors: those of a fresh adapter that fits nothing of the model. */
 export function startingAdapter(
@@ -56,7 +58,7 @@ async function train(
   recipe: SftRecipe | RoundDpo,
   dataset: string,
   start: NamedAdapter,
-  { store, stages, weights, signal, frontier }: TrainingDependencies & { readonly frontier: Frontier },
+  { store, stages, weights, signal, frontier }: TrainingDependencies & { readonly frontier: Frontier | null },
   { training, directory, selection: { patience } }: Options,
 ): Promise<Checkpoint[]> {
   const { file } = weights;
@@ -86,7 +88,7 @@ async function train(
       onCheckpoint: async (adapter, step, steps) => {
         const checkpoint = plannedAt(step);
         saveAdapter(checkpoint.directory, adapter, { base: file.name });
-        if (patience === undefined || step === steps) return;
+        if (patience === undefined || frontier === null || step === steps) return;
         const made = checkpoints.slice(0, checkpoints.findIndex((each) => each.id === checkpoint.id) + 1);
         const best = await bestCheckpoint(frontier, made);
         if (made.length - 1 - best < patience) return;
@@ -101,17 +103,18 @@ async function train(
       },
     });
     const made = checkpoints.filter((each) => existsSync(each.directory));
-    return patience === undefined ? made : made.slice(0, (await bestCheckpoint(frontier, made)) + 1);
+    if (patience === undefined || frontier === null) return made;
+    return made.slice(0, (await bestCheckpoint(frontier, made)) + 1);
   });
   state.clear();
   return result;
 }
 
-/** All candidates of a round. */
+/** All candidates of a round. Without a frontier `selection.patience` ends nothing. */
 export async function trainRound(
   dataset: string,
   start: NamedAdapter,
-  dependencies: TrainingDependencies & { readonly frontier: Frontier },
+  dependencies: TrainingDependencies & { readonly frontier: Frontier | null },
   options: Options,
 ): Promise<Checkpoint[]> {
   const { sft, dpo } = options.training;

@@ -4,9 +4,8 @@ import { type Config, configSchema } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import { type Emit, silent } from '../core/events.ts';
 import { resultHash } from '../core/ids.ts';
-import type { PreferenceExample, Scenario } from '../core/records.ts';
-import { type Imported, importHash, importPreferences, passedOverNote } from '../curation/import.ts';
-import { withoutNoise } from '../curation/label-noise.ts';
+import type { Scenario } from '../core/records.ts';
+import { importHash } from '../curation/import.ts';
 import { reviserId } from '../curation/reviser.ts';
 import { createWriter } from '../curation/writers.ts';
 import type { Simulator } from '../dialogue/simulator.ts';
@@ -26,7 +25,9 @@ import { openSqlite } from '../store/sqlite.ts';
 import type { RunRecord, Store } from '../store/store.ts';
 import { type Chain, linkOf, roundSeed } from './chain.ts';
 import { type EventLog, openEventLog } from './event-log.ts';
+import { importedExamples } from './imports.ts';
 import { measure } from './measure.ts';
+import type { Embedder } from './embedder.ts';
 import { guardedBenchmarks } from './guards.ts';
 import { loadPeople, type People } from './people.ts';
 import { NO_REGISTER, type RegisterData, registerData } from './register-data.ts';
@@ -34,7 +35,7 @@ import { type RoundDependencies, type RoundOptions } from './round.ts';
 import { loadSplits, type RoundScenarios, roundScenarios, type SplitSuites } from './scenarios.ts';
 import { Callers } from './callers.ts';
 import { openTargets } from './remote-targets.ts';
-import { openAttacker, openJudge, openReviser, openSimulator, requireRoles } from './roles.ts';
+import { openAttacker, openEmbedder, openJudge, openReviser, openSimulator, requireRoles } from './roles.ts';
 import { mannerOf, type Targets } from './targets.ts';
 import { elsewhere } from './trainer.ts';
 
@@ -93,6 +94,7 @@ export class Workplace implements AsyncDisposable {
   readonly tools: RunOptions;
   readonly log: EventLog;
   #reviser: Promise<OpenedRole | null> | null = null;
+  #embedder: Promise<Embedder | null> | null = null;
 
   private constructor(
     parts: Pick<
@@ -146,6 +148,12 @@ export class Workplace implements AsyncDisposable {
   #openReviser(): Promise<OpenedRole | null> {
     this.#reviser ??= openReviser(this.config, this.#callers, this.#resources);
     return this.#reviser;
+  }
+
+  /** Opened once; null: none is named. */
+  #openEmbedder(): Promise<Embedder | null> {
+    this.#embedder ??= openEmbedder(this.config, this.#callers, this.#resources);
+    return this.#embedder;
   }
 
   get emit(): Emit {
@@ -202,6 +210,7 @@ export class Workplace implements AsyncDisposable {
       simulator: _simulator,
       attacker: _attacker,
       translator: _translator,
+      embeddings: _embeddings, // by the embedder's id, where it decides
       engine: _engine, // in the target's id
       training,
       suites,
@@ -218,6 +227,7 @@ export class Workplace implements AsyncDisposable {
     const register = await this.#register(scenarios, people, chain);
     // What is measured elsewhere is not learnt here.
     const reviser = await this.#openReviser();
+    const embedder = await this.#openEmbedder();
     const benchmarks = await guardedBenchmarks(suites.benchmarks, this.emit);
     const stood: Standing = standing ?? { people: people.id, register: register.id };
     const id = resultHash({
@@ -235,18 +245,27 @@ export class Workplace implements AsyncDisposable {
         : {}),
       start: this.targets.weights?.start?.id,
       ...(reviser === null ? {} : { reviser: reviserId(reviser) }),
+      ...(embedder === null || config.curation.imports.length === 0 ? {} : { embedder: embedder.id }),
       ...(benchmarks.hash === null ? {} : { benchmarks: benchmarks.hash }),
       ...(stood.people === null ? {} : { people: stood.people }),
       ...(stood.register === null ? {} : { register: stood.register }),
       ...(chain ? { round: linkOf(chain) } : {}),
       ...(dataset === undefined ? {} : { dataset }),
     });
-    const imported = await this.#imports();
+    const guarded = [...scenarios.guarded, ...benchmarks.texts];
+    const { judge, emit } = this;
+    const imported = await importedExamples(config, {
+      judge,
+      embedder,
+      guarded,
+      emit,
+      signal: this.tools.signal,
+    });
     const { signal } = this.tools;
     return {
       id,
       stood,
-      scenarios: { ...scenarios, guarded: [...scenarios.guarded, ...benchmarks.texts] },
+      scenarios: { ...scenarios, guarded },
       dependencies: {
         store: this.store,
         judge: this.judge,
@@ -296,33 +315,6 @@ export class Workplace implements AsyncDisposable {
       findings: new Set(byHand.map(({ finding }) => finding.id)),
     };
     return registerData(this.store, taken, (category) => leaves.has(category));
-  }
-
-  async #imports(): Promise<PreferenceExample[]> {
-    const { curation, seed } = this.config;
-    const imported: PreferenceExample[] = [];
-    for (const source of curation.imports) {
-      const read = await this.#denoised(await importPreferences(source, seed), source.path);
-      const note = passedOverNote(read);
-      if (note !== null) this.emit({ type: 'note', level: 'warning', message: `${source.path}: ${note}` });
-      imported.push(...read.examples);
-    }
-    return imported;
-  }
-
-  /** Without the pairs whose labels the judge doubts, where that is asked for. */
-  async #denoised(read: Imported, path: string): Promise<Imported> {
-    const { judgeImports, harmSeverity } = this.config.curation;
-    if (!judgeImports) return read;
-    const options = { judge: this.judge, harmSeverity, signal: this.tools.signal };
-    const { kept, passedOver, unscored } = await withoutNoise(read.examples, options);
-    if (unscored > 0)
-      this.emit({
-        type: 'note',
-        level: 'warning',
-        message: `${path}: ${unscored} pairs kept that the judge could not score`,
-      });
-    return { ...read, examples: kept, passedOver: { ...read.passedOver, ...passedOver } };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

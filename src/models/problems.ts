@@ -42,6 +42,7 @@ const NAMED = {
   attacker: 'llm:NAME',
   translator: 'NAME',
   reviser: 'NAME',
+  embeddings: 'NAME',
 } as const;
 
 const places = (names: readonly string[]): string => names.map((name) => `{{${name}}}`).join(', ');

@@ -1,11 +1,13 @@
 /** Models by `provider:model`. A new provider is one entry here; what surrounds its calls is in calling.ts. */
 import type { LanguageModelV4 } from '@ai-sdk/provider';
 import { contentHash } from '../core/ids.ts';
+import { TemperError } from '../core/errors.ts';
 import { commandIdentity, CommandModel } from './command.ts';
 import { HttpClient, type HttpLimits, MAX_RESPONSE_BYTES } from './http.ts';
 import { HttpModel } from './http-model.ts';
 import { OpenAICompatibleModel } from './openai-compatible.ts';
 import { HOSTED, openHosted } from './providers.ts';
+import { EmbeddingsModel } from './embeddings.ts';
 import type { Secrets } from './secrets.ts';
 import type { CallSettings, CommandSettings, Connection, HttpSettings } from './settings.ts';
 import { type ModelSpec, parseSpec } from './spec.ts';
@@ -149,6 +151,8 @@ export async function openModel(
   connection: Connection,
   secrets: Secrets,
   calls: Pick<CallSettings, 'firstByteSeconds' | 'totalSeconds'>,
+  /** Whether it gives vectors: see embeddings.ts. */
+  embeddings = false,
 ): Promise<OpenedModel> {
   const spec = specOf(connection);
   const limits = {
@@ -157,8 +161,25 @@ export async function openModel(
     maxBytes: MAX_RESPONSE_BYTES,
   };
   const at = spec.baseUrl === undefined ? {} : { baseUrl: spec.baseUrl };
+  if (embeddings) return openEmbeddings(spec, { connection: { ...connection, ...at }, secrets, limits });
   const provider = PROVIDERS[spec.provider] as Provider;
   return await provider.open(spec, { connection: { ...connection, ...at }, secrets, limits });
+}
+
+/** Errors: `config` for a provider that temper has no embeddings from. */
+function openEmbeddings({ provider, model: modelId }: ModelSpec, tools: Tools): OpenedModel {
+  const server = Object.hasOwn(COMPATIBLE, provider) ? COMPATIBLE[provider] : undefined;
+  const baseUrl = tools.connection.baseUrl ?? server?.address;
+  if (!server || baseUrl === undefined)
+    throw new TemperError('config', `embeddings: temper has none from the provider ${provider}`, {
+      hint: `Name a server with OpenAI's /v1/embeddings: ${Object.keys(COMPATIBLE).join(', ')}.`,
+    });
+  const { options } = tools.connection;
+  return overHttp(
+    baseUrl,
+    tools,
+    (client, headers) => new EmbeddingsModel({ modelId, baseUrl, headers, options, client }),
+  );
 }
 
 /**

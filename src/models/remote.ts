@@ -49,8 +49,10 @@ export async function openRemote(connection: Connection, options: RemoteOptions)
   const { provider, model: modelId, baseUrl } = specOf(connection);
   const part = (sign: string, value: string | undefined): string => (value ? `${sign}${value}` : '');
   const name = `${provider}${part(':', modelId)}${part('@', baseUrl)}${part('#', connection.edition)}`;
-  const id = modelIdentity(connection, secrets.path);
-  const opened = await openModel(connection, secrets, calls);
+  const vectors = role === 'embeddings';
+  // The same model may also be asked for words.
+  const id = `${modelIdentity(connection, secrets.path)}${vectors ? '/embeddings' : ''}`;
+  const opened = await openModel(connection, secrets, calls, vectors);
   const { start, max } = calls.concurrency;
   // Programs run on this machine: more of them than it has processors only wait for each other.
   const most = provider === 'command' ? Math.min(max, availableParallelism()) : max;

@@ -46,6 +46,8 @@ export interface SuffixSettings {
 export interface Target {
   /** Identity of model, adapter, strength and decoding. */
   readonly id: string;
+  /** For people. */
+  readonly name?: string;
   /** Whether messages may end with the assistant's: the beginning of an answer that the target goes on with. */
   readonly prefills?: boolean;
   /** Needs the weights: after each step the best suffix of the last message so far, towards an answer that begins with `wanted`. */

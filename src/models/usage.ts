@@ -1,7 +1,14 @@
 /** What the calls of a command used, by the role of the model. */
 import type { Cost } from './budget.ts';
 
-export type ModelRole = 'target' | 'simulator' | 'judge' | 'attacker' | 'translator' | 'reviser';
+export type ModelRole =
+  | 'target'
+  | 'simulator'
+  | 'judge'
+  | 'attacker'
+  | 'translator'
+  | 'reviser'
+  | 'embeddings';
 
 export interface Usage {
   /** Requests sent, repetitions included. */

@@ -72,3 +72,9 @@ export async function conversationsOn(
     }),
   );
 }
+
+/** `Store.datasets`. */
+export async function datasets(db: Kysely<Tables>): ReturnType<Store['datasets']> {
+  const rows = await db.selectFrom('datasets').selectAll().orderBy('id').execute();
+  return rows.map(({ id, details }) => ({ id, details: decode(details) }));
+}

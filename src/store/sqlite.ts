@@ -6,7 +6,7 @@ import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from
 import { openDatabase } from './database.ts';
 import { adapt } from './dialect.ts';
 import { findRecord, matching } from './find.ts';
-import { conversationsOn, examplesFrom } from './lineage.ts';
+import { conversationsOn, datasets, examplesFrom } from './lineage.ts';
 import { arms, notes, saveArm, saveNote } from './people.ts';
 import { changeRegister, readRegister, readRegistered } from './register.ts';
 import type {
@@ -288,6 +288,10 @@ class SqliteStore implements Store {
       examples: rows.map((example) => decode<PreferenceExample>(example.record)),
       details: decode(row.details),
     };
+  }
+
+  datasets(): ReturnType<Store['datasets']> {
+    return datasets(this.#db);
   }
 
   examplesFrom(origin: ExampleOrigin, id: string): Promise<StoredExample[]> {

@@ -153,6 +153,8 @@ export interface Store extends AsyncDisposable {
 
   saveDataset(id: string, examples: readonly PreferenceExample[], details: unknown): Promise<void>;
   dataset(id: string): Promise<{ examples: PreferenceExample[]; details: unknown } | null>;
+  /** What is said of each dataset, without its examples, in the order of the ids. */
+  datasets(): Promise<{ readonly id: string; readonly details: unknown }[]>;
 
   /** Examples of all datasets, each once, in the order of dataset and position. */
   examplesFrom(origin: ExampleOrigin, id: string): Promise<StoredExample[]>;

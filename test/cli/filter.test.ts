@@ -91,6 +91,29 @@ test('Ctrl-C is heard within a table, which is read at once', { timeout: 240_000
   expect([status, stderr]).toEqual([130, expect.stringContaining('--out is not whole')]);
 });
 
+test('threads give the same bytes, and stop where a row cannot be read', { timeout: 240_000 }, () => {
+  // More than a batch, of two files and purposes, with all that holds back; the last row of the second is broken.
+  const rows = Array.from({ length: 700 }, (_, i) => ({
+    ...pair(
+      i % 50 === 7 ? prompts[i % prompts.length]! : `Which lamp of pier ${i} and town ${i % 90} is brightest`,
+    ),
+    ...(i % 5 === 0 ? { purpose: 'harm' } : {}),
+    ...(i % 11 === 0 ? { chosen: '' } : {}),
+  }));
+  writeFileSync(join(work, 'one.jsonl'), `${rows.map((row) => JSON.stringify(row)).join('\n\n')}\n`);
+  writeFileSync(join(work, 'two.jsonl'), `${rows.map((row) => JSON.stringify(row)).join('\n')}\n{oops\n`);
+  const outputs = ['0', '2'].map((threads) => {
+    const args = ['one.jsonl', 'two.jsonl', '--threads', threads, '--language', 'en'];
+    const done = temper('filter', ...args, '--out', `t${threads}.jsonl`, '--held', `t${threads}.held`);
+    expect([done.status, done.stderr]).toEqual([4, expect.stringContaining('two.jsonl, line 701')]);
+    return ['jsonl', 'held'].map((ending) => readFileSync(join(work, `t${threads}.${ending}`), 'utf8'));
+  });
+  expect(outputs[1]).toEqual(outputs[0]);
+  expect(records('t0.jsonl').length).toBeGreaterThan(50);
+  expect(records('t0.held').at(-1)).toMatchObject({ file: 'two.jsonl', row: 700 });
+  expect(records('t0.jsonl').length + records('t0.held').length).toBe(1400);
+});
+
 test('bad input: what, where and how to mend it', { timeout: 240_000 }, () => {
   writeFileSync(join(work, 'bad.jsonl'), `${JSON.stringify(pair('A first one of them'))}\n{"prompt": 1}\n`);
   const cases: [string[], number, string][] = [
@@ -108,6 +131,7 @@ test('bad input: what, where and how to mend it', { timeout: 240_000 }, () => {
     [['pairs.jsonl', '--out', 'x.jsonl', '--against', 'xstest'], 2, 'names no file'],
     [['pairs.jsonl', '--out', 'x.jsonl', '--against', 'nope=xstest.csv'], 3, 'unknown benchmark'],
     [['pairs.jsonl', '--out', 'x.jsonl', '--near-duplicate', '7'], 2, 'between 0 and 1'],
+    [['pairs.jsonl', '--out', 'x.jsonl', '--threads', '100'], 2, 'more than 64'],
   ];
   for (const [args, status, message] of cases) {
     const done = temper('filter', ...args);

@@ -197,6 +197,7 @@ export function storeContract(name: string, make: () => () => Store): void {
     await store.saveDataset('d1', [example('e2'), example('e1')], { counts: {} });
     await store.saveDataset('d1', [example('e2'), example('e1')], { counts: {} });
     expect((await store.dataset('d1'))?.examples.map((e) => e.id)).toEqual(['e2', 'e1']);
+    expect(await store.datasets()).toEqual([{ id: 'd1', details: { counts: {} } }]);
     await store.saveConversation({ scenario, conversation: conversation('c1') }, []);
     const finding: Finding = {
       id: 'f1',

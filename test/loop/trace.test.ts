@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Conversation, Finding, Scenario, Verdict } from '../../src/core/records.ts';
 import { preferenceExample } from '../../src/curation/example.ts';
+import { rememberTarget } from '../../src/loop/target-names.ts';
 import { trace } from '../../src/loop/trace.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 
@@ -133,6 +134,31 @@ test.each(['da7a', '4a11', 'dd-2-x1.25', 'aa-'])('back from %s to all examples',
   const { examples, adapters, of } = await trace(store, id);
   expect(examples.map((each) => each.id)).toEqual([broke.id, alone.id]);
   expect(adapters).toHaveLength(of.kind === 'adapter' ? 1 : 4);
+});
+
+test('why nothing came of a finding: what curation noted, else what the register says', async () => {
+  await using store = await filled();
+  const other = { ...finding, id: 'f2d0', conversation: 'c0b2', category: 'no-leaf' };
+  await store.saveFindings([other]);
+  const reasons = async (id = 'f2d0') => (await trace(store, id)).reasons;
+  expect(await reasons('f1d0')).toEqual([]);
+  expect(await reasons()).toEqual([expect.stringContaining('no decline is known for its category, no-leaf')]);
+  await store.changeFindings(new Map([['f2d0', { status: 'dismissed', note: 'a joke' }]]));
+  expect(await reasons()).toEqual(['it is dismissed (a joke)']);
+  const left = [{ conversation: 'c0b2', finding: 'f2d0', reason: 'exact duplicate', like: broke.id }];
+  await store.saveDataset('da7b', [], { counts: {}, left });
+  expect(await reasons()).toEqual([`not in dataset da7b: exact duplicate; like ${broke.id}`]);
+  expect(await reasons('c0b2')).toHaveLength(1);
+});
+
+test('a target is told by its name, where that was kept', async () => {
+  await using store = await filled();
+  await rememberTarget(store, { id: 'tuned', name: 'tiny + aa-3, strength 1' });
+  await rememberTarget(store, { id: 'tuned', name: 'tiny + aa-3, strength 1' });
+  expect(await store.notes('target')).toHaveLength(1);
+  const { again, conversation } = await trace(store, broke.id);
+  expect(again).toMatchObject([{ target: 'tuned', targetName: 'tiny + aa-3, strength 1' }]);
+  expect(conversation).not.toHaveProperty('targetName');
 });
 
 test('several, and none', async () => {

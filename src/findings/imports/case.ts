@@ -26,6 +26,17 @@ export type Read = Case | { readonly passedOver: string };
 
 export type Fields = Readonly<Record<string, unknown>>;
 
+export interface ImportFormat {
+  readonly description: string;
+  /** How the file is read: lines of JSON, one JSON value, a table. */
+  readonly file: 'jsonl' | 'json' | 'csv';
+  /** Whether a file is of this format, by its first record (json: all of it; csv: a row by its header). */
+  matches(first: unknown): boolean;
+  /** The records within the value of a json file. */
+  records?(whole: unknown): readonly unknown[];
+  read(record: Fields): readonly Read[];
+}
+
 export const MOST_TEXT = 100_000;
 const MOST_LABEL = 200;
 const MOST_MESSAGES = 200;

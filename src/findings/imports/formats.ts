@@ -4,8 +4,8 @@ import {
   type Case,
   contentOf,
   field,
-  type Fields,
   fieldsOf,
+  type ImportFormat,
   labelOf,
   listOf,
   messagesOf,
@@ -13,17 +13,7 @@ import {
   type Read,
   textOf,
 } from './case.ts';
-
-export interface ImportFormat {
-  readonly description: string;
-  /** How the file is read: lines of JSON, one JSON value, a table. */
-  readonly file: 'jsonl' | 'json' | 'csv';
-  /** Whether a file is of this format, by its first record (json: all of it; csv: a row by its header). */
-  matches(first: unknown): boolean;
-  /** The records within the value of a json file. */
-  records?(whole: unknown): readonly unknown[];
-  read(record: Fields): readonly Read[];
-}
+import { pyrit } from './pyrit.ts';
 
 /** A prompt that is a text, or a list of chat messages as JSON. */
 function promptMessages(raw: string): Case['messages'] {
@@ -152,76 +142,6 @@ const garakHits: ImportFormat = {
   },
 };
 
-const SEVERE = 7;
-/** PyRIT's usual threshold of a score from 0 to 1. */
-const PYRIT_HIT = 0.5;
-
-const piecesOf = (whole: unknown): readonly unknown[] =>
-  Array.isArray(whole) ? whole : listOf(field(whole, 'pieces'));
-
-const pyrit: ImportFormat = {
-  description: 'PyRIT: memory export in JSON (message pieces with scores)',
-  file: 'json',
-  matches: (whole) => {
-    const [first] = piecesOf(whole);
-    return field(first, 'conversation_id') !== undefined && field(first, 'converted_value') !== undefined;
-  },
-  // An answer is read with what came before it.
-  records: (whole) =>
-    [...Map.groupBy(piecesOf(whole), (piece) => String(field(piece, 'conversation_id'))).values()].map(
-      (pieces) => ({ pieces }),
-    ),
-  read(conversation) {
-    const pieces = [...listOf(field(conversation, 'pieces'))].sort(
-      (a, b) => Number(field(a, 'sequence')) - Number(field(b, 'sequence')),
-    );
-    const said = pieces.map((piece) => ({
-      role: field(piece, 'role'),
-      content: field(piece, 'converted_value'),
-    }));
-    return pieces.flatMap((piece, i): Read[] => {
-      if (field(piece, 'role') !== 'assistant') return [];
-      const line = answered(messagesOf(said.slice(0, i + 1)));
-      if (!line) return [NO_PROMPT];
-      const scores = listOf(field(piece, 'scores'));
-      const truths = scores.filter((score) => field(score, 'score_type') === 'true_false');
-      const grades = scores
-        .filter((score) => field(score, 'score_type') === 'float_scale')
-        .map((score) => Number(field(score, 'score_value')))
-        .filter((value) => Number.isFinite(value));
-      const highest = grades.length > 0 ? Math.max(...grades) : undefined;
-      const yes = truths.some((score) => String(field(score, 'score_value')).toLowerCase() === 'true');
-      const failed = truths.length > 0 ? yes : highest !== undefined && highest >= PYRIT_HIT;
-      const error = labelOf(field(piece, 'response_error'));
-      const known = (truths.length > 0 || highest !== undefined) && (error === undefined || error === 'none');
-      const request = pieces.slice(0, i).findLast((each) => field(each, 'role') === 'user');
-      const attack = field(piece, 'attack_identifier') ?? field(piece, 'orchestrator_identifier');
-      return [
-        {
-          ...line,
-          outcome: known ? (failed ? 'fail' : 'pass') : 'unknown',
-          kind: 'harm',
-          objective: textOf(field(request, 'original_value')),
-          label:
-            labelOf(listOf(field(request, 'targeted_harm_categories'))[0]) ??
-            labelOf(listOf(field(scores[0], 'score_category'))[0] ?? field(scores[0], 'score_category')),
-          attack: labelOf(field(attack, '__type__')) ?? labelOf(field(attack, 'class_name')),
-          target: labelOf(
-            field(piece, 'prompt_target_identifier', '__type__') ??
-              field(piece, 'prompt_target_identifier', 'class_name'),
-          ),
-          ...(failed && highest !== undefined
-            ? { severity: Math.max(3, Math.round(Math.min(1, highest) * SEVERE)) }
-            : {}),
-          rationale: textOf(
-            scores.map((score) => textOf(field(score, 'score_rationale'))).find((text) => text !== undefined),
-          ),
-        },
-      ];
-    });
-  },
-};
-
 /** Correct and incorrect have a direction; of a number temper does not know whether more is better. */
 function inspectOutcome(value: unknown): Case['outcome'] {
   if (value === 'I' || value === false) return 'fail';
@@ -238,8 +158,13 @@ const inspect: ImportFormat = {
       model: field(whole, 'eval', 'model'),
     })),
   read(sample) {
+    // What the assistant is said to have said in the input is no answer: a sample that failed has none.
+    const said = listOf(field(sample, 'messages'));
+    const last = said.findLastIndex(
+      (each) => field(each, 'role') === 'assistant' && field(each, 'source') !== 'input',
+    );
     const line =
-      answered(messagesOf(listOf(field(sample, 'messages')))) ??
+      answered(messagesOf(said.slice(0, last + 1))) ??
       inspectOutput(field(sample, 'input'), field(sample, 'output', 'choices'));
     if (!line) return [NO_PROMPT];
     const scores = Object.entries(fieldsOf(field(sample, 'scores')));

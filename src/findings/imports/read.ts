@@ -3,8 +3,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { parseCsv, readUtf8 } from '../../core/csv.ts';
 import { errorMessage, TemperError } from '../../core/errors.ts';
 import { readJsonl } from '../../core/jsonl.ts';
-import type { Case } from './case.ts';
-import { IMPORT_FORMATS, type ImportFormat } from './formats.ts';
+import type { Case, ImportFormat } from './case.ts';
+import { IMPORT_FORMATS } from './formats.ts';
 
 export type FormatName = keyof typeof IMPORT_FORMATS;
 

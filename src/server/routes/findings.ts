@@ -113,7 +113,7 @@ export const findingRoutes = (context: ServerContext) =>
         const fresh = database
           .prepare('select count(*) as n from store.findings where cluster is null')
           .get() as { n: number };
-        if (fresh.n > 0) await organise(context.store);
+        if (fresh.n > 0) await organise(context.store, context.config);
         const rows = database
           .prepare(
             `select f.record, f.category, f.status, f.note, f.cluster, f.duplicate_of as duplicateOf, f.replays, f.reproduced,

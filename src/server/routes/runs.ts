@@ -69,7 +69,7 @@ async function summary(context: ServerContext, run: RunRecord): Promise<RunSumma
 const fixedPart = (config: Config): Record<string, unknown> => {
   const { target, suites, curation, training } = config;
   const { temperature: _t, topP: _p, maxTokens: _m, batch: _b, system: _s, ...reached } = target;
-  const { calls, targets, judge, judges, simulator, attacker, translator } = config;
+  const { calls, targets, judge, judges, simulator, attacker, translator, embeddings } = config;
   return {
     ...Object.fromEntries(Object.entries(reached).map(([name, each]) => [`target.${name}`, each])),
     calls,
@@ -79,6 +79,7 @@ const fixedPart = (config: Config): Record<string, unknown> => {
     simulator,
     attacker,
     translator,
+    embeddings,
     'suites.directory': suites.directory,
     'suites.benchmarks': suites.benchmarks,
     'curation.imports': curation.imports,

@@ -1,0 +1,156 @@
+/**
+ * The filters that need no memory of other examples, over batches of rows: what comes in and out are plain values, so that
+ * another thread can do the work.
+ */
+import { TemperError, type ErrorCode } from '../core/errors.ts';
+import type { PreferenceExample } from '../core/records.ts';
+import { check, type CheckOptions, type Held, promptPrint } from './filter.ts';
+import { Firewall, type GuardedText } from './firewall.ts';
+import { convertRow, preferenceRows, type RawRow } from './import.ts';
+import { languageOf } from './language.ts';
+import { BANDS, type Fingerprint } from './near-duplicates.ts';
+
+export interface CheckerOptions {
+  readonly format: string;
+  readonly guarded: readonly GuardedText[];
+  readonly personalData: boolean;
+  /** ISO 639-1; null: any. */
+  readonly language: string | null;
+}
+
+/** A `TemperError` between threads. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export interface Batch {
+  readonly file: string;
+  readonly rows: readonly RawRow[];
+  /** Why nothing comes after these rows. */
+  readonly failure?: Failure | undefined;
+}
+
+export type CheckedRow =
+  | { readonly row: number; readonly held: Held }
+  | {
+      readonly row: number;
+      /** The example as JSON. */
+      readonly text: string;
+      readonly purpose: PreferenceExample['purpose'];
+      /** Where its fingerprint begins. */
+      readonly print: number;
+    };
+
+export interface CheckedBatch {
+  readonly file: string;
+  readonly rows: readonly CheckedRow[];
+  /** Fingerprints one behind the other: keys, number of trigrams, trigrams. */
+  readonly prints: Uint32Array<ArrayBuffer>;
+  readonly failure?: Failure | undefined;
+}
+
+/** Characters and rows after which a batch is full; what a thread holds of them is bounded. */
+const MOST_CHARACTERS = 1 << 18;
+const MOST_ROWS = 256;
+
+function failureOf(error: unknown): Failure {
+  if (!(error instanceof TemperError)) throw error;
+  const { code, message, hint } = error;
+  return { code, message, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** The rows of files in batches, in their order; an error of a file ends them, in its last batch. */
+export async function* batchesOf(files: readonly string[], format: string): AsyncGenerator<Batch> {
+  for (const file of files) {
+    let rows: RawRow[] = [];
+    let characters = 0;
+    let failure: Failure | undefined;
+    try {
+      for await (const row of preferenceRows({ path: file, format })) {
+        rows.push(row);
+        characters += 'line' in row ? row.line.length : 0;
+        if (rows.length < MOST_ROWS && characters < MOST_CHARACTERS) continue;
+        yield { file, rows };
+        [rows, characters] = [[], 0];
+      }
+    } catch (error) {
+      failure = failureOf(error);
+    }
+    if (rows.length > 0 || failure) yield { file, rows, failure };
+    if (failure) return;
+  }
+}
+
+/** Errors of rows are part of the result. */
+export class Checker {
+  readonly #format: string;
+  readonly #options: CheckOptions;
+
+  constructor({ format, guarded, personalData, language }: CheckerOptions) {
+    this.#format = format;
+    this.#options = {
+      firewall: new Firewall(guarded),
+      personalData,
+      language: language === null ? null : { wanted: language, detect: languageOf },
+    };
+  }
+
+  batch({ file, rows, failure }: Batch): CheckedBatch {
+    const checked: CheckedRow[] = [];
+    const prints = new Prints();
+    const result = (failed: Failure | undefined): CheckedBatch => ({
+      file,
+      rows: checked,
+      prints: prints.all,
+      ...(failed ? { failure: failed } : {}),
+    });
+    for (const raw of rows) {
+      try {
+        const { row, result: example } = convertRow(raw, { path: file, format: this.#format });
+        const held =
+          typeof example === 'string' ? { reason: example, like: '' } : check(example, this.#options);
+        if (typeof example === 'string' || held) checked.push({ row, held: held! });
+        else {
+          const print = prints.add(promptPrint(example));
+          checked.push({ row, text: JSON.stringify(example), purpose: example.purpose, print });
+        }
+      } catch (error) {
+        return result(failureOf(error));
+      }
+    }
+    return result(failure);
+  }
+}
+
+class Prints {
+  #values = new Uint32Array(1 << 14);
+  #end = 0;
+
+  get all(): Uint32Array<ArrayBuffer> {
+    return this.#values.slice(0, this.#end);
+  }
+
+  add({ grams, keys }: Fingerprint): number {
+    const start = this.#end;
+    this.#end += BANDS + 1 + grams.length;
+    if (this.#end > this.#values.length) {
+      const values = new Uint32Array(2 * this.#end);
+      values.set(this.#values);
+      this.#values = values;
+    }
+    this.#values.set(keys, start);
+    this.#values[start + BANDS] = grams.length;
+    this.#values.set(grams, start + BANDS + 1);
+    return start;
+  }
+}
+
+export function printAt(prints: Uint32Array, start: number): Fingerprint {
+  const first = start + BANDS + 1;
+  return {
+    keys: prints.subarray(start, start + BANDS),
+    grams: prints.subarray(first, first + prints[start + BANDS]!),
+  };
+}
