@@ -10,15 +10,21 @@ import type {
   SearchRecord,
   Verdict,
 } from '../core/records.ts';
+import type { Scorecard } from '../metrics/scorecard.ts';
 import { wrapped } from '../report/format.ts';
 import type { RunRecord } from '../store/store.ts';
 import type { Manifest } from '../loop/manifest.ts';
+import { gateText, ratesText } from './run-text.ts';
 
 /** What `Store.find` gives, one kind of record at a time. */
 interface Found {
   readonly run?: RunRecord;
   /** Of a run that has one. */
   readonly manifest?: Manifest | null;
+  /** What a run learnt from. */
+  readonly data?: Parameters<typeof countsText>[0] | null;
+  /** Of the target of what is shown; null where no run measured it. */
+  readonly targetName?: string | null;
   readonly finding?: Finding;
   readonly example?: PreferenceExample;
   readonly dataset?: string;
@@ -42,6 +48,10 @@ const MOST_LISTED = 10;
 
 const field = (name: string, value: unknown): string[] =>
   value === undefined || value === null ? [] : [`${name.padEnd(13)} ${printable(String(value))}`];
+
+/** A field whose text may need several lines. */
+const texts = (name: string, text: string): string[] =>
+  wrapped(text, 85).flatMap((line, i) => field(i === 0 ? name : '', line));
 
 /** Text of several lines, indented under who said it. */
 const said = (who: string, text: string): string[] => [
@@ -77,7 +87,12 @@ const spoilt = ({ invalid }: Conversation): string | undefined =>
 const searched = ({ queries, backtracks, unscored }: SearchRecord): string =>
   `${queries} ${queries === 1 ? 'query' : 'queries'}${backtracks > 0 ? `, ${backtracks} taken back` : ''}${unscored > 0 ? `, ${unscored} unscored` : ''}; this line went furthest`;
 
-function conversation({ scenario, conversation: spoken, verdicts = [] }: Found): string[] {
+const named = (target: string, name: string | null | undefined): string[] => [
+  ...field('target', name ?? target),
+  ...(name ? field('', target) : []),
+];
+
+function conversation({ scenario, conversation: spoken, verdicts = [], targetName }: Found): string[] {
   if (!spoken) return [];
   const turns = spoken.turns.flatMap((turn) => [
     ...said(`user (turn ${turn.index + 1}, ${turn.move})`, turn.request),
@@ -95,7 +110,7 @@ function conversation({ scenario, conversation: spoken, verdicts = [] }: Found):
         `${scenario.key} (${scenario.kind}, ${scenario.category}, ${scenario.split}) ${scenario.id}`,
     ),
     ...field('attack', spoken.attack),
-    ...field('target', spoken.target),
+    ...named(spoken.target, targetName),
     ...field('search', spoken.search && searched(spoken.search)),
     ...field('invalid', spoilt(spoken)),
     ...(spoken.madeUp ?? []).flatMap(({ role, content }) => said(`made up, ${role}`, content)),
@@ -119,9 +134,7 @@ function dataset({ dataset: id, examples = [], details = {} }: Found): string[] 
   const { counts = {}, removed = [] } = details;
   return [
     ...field('dataset', id),
-    ...wrapped(countsText({ examples, counts, removed }), 85).flatMap((line, i) =>
-      field(i === 0 ? 'content' : '', line),
-    ),
+    ...texts('content', countsText({ examples, counts, removed })),
     ...listed(
       'examples',
       examples.map((each) => each.id),
@@ -212,6 +225,7 @@ function example({ example: pair, dataset }: Found): string[] {
 export function describe(record: Record<string, unknown>): string {
   const found = record as Found;
   const { run, finding, verdict } = found;
+  const card = run?.scorecard as Scorecard | undefined;
   const lines = [
     ...(run
       ? [
@@ -220,10 +234,11 @@ export function describe(record: Record<string, unknown>): string {
           ...field('created', run.created),
           ...field('finished', run.finished),
           ...field('adapter', run.adapter),
+          ...(found.data ? texts('data', countsText(found.data)) : []),
+          ...(card ? texts('gate', gateText(card) ?? 'none: nothing was trained') : []),
           ...(found.manifest ? made(found.manifest) : []),
+          ...(card ? ['', ...ratesText(card), '', `The whole scorecard: temper report ${run.id}`] : []),
           ...said('configuration', JSON.stringify(run.config, null, 2)),
-          '',
-          ...(run.scorecard ? [`Its scorecard: temper report ${run.id}`] : []),
         ]
       : []),
     ...(finding
@@ -257,7 +272,7 @@ export function describe(record: Record<string, unknown>): string {
       : []),
     ...(found.target === undefined
       ? []
-      : [...field('target', found.target), ...listed('conversations', found.conversations ?? [])]),
+      : [...named(found.target, found.targetName), ...listed('conversations', found.conversations ?? [])]),
   ];
   return lines.join('\n');
 }
