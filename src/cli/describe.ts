@@ -177,7 +177,8 @@ function made({
       round &&
         `${round.number} of at most ${round.of}${round.previous ? `, after run ${round.previous}` : ''}`,
     ),
-    ...field('model', `${model.name} ${model.id}`),
+    ...field('model', model.name),
+    ...field('', model.id),
     ...field('judge', manifest.judge),
     ...field('seeds', `run ${seeds.run}, break ${seeds.break}`),
     ...field('register', manifest.register),
@@ -187,9 +188,11 @@ function made({
     ),
     ...trainings.flatMap(({ id, start, reference }, i) => [
       ...field(i === 0 ? 'training' : '', `${id} from ${start}`),
-      ...field('', reference && `reference policy: ${reference.is} (${reference.id})`),
+      ...field('', reference && `reference policy: ${reference.is}`),
+      ...field('', reference?.id),
     ]),
-    ...field('made', adapter && `${adapter.name}, hash ${adapter.hash}`),
+    ...field('made', adapter?.name),
+    ...field('', adapter && `hash ${adapter.hash}`),
     ...field('sealed', `before ${manifest.sealed.before}, after ${manifest.sealed.after ?? 'none'}`),
     ...(followed.length > 0
       ? field('findings', `${of('fixed')} fixed, ${of('open')} open, ${of('regressed')} regressed`)
