@@ -46,7 +46,7 @@ async function withContext(
   const { run, target, conversation, conversations } = found as {
     run?: RunRecord;
     target?: string;
-    conversation?: { readonly id: string };
+    conversation?: { readonly id: string; readonly target: string };
     conversations?: readonly string[];
   };
   if (run) {
@@ -61,8 +61,10 @@ async function withContext(
       data: data && { examples: data.examples.map((each) => each.id), counts, removed },
     };
   }
-  const measured = target === undefined ? (conversation ? [conversation.id] : []) : (conversations ?? []);
-  return measured.length === 0 ? found : { ...found, targetName: await targetName(store, measured) };
+  const id = target ?? conversation?.target;
+  if (id === undefined) return found;
+  const measured = conversation ? [conversation.id] : (conversations ?? []);
+  return { ...found, targetName: await targetName(config, store, id, measured) };
 }
 
 export function showCommand(): Command {
