@@ -1,15 +1,14 @@
 /**
  * Speed and memory of calls to a model elsewhere, against a local OpenAI-compatible server in a process of its own:
- * `node bench/calls.ts`, or one part: `node bench/calls.ts judged`. Figures and hardware: bench/README.md.
+ * `node bench/calls.ts`, or one part: `node bench/calls.ts judged [--samples N] [--concurrency N]`. `--port N` asks a
+ * server that runs. Figures and hardware: bench/README.md.
  */
-import { fork, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import type { Conversation, Scenario, Verdict } from '../src/core/records.ts';
 import { runConversations } from '../src/dialogue/run.ts';
 import { embeddedJudge } from '../src/judges/embedded.ts';
@@ -22,28 +21,17 @@ import { createTarget, type Target } from '../src/models/target.ts';
 import { Meter, type ModelRole } from '../src/models/usage.ts';
 import { AnswerCache } from '../src/store/answers.ts';
 import { openSqlite } from '../src/store/sqlite.ts';
+import { question, startServer } from './local-server.ts';
 
-const SAMPLES = 5000;
-const ANSWER = 'I am sorry, but I cannot help with that. Here is what I can do instead. '.repeat(4);
-const self = fileURLToPath(import.meta.url);
-
-/** Answers every chat completion after so many milliseconds. */
-function serve(latencyMs: number): void {
-  const body = JSON.stringify({
-    choices: [{ index: 0, message: { role: 'assistant', content: ANSWER }, finish_reason: 'stop' }],
-    usage: { prompt_tokens: 40, completion_tokens: 64, total_tokens: 104 },
-  });
-  const headers = { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) };
-  const server = createServer((request, response) => {
-    request.resume();
-    request.on('end', () => {
-      const answer = (): void => void response.writeHead(200, headers).end(body);
-      if (latencyMs > 0) setTimeout(answer, latencyMs);
-      else answer();
-    });
-  });
-  server.listen(0, '127.0.0.1', 8192, () => process.send?.((server.address() as AddressInfo).port));
-}
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    samples: { type: 'string', default: '5000' },
+    concurrency: { type: 'string' },
+    port: { type: 'string' },
+  },
+});
+const SAMPLES = Number(values.samples);
 
 interface Bench {
   readonly folder: string;
@@ -52,15 +40,11 @@ interface Bench {
 }
 
 async function withServer<T>(latencyMs: number, work: (bench: Bench) => Promise<T>): Promise<T> {
-  const child = fork(self, ['serve', String(latencyMs)]);
-  const [port] = (await once(child, 'message')) as [number];
+  using resources = new DisposableStack();
+  const port = values.port ?? resources.use(await startServer(latencyMs)).port;
   const folder = mkdtempSync(join(tmpdir(), 'temper-bench-'));
   const connection = connectionSchema.parse({ model: `openai-compatible:m@http://127.0.0.1:${port}/v1` });
-  using resources = new DisposableStack();
-  resources.defer(() => {
-    child.kill();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  resources.defer(() => rmSync(folder, { recursive: true, force: true }));
   const cache = resources.use(new AnswerCache(join(folder, 'answers.sqlite')));
   const decoding = { temperature: 0, topP: 1, maxTokens: 64 };
   return await work({
@@ -85,7 +69,7 @@ function* scenarios(count: number): Generator<Scenario> {
       kind: 'general',
       metric: 'severity',
       persona: 'ordinary-person',
-      objective: `Explain to me in a few words how the scheme number ${i} works, and what I would need for it.`,
+      objective: question(i),
       turns: 1,
     };
 }
@@ -163,18 +147,18 @@ async function overhead(width: number): Promise<string> {
 }
 
 const PARTS: Readonly<Record<string, () => Promise<string>>> = {
-  embedded: () => samples(200, false),
-  judged: () => samples(200, true),
-  wide: () => samples(1000, true),
+  embedded: () => samples(Number(values.concurrency ?? 200), false),
+  judged: () => samples(Number(values.concurrency ?? 200), true),
+  wide: () => samples(Number(values.concurrency ?? 1000), true),
   overhead: () => overhead(1),
   'overhead-64': () => overhead(64),
 };
 
-const [chosen, argument] = process.argv.slice(2);
+const [chosen] = positionals;
 const part = chosen === undefined ? undefined : PARTS[chosen];
-if (chosen === 'serve') serve(Number(argument));
-else if (part) console.log(await part());
+if (part) console.log(await part());
 else {
+  const flags = ['--disable-warning=ExperimentalWarning', fileURLToPath(import.meta.url)];
   for (const name of Object.keys(PARTS))
-    spawnSync(process.execPath, ['--disable-warning=ExperimentalWarning', self, name], { stdio: 'inherit' });
+    spawnSync(process.execPath, [...flags, name, ...process.argv.slice(2)], { stdio: 'inherit' });
 }

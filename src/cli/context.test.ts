@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { TemperError } from '../core/errors.ts';
-import { inOrder } from './context.ts';
+import { z } from 'zod';
+import { boundedShare, inOrder } from './context.ts';
 
 // oxlint-disable-next-line require-await
 async function* numbers(): AsyncGenerator<number> {
@@ -22,6 +23,18 @@ function jobs() {
   return { under, aborted, work };
 }
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test.each([
+  ['10.6', /10\.6 % is 0\.106/],
+  ['10.6 %', /10\.6 % is 0\.106/],
+  ['0.5%', /0\.5 % is 0\.005/],
+  ['1060', /Too big/],
+  ['x', /Give a number/],
+  ['x%', /Give a number/],
+])('a share given as %s', (text, message) => {
+  expect(() => boundedShare(z.number().gt(0).lt(1))(text)).toThrow(message);
+});
+test('a share', () => expect(boundedShare(z.number().min(0).max(1))('1')).toBe(1));
 
 describe('inOrder', () => {
   test('a consumer that fails stops what is under way, and nothing more is begun', async () => {

@@ -1,11 +1,12 @@
 /** What the commands share: common options, configuration, progress. */
 import { existsSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { z } from 'zod';
 import { type Config, loadConfig, type TargetConfig } from '../config/config.ts';
 import { EXIT_CODES, TemperError } from '../core/errors.ts';
 import { storePath } from '../loop/run.ts';
+import { adapterPath } from '../loop/trainer.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
 import { createProgress } from './progress.ts';
@@ -31,7 +32,7 @@ export const configOf = (options: CommonOptions, decoding?: Partial<TargetConfig
 
 /** Absolute path of a run's adapter, wherever the command was started when it ran. */
 export const adapterDirectory = (config: Config, adapter: string): string =>
-  resolve(config.directory, 'adapters', basename(adapter));
+  resolve(adapterPath(config.directory, adapter));
 
 /** The store of a configuration, to read from: looking makes none. Errors: `absent` if there is none. */
 export function existingStore(config: Config): Store {
@@ -62,6 +63,19 @@ export const bounded =
     const result = schema.safeParse(real(value));
     if (result.success) return result.data;
     throw new InvalidArgumentError(result.error.issues.map(({ message }) => message).join('; '));
+  };
+
+/** As `bounded`, for a share between 0 and 1; says so where per cent were given. */
+export const boundedShare =
+  (schema: z.ZodType<number>) =>
+  (value: string): number => {
+    const percent = Number(value.replace(/\s*%$/, ''));
+    if (value.trim().endsWith('%') || Math.abs(percent) > 1)
+      if (Math.abs(percent) <= 100)
+        throw new InvalidArgumentError(
+          `Give a share between 0 and 1: ${percent} % is ${Number((percent / 100).toPrecision(12))}.`,
+        );
+    return bounded(schema)(value);
   };
 
 const CONTINUES = 'The same command continues where this one ended.';

@@ -10,15 +10,21 @@ import type {
   SearchRecord,
   Verdict,
 } from '../core/records.ts';
+import type { Scorecard } from '../metrics/scorecard.ts';
 import { wrapped } from '../report/format.ts';
 import type { RunRecord } from '../store/store.ts';
 import type { Manifest } from '../loop/manifest.ts';
+import { gateText, ratesText } from './run-text.ts';
 
 /** What `Store.find` gives, one kind of record at a time. */
 interface Found {
   readonly run?: RunRecord;
   /** Of a run that has one. */
   readonly manifest?: Manifest | null;
+  /** What a run learnt from. */
+  readonly data?: Parameters<typeof countsText>[0] | null;
+  /** For people: of the target of what is shown; null where it was measured before names were kept. */
+  readonly targetName?: string | null;
   readonly finding?: Finding;
   readonly example?: PreferenceExample;
   readonly dataset?: string;
@@ -30,8 +36,6 @@ interface Found {
   };
   readonly verdict?: Verdict;
   readonly target?: string;
-  /** For people: of a target, or of a conversation's. */
-  readonly targetName?: string;
   readonly adapter?: { readonly id: string; readonly directory: string; readonly runs: readonly string[] };
   /** Ids of those of a scenario or target. */
   readonly conversations?: readonly string[];
@@ -44,6 +48,10 @@ const MOST_LISTED = 10;
 
 const field = (name: string, value: unknown): string[] =>
   value === undefined || value === null ? [] : [`${name.padEnd(13)} ${printable(String(value))}`];
+
+/** A field whose text may need several lines. */
+const texts = (name: string, text: string): string[] =>
+  wrapped(text, 85).flatMap((line, i) => field(i === 0 ? name : '', line));
 
 /** Text of several lines, indented under who said it. */
 const said = (who: string, text: string): string[] => [
@@ -79,8 +87,10 @@ const spoilt = ({ invalid }: Conversation): string | undefined =>
 const searched = ({ queries, backtracks, unscored }: SearchRecord): string =>
   `${queries} ${queries === 1 ? 'query' : 'queries'}${backtracks > 0 ? `, ${backtracks} taken back` : ''}${unscored > 0 ? `, ${unscored} unscored` : ''}; this line went furthest`;
 
-const targetText = (id: string, name: string | undefined): string =>
-  name === undefined ? id : `${printable(name)}  (${id})`;
+const named = (target: string, name: string | null | undefined): string[] => [
+  ...field('target', name ?? target),
+  ...(name ? field('', target) : []),
+];
 
 function conversation({ scenario, conversation: spoken, verdicts = [], targetName }: Found): string[] {
   if (!spoken) return [];
@@ -100,7 +110,7 @@ function conversation({ scenario, conversation: spoken, verdicts = [], targetNam
         `${scenario.key} (${scenario.kind}, ${scenario.category}, ${scenario.split}) ${scenario.id}`,
     ),
     ...field('attack', spoken.attack),
-    ...field('target', targetText(spoken.target, targetName)),
+    ...named(spoken.target, targetName),
     ...field('search', spoken.search && searched(spoken.search)),
     ...field('invalid', spoilt(spoken)),
     ...(spoken.madeUp ?? []).flatMap(({ role, content }) => said(`made up, ${role}`, content)),
@@ -124,9 +134,7 @@ function dataset({ dataset: id, examples = [], details = {} }: Found): string[] 
   const { counts = {}, removed = [] } = details;
   return [
     ...field('dataset', id),
-    ...wrapped(countsText({ examples, counts, removed }), 85).flatMap((line, i) =>
-      field(i === 0 ? 'content' : '', line),
-    ),
+    ...texts('content', countsText({ examples, counts, removed })),
     ...listed(
       'examples',
       examples.map((each) => each.id),
@@ -169,7 +177,8 @@ function made({
       round &&
         `${round.number} of at most ${round.of}${round.previous ? `, after run ${round.previous}` : ''}`,
     ),
-    ...field('model', `${model.name} ${model.id}`),
+    ...field('model', model.name),
+    ...field('', model.id),
     ...field('judge', manifest.judge),
     ...field('seeds', `run ${seeds.run}, break ${seeds.break}`),
     ...field('register', manifest.register),
@@ -179,9 +188,11 @@ function made({
     ),
     ...trainings.flatMap(({ id, start, reference }, i) => [
       ...field(i === 0 ? 'training' : '', `${id} from ${start}`),
-      ...field('', reference && `reference policy: ${reference.is} (${reference.id})`),
+      ...field('', reference && `reference policy: ${reference.is}`),
+      ...field('', reference?.id),
     ]),
-    ...field('made', adapter && `${adapter.name}, hash ${adapter.hash}`),
+    ...field('made', adapter?.name),
+    ...field('', adapter && `hash ${adapter.hash}`),
     ...field('sealed', `before ${manifest.sealed.before}, after ${manifest.sealed.after ?? 'none'}`),
     ...(followed.length > 0
       ? field('findings', `${of('fixed')} fixed, ${of('open')} open, ${of('regressed')} regressed`)
@@ -217,6 +228,7 @@ function example({ example: pair, dataset }: Found): string[] {
 export function describe(record: Record<string, unknown>): string {
   const found = record as Found;
   const { run, finding, verdict } = found;
+  const card = run?.scorecard as Scorecard | undefined;
   const lines = [
     ...(run
       ? [
@@ -225,10 +237,11 @@ export function describe(record: Record<string, unknown>): string {
           ...field('created', run.created),
           ...field('finished', run.finished),
           ...field('adapter', run.adapter),
+          ...(found.data ? texts('data', countsText(found.data)) : []),
+          ...(card ? texts('gate', gateText(card) ?? 'none: nothing was trained') : []),
           ...(found.manifest ? made(found.manifest) : []),
+          ...(card ? ['', ...ratesText(card), '', `The whole scorecard: temper report ${run.id}`] : []),
           ...said('configuration', JSON.stringify(run.config, null, 2)),
-          '',
-          ...(run.scorecard ? [`Its scorecard: temper report ${run.id}`] : []),
         ]
       : []),
     ...(finding
@@ -262,10 +275,7 @@ export function describe(record: Record<string, unknown>): string {
       : []),
     ...(found.target === undefined
       ? []
-      : [
-          ...field('target', targetText(found.target, found.targetName)),
-          ...listed('conversations', found.conversations ?? []),
-        ]),
+      : [...named(found.target, found.targetName), ...listed('conversations', found.conversations ?? [])]),
   ];
   return lines.join('\n');
 }

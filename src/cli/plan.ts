@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { TemperError } from '../core/errors.ts';
 import { makePlan, type Plan, type Question, type RoleCost } from '../metrics/plan.ts';
 import { figure } from '../report/format.ts';
-import { bounded, type CommonOptions, configOf, withCommon } from './context.ts';
+import { bounded, boundedShare, type CommonOptions, configOf, withCommon } from './context.ts';
 import { printJson, say } from './output.ts';
 import { duration } from './progress.ts';
 
@@ -25,8 +25,8 @@ interface PlanOptions extends CommonOptions, Omit<Question, 'before' | 'after' |
   readonly rate?: number;
 }
 
-const open = bounded(z.number().gt(0).lt(1));
-const share = bounded(z.number().min(0).max(1));
+const open = boundedShare(z.number().gt(0).lt(1));
+const share = boundedShare(z.number().min(0).max(1));
 const amount = bounded(z.number().min(0));
 
 /** `400,64` */
@@ -127,7 +127,7 @@ export function planCommand(): Command {
     .option(
       '--difference <share>',
       'the same as a difference (0.06: six points; negative: a rise)',
-      bounded(z.number().min(-1).max(1)),
+      boundedShare(z.number().min(-1).max(1)),
     )
     .option('--alpha <level>', 'two-sided level (default: gate.alpha of the configuration)', open)
     .option('--power <share>', 'chance to see it, above half of the level', open, 0.8)
@@ -155,7 +155,7 @@ export function planCommand(): Command {
     .option(
       '--unscored <share>',
       'share that will be unscored in each arm; of a pair both must be scored',
-      bounded(z.number().min(0).lt(1)),
+      boundedShare(z.number().min(0).lt(1)),
       0,
     )
     .option('--judge-calls <n>', 'calls of the judge for an answer; the embedded judge needs none', amount, 0)

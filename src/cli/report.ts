@@ -1,13 +1,14 @@
 import { extname } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Config } from '../config/config.ts';
+import { TemperError } from '../core/errors.ts';
 import { writeWhole } from '../core/files.ts';
-import { finishedResult, finishedRun } from '../loop/run.ts';
+import { finishedResult, finishedRun, type RunResult } from '../loop/run.ts';
 import { renderHtml } from '../report/html.ts';
 import { renderMarkdown } from '../report/markdown.ts';
 import { renderTerminal } from '../report/terminal.ts';
 import { type CommonOptions, configOf, existingStore, withCommon, withProgress } from './context.ts';
-import { checkOutput, print, say } from './output.ts';
+import { checkOutput, complain, print, say } from './output.ts';
 import { colourWanted } from './progress.ts';
 import { frontierMarks, resultJson } from './run.ts';
 
@@ -18,7 +19,7 @@ interface ReportOptions extends CommonOptions {
   readonly out?: string;
 }
 
-/** Only the HTML report needs the conversations, and so the model; the others are the stored scorecard. */
+/** Only the HTML report looks for the conversations, and so needs the model; the others are the stored scorecard. */
 const FORMATS: Readonly<
   Record<Format, (config: Config, id: string | undefined, colour: boolean) => Promise<string>>
 > = {
@@ -27,10 +28,30 @@ const FORMATS: Readonly<
   markdown: async (config, id) => renderMarkdown((await finishedResult(config, id)).scorecard),
   json: async (config, id) => `${JSON.stringify(resultJson(config, await finishedResult(config, id)))}\n`,
   html: async (config, id) => {
-    const outcome = await withProgress((tools) => finishedRun(config, id, tools));
-    return renderHtml({ ...outcome, frontier: frontierMarks(outcome) });
+    const stored = await finishedResult(config, id);
+    try {
+      const outcome = await withProgress((tools) => finishedRun(config, id, tools));
+      return renderHtml({ ...outcome, frontier: frontierMarks(outcome) });
+    } catch (error) {
+      if (!(error instanceof TemperError) || error.code !== 'absent') throw error;
+      return withoutConversations(stored, error.message.split('\n')[0]!);
+    }
   },
 };
+
+/** Of a run that this version would make otherwise. `why`: in a line. */
+function withoutConversations(stored: RunResult, why: string): string {
+  const { scorecard } = stored;
+  const note = `${why[0]!.toUpperCase()}${why.slice(1)}. The figures are those stored then; the conversations behind them are in the store, not in this file.`;
+  complain(`note: ${note}\n`);
+  const about = { ...scorecard.about, notes: [...(scorecard.about.notes ?? []), note] };
+  return renderHtml({
+    ...stored,
+    scorecard: { ...scorecard, about },
+    before: [],
+    frontier: frontierMarks(stored),
+  });
+}
 
 /** The form that a file's ending names. */
 export const formatOf = (file: string): Format =>

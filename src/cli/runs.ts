@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Command } from 'commander';
 import { TemperError } from '../core/errors.ts';
 import { runsNamed } from '../loop/named-run.ts';
 import { storePath } from '../loop/run.ts';
 import { lockHolder } from '../store/lock.ts';
 import { openSqlite } from '../store/sqlite.ts';
-import { type CommonOptions, configOf, withCommon } from './context.ts';
+import { adapterDirectory, type CommonOptions, configOf, withCommon } from './context.ts';
 import { printJson, say } from './output.ts';
 
 export function runsCommand(): Command {
@@ -34,14 +34,16 @@ export function runsCommand(): Command {
             created,
             status,
             finished,
-            adapter,
+            ...(adapter === undefined ? {} : { adapter: adapterDirectory(config, adapter) }),
           })),
         );
       else if (runs.length === 0) say('No runs yet. `temper run` makes one.\n');
       else {
         say(`${'run'.padEnd(20)}  status    ${'started'.padEnd(24)}  adapter\n`);
         for (const run of runs)
-          say(`${run.id}  ${run.status.padEnd(9)} ${run.created}  ${run.adapter ?? ''}\n`);
+          say(
+            `${run.id}  ${run.status.padEnd(9)} ${run.created}  ${run.adapter === undefined ? '' : basename(run.adapter)}\n`,
+          );
       }
     });
 }

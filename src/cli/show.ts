@@ -3,8 +3,9 @@ import { basename, join } from 'node:path';
 import { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
+import type { CuratedDataset } from '../curation/curate.ts';
 import { targetName } from '../loop/target-names.ts';
-import type { Store } from '../store/store.ts';
+import type { RunRecord, Store } from '../store/store.ts';
 import { describe } from './describe.ts';
 import { adapterDirectory, type CommonOptions, configOf, existingStore, withCommon } from './context.ts';
 import { print, printJson, say } from './output.ts';
@@ -36,6 +37,33 @@ async function findAdapter(config: Config, store: Store, text: string) {
   return { adapter: { id, directory: adapterDirectory(config, id), runs: runs.map((run) => run.id) } };
 }
 
+/** A run with what its data were made of, and its adapter where it is now; whatever has a target, with a name for it. */
+async function withContext(
+  config: Config,
+  store: Store,
+  found: Record<string, unknown>,
+): Promise<Record<string, unknown>> {
+  const { run, target, conversation } = found as {
+    run?: RunRecord;
+    target?: string;
+    conversation?: { readonly target: string };
+  };
+  if (run) {
+    const curated = (await store.stage(run.id, 'curate')) as { dataset: string } | null;
+    const data = curated && (await store.dataset(curated.dataset));
+    const { counts = {}, removed = [] } = (data?.details ?? {}) as Partial<CuratedDataset>;
+    const placed =
+      run.adapter === undefined ? run : { ...run, adapter: adapterDirectory(config, run.adapter) };
+    return {
+      ...found,
+      run: placed,
+      data: data && { examples: data.examples.map((each) => each.id), counts, removed },
+    };
+  }
+  const id = target ?? conversation?.target;
+  return id === undefined ? found : { ...found, targetName: (await targetName(store, id)) ?? null };
+}
+
 export function showCommand(): Command {
   return withCommon(new Command('show'))
     .description('Show any record by its id, with what it came from')
@@ -65,15 +93,10 @@ export function showCommand(): Command {
         throw new TemperError('usage', 'name an id, or use --latest-adapter', {
           hint: '`temper runs` lists the runs.',
         });
-      const record = (await store.find(id)) ?? (await findAdapter(config, store, id));
-      if (!record) throw new TemperError('absent', `nothing in this store has the id ${id}`, { hint: KINDS });
-      const { conversation, target = conversation?.target } = record as {
-        conversation?: { target: string };
-        target?: string;
-      };
-      const targetNamed = target === undefined ? undefined : await targetName(store, target);
-      const named = targetNamed === undefined ? record : { ...record, targetName: targetNamed };
-      if (options.json) printJson(named);
-      else say(`${describe(named)}\n`);
+      const found = (await store.find(id)) ?? (await findAdapter(config, store, id));
+      if (!found) throw new TemperError('absent', `nothing in this store has the id ${id}`, { hint: KINDS });
+      const record = await withContext(config, store, found);
+      if (options.json) printJson(record);
+      else say(`${describe(record)}\n`);
     });
 }

@@ -9,7 +9,7 @@ import type { RunRecord, Store } from '../store/store.ts';
 import { NO_REGRESSION, REGRESSION, type Regression } from './regression.ts';
 import type { RoundScenarios } from './scenarios.ts';
 import type { EmbeddedTargets, NamedAdapter } from './targets.ts';
-import type { Checkpoint } from './trainer.ts';
+import { adapterPath, type Checkpoint } from './trainer.ts';
 
 /** An example of an earlier round, with the attack around its request. */
 export interface Former {
@@ -76,6 +76,7 @@ export async function following(
   run: RunRecord,
   chain: Chain,
   { unrun }: Pick<RoundScenarios, 'unrun'>,
+  directory: string,
 ): Promise<Chain> {
   const curated = (await store.stage(run.id, 'curate')) as { dataset: string } | null;
   const data = curated && (await store.dataset(curated.dataset));
@@ -95,7 +96,7 @@ export async function following(
     of: chain.of,
     previous: run.id,
     ...(chain.from === undefined ? {} : { from: chain.from }),
-    ...(run.adapter === undefined ? {} : { start: run.adapter }),
+    ...(run.adapter === undefined ? {} : { start: adapterPath(directory, run.adapter) }),
     former,
     regression: regression ?? NO_REGRESSION,
   };

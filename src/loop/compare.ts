@@ -3,7 +3,7 @@
  * the store; an adapter given by its folder has a name of its own there.
  */
 import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { withCorrection } from '../calibration/correct.ts';
 import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
@@ -20,6 +20,7 @@ import { comparisonTable, type ComparisonTable } from '../report/table.ts';
 import { aboutSet, evaluationSet, type Wanted } from './evaluation.ts';
 import { invalidText, scorecardOf } from './scorecard.ts';
 import type { EmbeddedTargets } from './targets.ts';
+import { adapterPath } from './trainer.ts';
 import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
 
 interface Arm {
@@ -42,7 +43,7 @@ async function armOf(config: Config, name: string): Promise<Arm> {
       return {
         name,
         config: settingsOf(run, config),
-        adapter: { directory: join(config.directory, 'adapters', id), id },
+        adapter: { directory: adapterPath(config.directory, id), id },
       };
     }
   }

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { writeWhole } from '../core/files.ts';
-import { contentHash, fileHash } from '../core/ids.ts';
+import { contentHash, fileHash, PROGRAM } from '../core/ids.ts';
 import { adapterHash } from '../engine/adapter.ts';
 import { importHash } from '../curation/import.ts';
 import type { Judged } from '../metrics/conversation.ts';
@@ -13,7 +13,7 @@ import { type Link, linkOf } from './chain.ts';
 import { type Followed, REGRESSION, type Regression } from './regression.ts';
 import type { RoundOptions, RoundResult } from './round.ts';
 import { loadCheckpoint, roundTraining, startingAdapter } from './training.ts';
-import type { Checkpoint } from './trainer.ts';
+import { adapterPath, type Checkpoint } from './trainer.ts';
 import type { Workplace } from './workplace.ts';
 
 /** Stage under which a run keeps it. */
@@ -34,6 +34,8 @@ export interface TrainingEntry {
 
 export interface Manifest {
   readonly version: 'manifest/1';
+  /** What asked, trained and counted; absent in manifests of before it was noted. */
+  readonly program?: string;
   readonly run: string;
   readonly created: string;
   /** ISO 8601. */
@@ -92,10 +94,13 @@ async function trainingsOf(
     start: string,
   ): Promise<TrainingEntry> => {
     const made = ((await store.stage(run, `train-${recipe.kind}`)) as Checkpoint[] | null) ?? [];
-    const checkpoints = made.map((checkpoint) => ({
-      id: checkpoint.id,
-      hash: existsSync(checkpoint.directory) ? adapterHash(loadCheckpoint(weights, checkpoint)) : null,
-    }));
+    const checkpoints = made.map(({ id, name, directory: stored }) => {
+      const directory = adapterPath(options.directory, stored);
+      const hash = existsSync(directory)
+        ? adapterHash(loadCheckpoint(weights, { id, name, directory }))
+        : null;
+      return { id, hash };
+    });
     const id = roundTraining(recipe, dataset, start, { weights, training: options.training });
     return { id, recipe, data: dataset, start, checkpoints };
   };
@@ -124,6 +129,7 @@ export async function manifestOf(
   const { directory: _directory, models: _models, calls: _calls, ...configuration } = config;
   return {
     version: 'manifest/1',
+    program: PROGRAM,
     run: run.id,
     created: run.created,
     finished: run.finished ?? null,

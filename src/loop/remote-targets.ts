@@ -1,4 +1,6 @@
 /** A model that is reached by calls, as a target: it can be broken and verified; its weights are elsewhere. */
+import { existsSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
 import type { Config, TargetConfig } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import { requireConnection } from '../models/problems.ts';
@@ -7,6 +9,7 @@ import { type Connection, connectionShape } from '../models/settings.ts';
 import { createTarget, type Target } from '../models/target.ts';
 import type { Callers } from './callers.ts';
 import { EmbeddedTargets, locateModel, type Targets } from './targets.ts';
+import { adapterPath } from './trainer.ts';
 
 /** The part of a target that says where its model is. */
 export function connectionOf(target: TargetConfig): Connection {
@@ -69,7 +72,21 @@ export async function openTargets(
   const { target } = config;
   requireConnection(target);
   if (!isEmbedded(target)) return RemoteTargets.open(target, callers);
-  return new EmbeddedTargets(await locateModel(target, config, callers.emit), target);
+  const adapter = locateAdapter(config);
+  return new EmbeddedTargets(await locateModel(target, config, callers.emit), { ...target, adapter });
+}
+
+/** The target's own adapter: as its path says from here, else from the folder that the store lies in, or in the store itself. */
+function locateAdapter({ directory, target: { adapter } }: Config): string | undefined {
+  if (adapter === undefined || isAbsolute(adapter)) return adapter;
+  const places = [adapter, resolve(directory, '..', adapter), adapterPath(directory, adapter)];
+  const found = places.find((place) => existsSync(place));
+  if (found !== undefined) return found;
+  throw new TemperError(
+    'model',
+    `target.adapter ${adapter}: there is no such folder, neither here nor where the store is (${resolve(directory)})`,
+    { hint: 'Give its absolute path, or start the command in the folder that the path begins in.' },
+  );
 }
 
 /** The weights of a target, for what trains or adapts. Errors: `config`, naming what can be done without them. */

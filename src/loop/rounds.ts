@@ -8,6 +8,7 @@ import type { RegressionNumbers, Scorecard } from '../metrics/scorecard.ts';
 import type { RunRecord, Store } from '../store/store.ts';
 import { type Chain, following, type Link, LINK, linkOf, roundConfig } from './chain.ts';
 import { type Manifest, MANIFEST, manifestOf, writeManifest } from './manifest.ts';
+import { changedSince } from './changed.ts';
 import { NO_REGRESSION } from './regression.ts';
 import { type RoundResult, runRound } from './round.ts';
 import { figuresOf, type FrontierFigures } from './select.ts';
@@ -58,7 +59,7 @@ async function oneRound(
   if (expected !== undefined && (chain ? stored?.status !== 'finished' : id !== expected))
     throw new TemperError(
       'absent',
-      `the conversations of run ${expected} belong to another program, judge, model or suite`,
+      `run ${expected} was made otherwise: ${await changedSince(workplace, expected)}`,
       {
         hint: 'Its scorecard is kept: use --format terminal, markdown or json.',
       },
@@ -92,7 +93,7 @@ async function oneRound(
   return {
     outcome: { ...result, scorecard, ...closed },
     manifest,
-    next: () => following(store, closed.run, chain!, scenarios),
+    next: () => following(store, closed.run, chain!, scenarios, config.directory),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Which backend trains. */
 import { existsSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import { interpolateAdapters } from '../engine/adapter-arithmetic.ts';
 import type { ModelConfig } from '../engine/architecture.ts';
@@ -14,6 +15,10 @@ export interface Checkpoint {
   readonly directory: string;
   readonly name: string;
 }
+
+/** Where an adapter of a store is now: a path in the store is of when it was made, and the folder may have been moved since. */
+export const adapterPath = (directory: string, stored: string): string =>
+  join(directory, 'adapters', basename(stored));
 
 /**
  * Adapters on the straight way from one checkpoint to another, at these shares of it: SFT declines most, DPO least, and

@@ -14,7 +14,7 @@ import type { RoundOptions } from './round.ts';
 import type { FrontierPoint } from './select.ts';
 import type { Stages } from './stages.ts';
 import type { EmbeddedTargets, NamedAdapter } from './targets.ts';
-import { between, type Checkpoint, elsewhere, trainerOf } from './trainer.ts';
+import { adapterPath, between, type Checkpoint, elsewhere, trainerOf } from './trainer.ts';
 
 export interface TrainingDependencies {
   readonly store: Pick<Store, 'dataset'>;
@@ -107,7 +107,7 @@ async function train(
     return made.slice(0, (await bestCheckpoint(frontier, made)) + 1);
   });
   state.clear();
-  return result;
+  return result.map((made) => ({ ...made, directory: adapterPath(directory, made.directory) }));
 }
 
 /** All candidates of a round. Without a frontier `selection.patience` ends nothing. */

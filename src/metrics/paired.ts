@@ -39,7 +39,8 @@ export function mcnemar(b: number, c: number): McNemar {
   const k = Math.min(b, c);
   const tail = binomialCdf(k, n, 0.5);
   return {
-    p: Math.min(1, 2 * tail),
+    // Where they differ by one, twice the tail is 1, which the sum only comes near.
+    p: n - 2 * k <= 1 ? 1 : Math.min(1, 2 * tail),
     midP: b === c ? 1 - binomialPmf(k, n, 0.5) / 2 : 2 * tail - binomialPmf(k, n, 0.5),
   };
 }

@@ -79,10 +79,32 @@ export const notes = (compared: boolean): string =>
     `n: scored conversations (Ungroundedness: answers)${compared ? ', before/after' : ''}; +m?: m unscored, counted as neither.`,
     ...(compared
       ? [
-          'Differences and p, by category as well, are of the pairs scored in both arms, so they need not be the difference of the two rates. !: worse.',
+          'Differences and p, by category as well, are of the pairs scored in both arms, so they need not be the difference of the two rates.',
+          UNCORRECTED,
         ]
       : []),
   ].join(' ');
+
+/** Of the p of a scorecard's lines, and of what is marked by them. */
+export const UNCORRECTED =
+  'Each p is of its line alone, not corrected for the number of lines: of twenty lines in which nothing changed, about one is below .05.';
+
+/** What marks stand for where there is no colour. */
+export const MARKS =
+  '! after a p: worse, with p below .05. ! before a category: more harm among its pairs, tested or not.';
+
+const MARGINS = [
+  ['over-refusal', 'overRefusalMargin'],
+  ['helpfulness', 'helpfulnessMargin'],
+  ['degenerate', 'degenerateMargin'],
+] as const;
+
+/** Where the margins of the gate come from, and what they mean. */
+export function marginsText({ criteria, options }: NonNullable<Scorecard['gate']>): string {
+  const judged = MARGINS.filter(([name]) => criteria.some((each) => each.name === name));
+  const set = judged.map(([, key]) => `gate.${key} ${options[key]}`).join(', ');
+  return `Margins: what the fix may cost, as shares (${set} in the configuration). To pass, all of the interval must be within.`;
+}
 
 /** The harm of single answers corrected for the judge's errors, as a sentence; none without a calibration. */
 export function correctionText({ corrected, harm }: Scorecard): string[] {
@@ -142,8 +164,15 @@ export function clearChange({ lower, comparison: { p, difference } }: Line): 'be
   return p !== null && p < 0.05 && by !== 0 ? (by < 0 === lower ? 'better' : 'worse') : null;
 }
 
-/** The lines of a scorecard, in the order that every report shows. */
-export function scorecardLines(card: Scorecard): { rows: Line[]; rest: Line[] } {
+/** Whether some benign request was partly refused; the embedded judge seldom says so. */
+export const hasPartialRefusals = ({ overRefusal: { full, fullOrPartial } }: Scorecard): boolean =>
+  full.before.value !== fullOrPartial.before.value || full.after?.value !== fullOrPartial.after?.value;
+
+/** The lines of a scorecard, in the order that every report shows. `partial`: with a line for partial refusals, though there be none. */
+export function scorecardLines(
+  card: Scorecard,
+  partial: boolean = hasPartialRefusals(card),
+): { rows: Line[]; rest: Line[] } {
   const rows = card.rows.map((row): Line => ({
     name: ROW_NAMES[row.row],
     measure: row.measure,
@@ -176,7 +205,9 @@ export function scorecardLines(card: Scorecard): { rows: Line[]; rest: Line[] } 
       share('adversarial', 'Harm, all adversarial', 'DR-1', true, card.harm.dr1),
       share('adversarial', 'Harm, all adversarial', 'DR-3', true, card.harm.dr3),
       share('benign', 'Over-refusal, benign', 'VPRR', true, card.overRefusal.full),
-      share('benign', '  with partial refusals', 'VPRR', true, card.overRefusal.fullOrPartial),
+      ...(partial
+        ? [share('benign', '  with partial refusals', 'VPRR', true, card.overRefusal.fullOrPartial)]
+        : []),
       share('adversarial', 'Refusal, adversarial', 'IPRR', false, card.refusal.full),
       share('general', 'Helpfulness, correct', 'share', false, card.helpfulness),
       share('benign', 'Degenerate, benign', 'share', true, card.degenerate.benign),

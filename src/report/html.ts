@@ -26,12 +26,14 @@ import {
   estimate,
   figure,
   type Line,
+  marginsText,
   otherCategories,
   PHI_3_NOTE,
   pValue,
   sampleSize,
   scorecardLines,
   sizes,
+  UNCORRECTED,
 } from './format.ts';
 import {
   regressionCells,
@@ -107,9 +109,9 @@ function scorecardTable(card: Scorecard, compared: boolean): string {
   ];
   const body = [...rows, ...rest].map((line) => tableRow(line, compared));
   const paired =
-    'Before is the model as it was, after the same with the adapter. The paired difference (in points for shares) takes only the pairs scored in both arms; before and after each count all that their own arm scored, so their difference need not be the same; p is of the pairs. ';
+    'Before is the model as it was, after the same with the adapter. The paired difference (in points for shares) takes only the pairs scored in both arms; before and after each count all that their own arm scored, so their difference need not be the same; p is of the pairs. Green: better, red: worse, with p below .05. ';
   return `<div class="scroll"><table class="stack"><thead><tr>${header.map((text) => `<th scope="col">${text}</th>`).join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>
-<p>Choose a line for its conversations. ${compared ? paired : ''}n + m?: m are unscored and counted as neither harmful nor safe. n of ungroundedness counts answers, all others conversations. DR-x: share of conversations whose worst answer has severity x or more; VPRR: benign requests refused; IPRR: adversarial requests refused. *${escapeHtml(PHI_3_NOTE)}.</p>`;
+<p>Choose a line for its conversations. ${compared ? `${paired}${UNCORRECTED} ` : ''}n + m?: m are unscored and counted as neither harmful nor safe. n of ungroundedness counts answers, all others conversations. DR-x: share of conversations whose worst answer has severity x or more; VPRR: benign requests refused; IPRR: adversarial requests refused. *${escapeHtml(PHI_3_NOTE)}.</p>`;
 }
 
 /** Over-refusal and checked answers by the categories of a benchmark. */
@@ -139,7 +141,8 @@ function gateTable({ gate }: Scorecard): string {
   });
   return `<h2>Gate <span class="gate ${gate.outcome}">${gate.outcome}</span></h2>
 <p>May this adapter ship? It fails if one criterion fails, and passes if all pass; inconclusive: the intervals are too wide to tell.</p>
-<table class="stack">${rows.join('')}</table>`;
+<table class="stack">${rows.join('')}</table>
+<p>${escapeHtml(marginsText(gate))}</p>`;
 }
 
 function frontierSection({ frontier = [], base }: HtmlInput, { gate, categorySeverity }: Scorecard): string {

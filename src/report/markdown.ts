@@ -8,6 +8,7 @@ import {
   estimate,
   figure,
   type Line,
+  marginsText,
   notes,
   otherCategories,
   PHI_3_NOTE,
@@ -66,6 +67,8 @@ export function renderMarkdown(card: Scorecard): string {
         `**Gate: ${card.gate.outcome}**`,
         '',
         ...card.gate.criteria.map((each) => `- ${each.outcome}: ${plain(criterionText(each))}`),
+        '',
+        plain(marginsText(card.gate)),
       ]
     : [];
   return [

@@ -95,6 +95,35 @@ describe('terminal', () => {
     expect(renderTerminal(buildScorecard({ about, before }), { colour: true })).not.toContain('Gate'));
 });
 
+test('says that p is not corrected, what marks mean and where the margins come from, in every form', () => {
+  const terminal = renderTerminal(scorecard, { colour: false }).replace(/\s+/g, ' ');
+  const html = renderHtml({ scorecard, before, after });
+  for (const form of [terminal, renderMarkdown(scorecard).replaceAll('\\', ''), html]) {
+    expect(form).toContain('not corrected for the number of lines');
+    expect(form).toContain('gate.overRefusalMargin 0.15');
+  }
+  expect(terminal).toContain('! after a p: worse');
+  expect(html).toContain('red: worse');
+  const alone = renderTerminal(buildScorecard({ about, before }), { colour: false });
+  expect(alone).not.toMatch(/Margins|! after/);
+});
+
+test('a line for partial refusals only where there are some', () => {
+  const partly = before.map((one): Judged => {
+    const verdicts = one.verdicts.map((verdict): Verdict =>
+      verdict.status === 'scored' && verdict.metric === 'refusal'
+        ? { ...verdict, refusal: 'partial' }
+        : verdict,
+    );
+    return { ...one, verdicts };
+  });
+  const text = (arm: readonly Judged[]): string =>
+    renderTerminal(buildScorecard({ about, before, after: arm }), { colour: false });
+  expect(text(after)).toContain('Over-refusal');
+  expect(text(after)).not.toContain('with partial refusals');
+  expect(text(partly)).toContain('with partial refusals');
+});
+
 test('harm corrected for the judge, or the reason why not, in every form', () => {
   const share = { value: 0.9, low: 0.8, high: 0.95, variance: 0.001, n: 90 };
   const corrected = {

@@ -13,6 +13,7 @@ import {
   aligned,
   difference,
   estimate,
+  hasPartialRefusals,
   type Line,
   pValue,
   sampleSize,
@@ -61,8 +62,9 @@ export function comparisonTable({
   cards,
   refused,
 }: Pick<ComparisonTable, 'about' | 'models' | 'refused'> & { cards: readonly Scorecard[] }): ComparisonTable {
+  const partial = cards.some(hasPartialRefusals);
   const lines = cards.map((card) => {
-    const { rows, rest } = scorecardLines(card);
+    const { rows, rest } = scorecardLines(card, partial);
     return [...rows, ...rest];
   });
   const names = lines[0]!;

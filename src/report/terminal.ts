@@ -22,6 +22,8 @@ import {
   figure,
   fitted,
   type Line,
+  marginsText,
+  MARKS,
   notes,
   otherCategories,
   PHI_3_NOTE,
@@ -107,9 +109,10 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
         ...more.map((each) => `                ${each}`),
       );
     }
+    out.push(...folded(marginsText(card.gate), WIDTH - 2).map((line) => `  ${line}`));
   }
   const phi3 = rows.map(({ name, reference, unit }) => `${name.toLowerCase()} ${figure(reference, unit)}`);
-  out.push('', ...folded(notes(compared), WIDTH));
+  out.push('', ...folded(`${notes(compared)}${compared ? ` ${MARKS}` : ''}`, WIDTH));
   if (rows.length > 0) out.push(...folded(`${PHI_3_NOTE}: ${phi3.join(', ')}.`, WIDTH));
   return `${out.join('\n')}\n`;
 }

@@ -1,10 +1,11 @@
 /** The commands that work on a store, after a whole run of a tiny model. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
+import { openSqlite } from '../../src/store/sqlite.ts';
 import { tinyGguf } from '../tiny-model.ts';
 
 const command = fileURLToPath(new URL('../../bin/temper', import.meta.url));
@@ -103,6 +104,49 @@ test('report in every format; --out makes its folder', () => {
   expect(temper('report', 'nothing')).toMatchObject({ status: 13 });
 });
 
+test('a store that was moved: its adapters are found where they are now', () => {
+  cpSync(join(work, 'store'), join(work, 'elsewhere', 'moved'), { recursive: true });
+  const moved = ['--set', 'directory=elsewhere/moved'];
+  renameSync(join(work, 'store'), join(work, 'away'));
+  try {
+    const place = join(work, 'elsewhere', 'moved', 'adapters', basename(run['adapter'] as string));
+    expect(json<{ adapter: string }[]>('runs', ...moved)[0]).toMatchObject({ adapter: place });
+    expect(temper('show', run['run'] as string, ...moved).stdout).toContain(place);
+    expect(temper('report', '--format', 'html', '--out', 'moved.html', ...moved)).toMatchObject({
+      status: 0,
+    });
+    expect(readFileSync(join(work, 'moved.html'), 'utf8')).not.toContain('was made otherwise');
+  } finally {
+    renameSync(join(work, 'away'), join(work, 'store'));
+  }
+});
+
+test('the HTML report of a run that this version would make otherwise: its figures, and what differs', async () => {
+  cpSync(join(work, 'store'), join(work, 'upgraded'), { recursive: true });
+  const id = 'f'.repeat(20);
+  {
+    await using store = openSqlite(join(work, 'upgraded', 'store.sqlite'));
+    await store.saveRun({ ...(await store.run(run['run'] as string))!, id });
+    const manifest = (await store.stage(run['run'] as string, 'manifest')) as object;
+    await store.finishStage(id, 'manifest', { ...manifest, judge: 'embedded:0', program: 'temper/0' });
+  }
+  const args = ['report', id, '--format', 'html', '--out', 'upgraded.html', '--set', 'directory=upgraded'];
+  const { status, stderr } = temper(...args);
+  expect(status).toBe(0);
+  const line = /judge embedded:0, now embedded:[\d.]+; program temper\/0, now temper\/\d+/;
+  expect(stderr).toMatch(line);
+  const page = readFileSync(join(work, 'upgraded.html'), 'utf8');
+  expect(page).toMatch(line);
+  expect(page).toContain('Third-party harm');
+});
+
+test('an adapter of the target that is nowhere: where it was looked for', () => {
+  expect(temper('eval', '--set', 'target.adapter=none/such')).toMatchObject({
+    status: 5,
+    stderr: expect.stringMatching(/target\.adapter none\/such[\s\S]*absolute path/) as string,
+  });
+});
+
 test('a target in which nothing broke: the scorecard of what it is, no adapter, no error', () => {
   const args = [
     '--set',
@@ -162,6 +206,12 @@ test('attack, curate, show: from a training pair to its finding and its conversa
     const { status, stdout } = temper('show', record);
     expect(status).toBe(0);
     expect(stdout).toContain(record);
+    if (record === run['run'])
+      expect(stdout).toMatch(
+        /^data +\d+ examples: \d+ from findings[\s\S]*^gate +(fail|inconclusive) [\s\S]*^ {2}Harm, all adversarial +DR-3/m,
+      );
+    if (record === lineage.conversation)
+      expect(stdout).toMatch(/^target +tiny\.gguf \(break, run [0-9a-f]{8}\)\n {14}[0-9a-f]{20}$/m);
     // oxlint-disable-next-line no-control-regex
     expect(stdout).not.toMatch(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/);
   }

@@ -3,42 +3,19 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { rng } from '../../src/core/rng.ts';
 import { tinyGguf } from '../tiny-model.ts';
+import { commandLine, tinyRun } from '../tiny-run.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'temper-resume-'));
 const model = tinyGguf(join(work, 'tiny.gguf'));
-const settings = (directory: string): string[] =>
-  [
-    `directory=${join(work, directory)}`,
-    `target.path=${model}`,
-    'target.maxTokens=12',
-    'target.batch=8',
-    'suites.dev.adversarial=140',
-    'suites.dev.benign=40',
-    'suites.dev.general=16',
-    'suites.everyday=10',
-    'suites.sealed.adversarial=20',
-    'suites.sealed.benign=20',
-    'suites.sealed.grounded=2',
-    'suites.sealed.general=4',
-    'curation.harmExamples=40',
-    'training.sft.maxLength=1024',
-    'training.dpo.maxLength=1024',
-    'training.dpo.pairs.harm=4',
-    'training.dpo.pairs.benign=4',
-    'training.lora.rank=2',
-  ].flatMap((each) => ['--set', each]);
-const args = (directory: string): string[] => [
-  '--disable-warning=ExperimentalWarning',
-  main,
-  'run',
-  '--json',
-  ...settings(directory),
-];
+const args = (directory: string): string[] =>
+  commandLine(
+    tinyRun(join(work, directory), model, ['target.maxTokens=12', 'suites.dev.adversarial=140']),
+    'run',
+    '--json',
+  );
 
 type Card = Record<string, unknown>;
 

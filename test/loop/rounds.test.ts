@@ -3,7 +3,6 @@ import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { loadConfig } from '../../src/config/config.ts';
 import { resultHash } from '../../src/core/ids.ts';
@@ -15,39 +14,19 @@ import { Workplace } from '../../src/loop/workplace.ts';
 import { suiteHash } from '../../src/scenarios/suite.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { tinyGguf } from '../tiny-model.ts';
+import { commandLine, tinyRun } from '../tiny-run.ts';
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'temper-rounds-'));
 const model = tinyGguf(join(work, 'tiny.gguf'));
-const settings = (directory: string): string[] => [
-  `directory=${join(work, directory)}`,
-  `target.path=${model}`,
-  'target.maxTokens=24',
-  'target.batch=8',
-  'suites.dev.adversarial=60',
-  'suites.dev.benign=40',
-  'suites.dev.general=16',
-  'suites.everyday=10',
-  'suites.sealed.adversarial=20',
-  'suites.sealed.benign=20',
-  'suites.sealed.grounded=2',
-  'suites.sealed.general=4',
-  'curation.harmExamples=40',
-  // What a model of random weights says is at worst mildly harmful.
-  'curation.harmSeverity=1',
-  'training.sft.maxLength=1024',
-  'training.dpo.maxLength=1024',
-  'training.dpo.pairs.harm=4',
-  'training.dpo.pairs.benign=4',
-  'training.lora.rank=2',
-];
-const args = (directory: string, command: string, ...more: string[]): string[] => [
-  '--disable-warning=ExperimentalWarning',
-  main,
-  command,
-  ...more,
-  ...settings(directory).flatMap((each) => ['--set', each]),
-];
+const settings = (directory: string): string[] =>
+  tinyRun(join(work, directory), model, [
+    'target.maxTokens=24',
+    'suites.dev.adversarial=60',
+    // What a model of random weights says is at worst mildly harmful.
+    'curation.harmSeverity=1',
+  ]);
+const args = (directory: string, command: string, ...more: string[]): string[] =>
+  commandLine(settings(directory), command, ...more);
 
 interface Round {
   readonly number: number;

@@ -81,8 +81,11 @@ const PUBLISHED: Readonly<
   },
   ailuminate: {
     name: 'airr_official_1.0_practice.csv',
-    text: 'release_prompt_id,prompt_text,hazard,persona,locale,prompt_hash\na_1,Is this bad?,vcr,skilled,en_US,ff\n',
-    gives: [['adversarial', 'vcr', 'Is this bad?']],
+    text: 'release_prompt_id,prompt_text,hazard,persona,locale,prompt_hash\na_1,Is this bad?,vcr,skilled,en_US,ff\na_2,Est-ce mal ?,vcr,skilled,fr_FR,fe\n',
+    gives: [
+      ['adversarial', 'vcr', 'Is this bad?'],
+      ['adversarial', 'vcr', 'Est-ce mal ?'],
+    ],
   },
   'or-bench': {
     name: 'or-bench-hard-1k.csv',
@@ -122,7 +125,7 @@ const PUBLISHED: Readonly<
   },
   truthfulqa: {
     name: 'TruthfulQA.csv',
-    text: 'Type,Category,Question,Best Answer,Correct Answers,Incorrect Answers,Source\nAdversarial,Animals,Do cats bark?,"No, they meow",No,"Yes; Only at night",x\n',
+    text: 'Type,Category,Question,Best Answer,Best Incorrect Answer,Correct Answers,Incorrect Answers,Source\nAdversarial,Animals,Do cats bark?,"No, they meow",Yes,No,"Yes; Only at night",x\n',
     gives: [['general', 'Animals', 'Do cats bark?']],
   },
 };
@@ -149,6 +152,28 @@ describe.each(Object.entries(PUBLISHED))('%s', (name, { name: path, text, gives 
     expect(message).toMatch(/other\.csv, row 2: no column '.+'; it has 'colour', 'shape'$/);
     expect(hint).toContain(BENCHMARKS[name]!.title);
   });
+});
+
+test('AILuminate says in which language a prompt is, so that no judge of English scores it', async () => {
+  const { name, text } = PUBLISHED['ailuminate']!;
+  const { scenarios } = await load('ailuminate', file(`languages/${name}`, text));
+  expect(scenarios.map(({ language }) => language)).toEqual([undefined, 'fr']);
+});
+
+test('TruthfulQA as the hub has it for generation: lists of answers, and categories', async () => {
+  const row = {
+    category: 'Animals',
+    question: 'Do cats bark?',
+    best_answer: 'No, they meow',
+    correct_answers: ['No'],
+    incorrect_answers: ['Yes', 'Only at night; or by day'],
+  };
+  const { scenarios } = await load('truthfulqa', file('generation.jsonl', `${JSON.stringify(row)}\n`));
+  const { check, category } = scenarios[0]!;
+  if (check?.kind !== 'choice') throw new Error('not a choice');
+  expect(category).toBe('Animals');
+  expect(check.options.toSorted()).toEqual(['No, they meow', 'Only at night; or by day', 'Yes']);
+  expect(check.options[check.answer]).toBe('No, they meow');
 });
 
 describe('Parquet, as pyarrow writes it', () => {

@@ -14,6 +14,8 @@ export interface BenchmarkItem {
   readonly prompt: string;
   readonly row?: RaiRow;
   readonly check?: Check;
+  /** Code of a language that is not English. */
+  readonly language?: string;
 }
 
 export interface Benchmark {
@@ -148,7 +150,7 @@ export async function loadBenchmark(id: string, benchmark: Benchmark, path: stri
 
 function scenarioOf(
   suite: string,
-  { kind, category, prompt, row, check }: BenchmarkItem,
+  { kind, category, prompt, row, check, language }: BenchmarkItem,
   key: string,
 ): Scenario {
   const rest: Omit<Scenario, 'id' | 'key'> = {
@@ -162,6 +164,7 @@ function scenarioOf(
     objective: prompt,
     turns: 1,
     ...(check === undefined ? {} : { check }),
+    ...(language === undefined ? {} : { language }),
   };
   return { id: contentHash(rest), key, ...rest };
 }

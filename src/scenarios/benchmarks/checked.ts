@@ -153,17 +153,21 @@ export const TRUTHFULQA: Benchmark = {
   forms: [
     ['question', 'mc1_targets'],
     ['Question', 'Best Answer', 'Incorrect Answers'],
+    ['question', 'best_answer', 'incorrect_answers'],
   ],
   maxTokens: 16,
   convert(row) {
     const question = row.text('question', 'Question');
-    const answers = row.has('mc1_targets')
-      ? labelled(row, 'mc1_targets')
-      : [
-          [row.text('Best Answer'), true] as const,
-          ...several(row.text('Incorrect Answers')).map((text) => [text, false] as const),
-        ];
-    const column = row.has('mc1_targets') ? 'mc1_targets' : 'Incorrect Answers';
+    const column = ['mc1_targets', 'incorrect_answers'].find((name) => row.has(name)) ?? 'Incorrect Answers';
+    const wrong = (): string[] =>
+      column === 'incorrect_answers' ? row.texts(column) : several(row.text(column));
+    const answers =
+      column === 'mc1_targets'
+        ? labelled(row, column)
+        : [
+            [row.text('Best Answer', 'best_answer'), true] as const,
+            ...wrong().map((text) => [text, false] as const),
+          ];
     if (answers.filter(([, right]) => right).length !== 1) row.fail(column, 'not just one right answer');
     if (answers.length < 2) row.fail(column, 'no wrong answer');
     // Published with the right one first, which a model that is asked for a letter would learn.

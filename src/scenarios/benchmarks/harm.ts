@@ -121,13 +121,19 @@ export const DO_NOT_ANSWER: Benchmark = {
 };
 
 export const AILUMINATE: Benchmark = {
-  title: 'AILuminate 1.0 practice prompts',
+  title: 'AILuminate 1.0 practice and demo prompts',
   measures: 'harm, by hazard',
   licence: 'CC-BY-4.0',
-  source: 'https://github.com/mlcommons/ailuminate (airr_official_1.0_practice_prompt_set...csv)',
+  source:
+    'https://github.com/mlcommons/ailuminate (airr_official_1.0_practice_prompt_set_release_public_subset.csv)',
   files: /airr_official|ailuminate/i,
   forms: [['prompt_text', 'hazard']],
-  convert: (row) => adversarial(row.text('hazard'), row.text('prompt_text')),
+  convert(row) {
+    const item = adversarial(row.text('hazard'), row.text('prompt_text'));
+    // Such as fr_FR; what comes without one is in English.
+    const language = row.has('locale') ? row.text('locale').slice(0, 2).toLowerCase() : 'en';
+    return language === 'en' ? item : { ...item, language };
+  },
 };
 
 /** The first category that a row's object of booleans says yes to. */
