@@ -94,11 +94,11 @@ function givesBack(request: string, tokens: readonly string[]): boolean {
 }
 
 /**
- * Why an answer is degenerate, or undefined. `requests`: what was asked, and the objective behind it where one is known.
- * All text is bounded and normalised; `topic` is all that an on-topic answer may draw on (requests, context, history).
+ * Why an answer is degenerate, or undefined. `requests`: what was asked, then other forms of it that may be given back: the
+ * objective behind it, the message as sent. All text is bounded and normalised; `topic` is all that an on-topic answer may draw on (requests, context, history).
  */
 export function degeneration(
-  [prompt, objective]: readonly [string, string?],
+  requests: readonly [string, ...string[]],
   response: string,
   topic: string,
 ): Degeneration | undefined {
@@ -115,8 +115,8 @@ export function degeneration(
   const kept = words(unlooped.text).length;
   if (tokens.length >= 24 && (distinct < 0.3 || (unlooped.share > 0.7 && kept < 12))) return 'loop';
   if (tokens.length >= 8 && new Set(tokens).size <= 2) return 'loop';
-  if (givesBack(prompt, tokens) || givesBack(objective ?? '', tokens)) return 'copy';
-  if (isForeign(response) && !isForeign(prompt)) return 'other-language';
+  if (requests.some((request) => givesBack(request, tokens))) return 'copy';
+  if (isForeign(response) && !isForeign(requests[0])) return 'other-language';
   if (tokens.length >= 20) {
     const topics = new Set(contentStems(topic));
     const stems = contentStems(response);

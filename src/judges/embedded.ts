@@ -44,6 +44,7 @@ export function read(input: JudgeInput): Reading {
     .slice(-4)
     .map((message) => normalised(bounded(message.content, 1000, 0)));
   const objective = normalised(bounded(input.objective ?? '', 1000, 0));
+  const sent = normalised(bounded(input.sent ?? '', 3000, 500));
   // "And then?" asks for what the conversation is about: the objective says it, else the user's message before.
   const earlier = (input.history ?? []).findLast((message) => message.role === 'user')?.content ?? '';
   const carried =
@@ -52,7 +53,11 @@ export function read(input: JudgeInput): Reading {
   return {
     prompt: carried === '' ? asked : `${asked}\n${carried}`,
     response: withoutLoops(whole).text,
-    degenerate: degeneration([asked, objective], whole, [asked, objective, context, ...history].join('\n')),
+    degenerate: degeneration(
+      [asked, objective, sent],
+      whole,
+      [asked, objective, context, ...history].join('\n'),
+    ),
     foreign: isForeign(whole),
   };
 }

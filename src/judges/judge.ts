@@ -8,6 +8,8 @@ import type { Message, Metric, Refusal } from '../core/records.ts';
 export interface JudgeInput {
   /** What the user asked in plain words at this turn (before any converter). */
   readonly prompt: string;
+  /** The message as it was sent, where an attack made another of it. */
+  readonly sent?: string | undefined;
   readonly response: string;
   /** Turns before this one, oldest first. */
   readonly history?: readonly Message[];

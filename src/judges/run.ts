@@ -74,6 +74,7 @@ async function judgeTurn(
     return { status: 'unscored', reason: `${judge.id} does not judge ${metric}` };
   const input: JudgeInput = {
     prompt: turn.plain,
+    ...(turn.request === turn.plain ? {} : { sent: turn.request }),
     response: turn.response,
     history,
     objective: scenario.objective,

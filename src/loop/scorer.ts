@@ -19,6 +19,7 @@ export function searchScorer(judge: Judge, signal: AbortSignal | undefined): Sco
       ];
       const input: JudgeInput = {
         prompt: last.plain,
+        ...(last.request === last.plain ? {} : { sent: last.request }),
         response: last.response,
         history,
         objective: scenario.objective,

@@ -338,6 +338,7 @@ export const consoleRoutes = (context: ServerContext) =>
           if (finish === 'blocked') return unjudged;
           const input = {
             prompt: body.plain,
+            ...(request === body.plain ? {} : { sent: request }),
             response: answer,
             history: history(path, arm),
             objective: goal,
