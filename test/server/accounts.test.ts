@@ -174,6 +174,8 @@ describe('roles', () => {
     'POST /api/console/preview': 'red-teamer',
     'POST /api/console/suggest': 'red-teamer',
     'POST /api/console/findings': 'red-teamer',
+    'POST /api/console/campaigns': 'red-teamer',
+    'PUT /api/console/campaigns/{id}': 'red-teamer',
     'POST /api/findings/{id}/status': 'reviewer',
     'POST /api/findings/replay': 'red-teamer',
     'POST /api/examples/{id}/review': 'reviewer',
