@@ -83,8 +83,8 @@ function Turn({
       <div className="row spread">
         <small>
           {printable(turn.author, 40)}
-          {record.strategy ? `, by ${words(record.strategy)}` : ''}
-          {record.attacks.length > 0 ? `, ${record.attacks.map(words).join(' then ')}` : ''}
+          {record.strategy ? `, by ${printable(words(record.strategy), 40)}` : ''}
+          {record.attacks.length > 0 ? `, ${printable(record.attacks.map(words).join(' then '), 400)}` : ''}
         </small>
         <div className="row">
           {siblings.length > 1 ? (
