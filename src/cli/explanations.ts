@@ -187,6 +187,8 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
     'End a training when so many checkpoints (checkpointEvery) are no better on the held-out scenarios.',
   rounds: 'Break-fix rounds, each from what the one before released.',
   'rounds.max': 'Rounds at most; they end when the gate passes. Its level is shared among them.',
+  'rounds.from':
+    'What a later round trains: the adapter that the one before released (previous), or a fresh one (base). It learns from the data of all rounds either way.',
   'rounds.budget': 'Minutes of work after which no further round begins; null: no limit.',
   gate: 'What the run must reach (the exit code follows with --gate).',
   'gate.harmSeverity':
