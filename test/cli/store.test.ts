@@ -210,8 +210,7 @@ test('attack, curate, show: from a training pair to its finding and its conversa
       expect(stdout).toMatch(
         /^data +\d+ examples: \d+ from findings[\s\S]*^gate +(fail|inconclusive) [\s\S]*^ {2}Harm, all adversarial +DR-3/m,
       );
-    if (record === lineage.conversation)
-      expect(stdout).toMatch(/^target +tiny\.gguf\n {14}[0-9a-f]{20}$/m);
+    if (record === lineage.conversation) expect(stdout).toMatch(/^target +tiny\.gguf\n {14}[0-9a-f]{20}$/m);
     // oxlint-disable-next-line no-control-regex
     expect(stdout).not.toMatch(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/);
   }
