@@ -21,6 +21,7 @@ import type { Judged } from '../src/metrics/conversation.ts';
 import { BUILT_IN } from '../src/scenarios/built-in.ts';
 import { loadTaxonomy } from '../src/scenarios/taxonomy.ts';
 import { openDatabase } from '../src/store/database.ts';
+import { embeddedJudge } from '../src/judges/embedded.ts';
 
 export const HOSTILE = [
   '<script>document.title = "owned"</script>',
@@ -41,7 +42,7 @@ const WORDS =
 const ATTACKS = [undefined, undefined, 'role-play', 'base64', 'prefix-injection'] as const;
 const KINDS: readonly ScenarioKind[] = ['adversarial', 'adversarial', 'benign', 'general', 'grounded'];
 const ROWS = ['third-party-harm', 'harmful-continuation', 'harmful-summarization', 'jailbreak'] as const;
-export const JUDGE = 'embedded:1.2';
+export const JUDGE = embeddedJudge().id;
 
 const sentence = (random: Rng, length: number): string =>
   Array.from({ length }, () => random.pick(WORDS)).join(' ');
