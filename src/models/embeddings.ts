@@ -5,7 +5,7 @@
 import type { LanguageModelV4CallOptions, LanguageModelV4GenerateResult } from '@ai-sdk/provider';
 import { malformed, parseAnswer, statusError } from './http.ts';
 import { textResult, toMessages, WholeAnswerModel } from './messages.ts';
-import type { OpenAICompatibleOptions } from './openai-compatible.ts';
+import { endpointUrl, type OpenAICompatibleOptions } from './openai-compatible.ts';
 
 /** Digits that are kept of each number: more than a comparison needs. */
 const DIGITS = 6;
@@ -17,9 +17,7 @@ export class EmbeddingsModel extends WholeAnswerModel {
 
   constructor(options: OpenAICompatibleOptions) {
     super(options.modelId);
-    const url = new URL(options.baseUrl);
-    url.pathname = `${url.pathname.replace(/\/+$/, '')}/embeddings`;
-    this.#url = url.href;
+    this.#url = endpointUrl(options.baseUrl, 'embeddings');
     this.#options = options;
   }
 

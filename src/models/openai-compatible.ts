@@ -15,6 +15,13 @@ export interface OpenAICompatibleOptions {
   readonly client: HttpClient;
 }
 
+/** The base may end with slashes and have a query. */
+export function endpointUrl(base: string, path: string): string {
+  const url = new URL(base);
+  url.pathname = `${url.pathname.replace(/\/+$/, '')}/${path}`;
+  return url.href;
+}
+
 export class OpenAICompatibleModel extends WholeAnswerModel {
   readonly provider = 'openai-compatible';
   readonly #url: string;
@@ -22,9 +29,7 @@ export class OpenAICompatibleModel extends WholeAnswerModel {
 
   constructor(options: OpenAICompatibleOptions) {
     super(options.modelId);
-    const url = new URL(options.baseUrl);
-    url.pathname = `${url.pathname.replace(/\/+$/, '')}/chat/completions`;
-    this.#url = url.href;
+    this.#url = endpointUrl(options.baseUrl, 'chat/completions');
     this.#options = options;
   }
 
