@@ -11,7 +11,7 @@ import type { Judged } from '../metrics/conversation.ts';
 import { preferenceExample as example } from './example.ts';
 import { type LeftOut, leftOut } from './left-out.ts';
 import { withholdPrivate } from './private-data.ts';
-import { deduplicate, Firewall, type GuardedText, type Quarantined } from './firewall.ts';
+import { deduplicate, Firewall, type GuardedText, messagesOf, type Quarantined } from './firewall.ts';
 import { type ExampleReviews, reviewed } from './reviews.ts';
 
 /** Writes answers where the target's own is not fit to be learnt. */
@@ -312,13 +312,18 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   // After people, who may have taken it out.
   const open = withholdPrivate(made.examples, searched);
   const { passed, quarantined } = new Firewall(input.guarded).filter(open.passed);
-  const { kept, removed: duplicates } = deduplicate(passed);
   const asked = [...input.judged, ...register.map((one) => one.judged), ...(input.unrun ?? [])];
-  const attackOf = new Map(asked.map(({ scenario }) => [scenario.id, scenario.attack]));
+  const scenarioOf = new Map(asked.map(({ scenario }) => [scenario.id, scenario]));
   const formerly = new Map(former.map(({ example: { id }, attack }) => [id, attack]));
-  const balancer = new AttackBalance(
-    (item) => attackOf.get(item.lineage.scenario ?? '') ?? formerly.get(item.id),
-  );
+  const attackOf = (item: PreferenceExample): string | undefined =>
+    scenarioOf.get(item.lineage.scenario ?? '')?.attack ?? formerly.get(item.id);
+  const { kept, removed: duplicates } = deduplicate(passed, (item) => {
+    const scenario = scenarioOf.get(item.lineage.scenario ?? '');
+    const wrapped =
+      scenario?.attack !== undefined && item.prompt.filter(({ role }) => role === 'user').length === 1;
+    return wrapped ? { text: scenario.objective, attack: scenario.attack } : messagesOf(item);
+  });
+  const balancer = new AttackBalance(attackOf);
   const of = (wanted: (item: PreferenceExample) => boolean): PreferenceExample[] => kept.filter(wanted);
   const lookAlikes = of(({ purpose }) => purpose === 'benign');
   for (const item of lookAlikes) balancer.answer(item);

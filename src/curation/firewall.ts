@@ -92,8 +92,25 @@ export class Firewall {
   }
 }
 
-/** Drops exact and near duplicates (by all messages of the prompt, and the purpose); the first one stays. */
-export function deduplicate(examples: Iterable<PreferenceExample>): {
+/** What an example is compared by: its text, and the attack around it. Only those under one attack can be alike. */
+export interface Compared {
+  readonly text: string;
+  readonly attack?: string | undefined;
+}
+
+/** All messages of the prompt. */
+export const messagesOf = ({ prompt }: PreferenceExample): Compared => ({
+  text: prompt.map((message) => message.content).join('\n'),
+});
+
+/**
+ * Drops exact and near duplicates of one purpose; the first one stays. `by`: what is compared, by default all messages of the
+ * prompt. An attack's own words must not be: they make any two requests alike.
+ */
+export function deduplicate(
+  examples: Iterable<PreferenceExample>,
+  by: (example: PreferenceExample) => Compared = messagesOf,
+): {
   kept: PreferenceExample[];
   removed: Quarantined[];
 } {
@@ -102,11 +119,12 @@ export function deduplicate(examples: Iterable<PreferenceExample>): {
   const indices = new Map<string, ShingleIndex>();
   const exact = new Map<string, string>();
   for (const example of examples) {
-    const text = example.prompt.map((message) => message.content).join('\n');
-    const key = `${example.purpose} ${normalisedWords(text).join(' ')}`;
+    const { text, attack = '' } = by(example);
+    const group = `${example.purpose} ${attack}`;
+    const key = `${group} ${normalisedWords(text).join(' ')}`;
     const first = exact.get(key);
-    const index = indices.get(example.purpose) ?? new ShingleIndex(3);
-    indices.set(example.purpose, index);
+    const index = indices.get(group) ?? new ShingleIndex(3);
+    indices.set(group, index);
     const near = index.nearest(text);
     if (first !== undefined) removed.push({ example: example.id, reason: 'exact duplicate', like: first });
     else if (near && near.jaccard >= NEAR_DUPLICATE) {
