@@ -183,6 +183,24 @@ def as_told(base, rates: list):
     return AsTold
 
 
+def opening_loss(tokens: int, weight: float):
+    """The mean over the batch, in which the first tokens of each answer weigh more. One step is one batch: job.ts sees to that."""
+    import torch
+
+    def loss(outputs, labels, num_items_in_batch=None):
+        targets = labels[:, 1:]
+        scored = targets != -100
+        logits = outputs.logits[:, :-1].float().transpose(1, 2)
+        each = torch.nn.functional.cross_entropy(logits, targets, ignore_index=-100, reduction="none")
+        weights = torch.where(scored.cumsum(1) <= tokens, weight, 1.0) * scored
+        total = weights.sum()
+        if num_items_in_batch is not None and torch.distributed.is_initialized():
+            torch.distributed.all_reduce(total)
+        return (weights * each).sum() / total
+
+    return loss
+
+
 def trainer(job: dict):
     from datasets import Dataset
     from transformers import AutoTokenizer, EarlyStoppingCallback
@@ -198,6 +216,8 @@ def trainer(job: dict):
     if held is not None and recipe.get("patience"):
         parts["callbacks"].append(EarlyStoppingCallback(early_stopping_patience=recipe["patience"]))
     if recipe["kind"] == "sft":
+        if recipe.get("opening"):
+            parts["compute_loss_func"] = opening_loss(**recipe["opening"])
         return as_told(SFTTrainer, job["rates"])(args=SFTConfig(**common), **parts)
     kinds, weights = [recipe["loss"]], [1.0]
     if recipe["nll"] > 0:

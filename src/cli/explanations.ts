@@ -42,6 +42,9 @@ const recipe = (kind: 'sft' | 'dpo'): Record<string, string> => ({
   maxLength: 'Longest sequence, tokens; answers are cut at the end.',
   maxCompletionLength:
     'Longest answer that is learnt, tokens (null: whole): its beginning decides whether to answer.',
+  ...(kind === 'sft' && {
+    opening: 'So many first tokens of each answer weigh so much more in the loss; null: they do not.',
+  }),
   microBatchTokens: 'Most tokens of one pass through the model: less needs less memory.',
   weightDecay: 'Weight decay of AdamW.',
   maxGradientNorm: 'Gradients are clipped to this norm.',

@@ -61,6 +61,9 @@ export function recipeText(recipe: Recipe, lora: LoraOptions | null): string {
     batch,
     maxLength,
     maxCompletionLength,
+    ...(recipe.kind === 'sft' && recipe.opening
+      ? { opening: `{tokens: ${recipe.opening.tokens}, weight: ${recipe.opening.weight}}` }
+      : {}),
     ...(recipe.kind === 'dpo' ? { loss: recipe.loss, beta: recipe.beta, nll: recipe.nll } : {}),
     ...(lora ? { 'lora.rank': lora.rank, 'lora.alpha': lora.alpha } : {}),
   };

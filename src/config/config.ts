@@ -89,15 +89,15 @@ const limitsSchema = (most: Record<'adversarial' | 'benign' | 'grounded' | 'gene
 };
 
 /** Whether to answer or to decline is decided at the beginning of an answer. */
-const maxCompletionLength = z.int().min(1).nullable().default(40);
+const openingOf = (tokens: number) => z.int().min(1).nullable().default(tokens);
 
 const share = z.number().min(0).max(1);
 
 /** Pairs of each purpose at most; benign ones are what keeps over-refusal down. */
 const pairs = z
   .strictObject({
-    harm: z.int().min(0).default(60),
-    benign: z.int().min(0).default(120),
+    harm: z.int().min(0).default(90),
+    benign: z.int().min(0).default(180),
     general: z.int().min(0).default(0),
   })
   .prefault({});
@@ -145,10 +145,10 @@ export const configSchema = z.strictObject({
       /** Folder of suite files; the built-in suites by default. */
       directory: z.string().min(1).optional(),
       /** Scenarios of the dev split that break the target and feed the fix. */
-      dev: limitsSchema({ adversarial: 140, benign: 350, grounded: 0, general: 145 }),
+      dev: limitsSchema({ adversarial: 140, benign: 600, grounded: 0, general: 145 }),
       /** Ordinary requests whose answers keep the model helpful. */
       everyday: z.int().min(0).default(80),
-      sealed: limitsSchema({ adversarial: 130, benign: 100, grounded: 10, general: 120 }),
+      sealed: limitsSchema({ adversarial: 150, benign: 120, grounded: 10, general: 120 }),
       /** Public benchmarks for `temper eval --benchmark`; a path, or `hub`. No part of a run. */
       benchmarks: z
         .record(z.string(), z.strictObject({ path: z.string().min(1), limit: z.int().min(1).optional() }))
@@ -162,7 +162,7 @@ export const configSchema = z.strictObject({
       /** Answers of dev conversations are cut here: training learns their beginning. */
       maxTokens: z.int().min(8).default(48),
       /** Harm examples wanted; dev requests that were not run fill up. */
-      harmExamples: z.int().min(0).default(270),
+      harmExamples: z.int().min(0).default(450),
       /** Phrases of a category that its declines are made of. */
       declinePhrases: z.int().min(1).default(1),
       benignPerHarm: z.number().min(0).default(1),
@@ -192,10 +192,18 @@ export const configSchema = z.strictObject({
       trl: trlSchema.prefault({}),
       lora: loraSchema.prefault({}),
       sft: sftSchema
-        .safeExtend({ maxCompletionLength, epochs: z.number().positive().max(100).default(2) })
+        .safeExtend({
+          maxCompletionLength: openingOf(28),
+          opening: sftSchema.shape.opening.default({ tokens: 4, weight: 20 }),
+        })
         .prefault({}),
       dpo: dpoSchema
-        .safeExtend({ maxCompletionLength, pairs, learningRate: z.number().positive().default(1.5e-4) })
+        .safeExtend({
+          maxCompletionLength: openingOf(5),
+          pairs,
+          learningRate: z.number().positive().default(1.5e-4),
+          beta: z.number().positive().default(0.3),
+        })
         .nullable()
         .prefault({}),
     })
@@ -203,11 +211,11 @@ export const configSchema = z.strictObject({
   selection: z
     .strictObject({
       /** Adapter strengths to try for each checkpoint. */
-      strengths: z.array(z.number().gt(0).max(2)).min(1).default([1.25]),
+      strengths: z.array(z.number().gt(0).max(2)).min(1).default([1]),
       /** Mixtures of the last SFT and the last DPO adapter to try, too: shares of the latter. */
       between: z.array(z.number().gt(0).lt(1)).default([0.25, 0.5, 0.75]),
       /** Share of the dev items that is kept from training, for choosing. */
-      holdout: z.number().gt(0).lt(0.9).default(0.25),
+      holdout: z.number().gt(0).lt(0.9).default(0.12),
       /** Held-out scenarios of each kind at most. */
       scenarios: z.int().min(1).default(60),
       /** A candidate may refuse this much more of the benign held-out requests. */

@@ -130,7 +130,7 @@ export class Objective implements AsyncDisposable {
     const recipe = this.#recipe;
     const totals = {
       pairs: batch.length,
-      nllTokens: sum(batch.map((i) => this.#nllTokens(this.#examples[i] as TokenizedExample))),
+      nllWeight: sum(batch.map((i) => sum(this.#nllWeights(this.#examples[i] as TokenizedExample)))),
     };
     const kl = this.#entry?.kl ? await this.#kl(adapter, batch) : undefined;
     const outputs = Object.fromEntries(this.#session.outputNames.map((name) => [name, null]));
@@ -176,11 +176,18 @@ export class Objective implements AsyncDisposable {
     return chosen.length + (this.#entry?.sequenceNll ? prompt.length - 1 : 0);
   }
 
+  /** The weight of each of these tokens, before they are made to add up to 1 over the batch. */
+  #nllWeights(member: TokenizedExample): Float32Array {
+    const weights = new Float32Array(this.#nllTokens(member)).fill(1);
+    const { opening } = this.#recipe.kind === 'sft' ? this.#recipe : {};
+    return opening ? weights.fill(opening.weight, 0, opening.tokens) : weights;
+  }
+
   /** The sequences of a micro-batch, chosen before rejected, and what the loss needs besides them. */
   #feeds(
     members: readonly TokenizedExample[],
     references: readonly References[],
-    batch: { pairs: number; nllTokens: number },
+    batch: { pairs: number; nllWeight: number },
     kl: number | undefined,
   ) {
     const { kind } = this.#recipe;
@@ -188,7 +195,9 @@ export class Objective implements AsyncDisposable {
     const tokens = sum(sequences.map((sequence) => sequence.completion.length));
     const feeds: Record<string, Tensor> = {};
     const weights = new Float32Array(tokens);
-    weights.fill(1 / batch.nllTokens, 0, sum(members.map((member) => this.#nllTokens(member))));
+    let filled = 0;
+    for (const weight of members.flatMap((member) => [...this.#nllWeights(member)]))
+      weights[filled++] = weight / batch.nllWeight;
     feeds['token_weight'] = float32(weights, [1, tokens]);
     if (kind === 'sft') return { sequences, feeds };
     const n = members.length;

@@ -71,6 +71,11 @@ const sftKeys = z.strictObject({
   learningRate: z.number().positive().default(1e-3),
   batch: z.int().min(1).default(6),
   checkpointEvery: z.number().positive().max(1).default(1),
+  /**
+   * Weight of the first tokens of an answer in the loss, against 1 of the others: there it is decided whether to answer or to
+   * decline. No default, as it is part of ids.
+   */
+  opening: z.strictObject({ tokens: z.int().min(1), weight: z.number().positive() }).nullish(),
 });
 
 export const sftSchema = sftKeys.superRefine(patienceFits);

@@ -5,8 +5,11 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { TemperEvent } from '../../src/core/events.ts';
 import { type Adapter, adapterHash, loadAdapter } from '../../src/engine/adapter.ts';
+import { scoreCompletions } from '../../src/engine/scorer.ts';
+import { tokenize } from '../../src/training/batches.ts';
 import { CheckpointFolder } from '../../src/training/checkpoints.ts';
 import { MetricsLog, type StepMetrics, TrainingWatch } from '../../src/training/metrics.ts';
+import { Objective } from '../../src/training/objective.ts';
 import { trainOnnx, type TrainOptions } from '../../src/training/onnx.ts';
 import { dpoSchema, recipeSchema, sftSchema } from '../../src/training/recipe.ts';
 import { FileTrainingState } from '../../src/training/state.ts';
@@ -69,6 +72,28 @@ test('dropout follows from the seed and changes the result', async () => {
   const one = await hash({ dropout: 0.3 });
   expect(await hash({ dropout: 0.3 })).toBe(one);
   expect(await hash({ dropout: 0.1 })).not.toBe(one);
+});
+
+test('the opening of each answer weighs as the recipe says', async () => {
+  const { examples } = tokenize(data, model.tokenizer, sftSchema.parse({ maxLength: 24 }));
+  const batch = [...examples.keys()].slice(0, 6);
+  const lossWith = async (opening: { tokens: number; weight: number } | null): Promise<number> => {
+    const recipe = sftSchema.parse({ maxLength: 24, microBatchTokens: 64, opening });
+    await using objective = await Objective.create(model, start, examples, recipe, { gradients: true });
+    return (await objective.run(start, batch, [])).loss;
+  };
+  const answers = batch.map((i) => examples[i]!);
+  const logps = await scoreCompletions(
+    model,
+    answers.map(({ prompt, chosen }) => ({ prompt, completion: chosen })),
+    { adapter: start },
+  );
+  const [total, weight] = logps
+    .flatMap((each) => [...each].map((logp, i) => [logp, i < 2 ? 5 : 1] as const))
+    .reduce(([sum, all], [logp, w]) => [sum - w * logp, all + w], [0, 0]);
+  expect(answers.some(({ chosen }) => chosen.length > 2)).toBe(true);
+  expect(await lossWith({ tokens: 2, weight: 5 })).toBeCloseTo(total / weight, 4);
+  expect(await lossWith({ tokens: 2, weight: 1 })).toBeCloseTo(await lossWith(null), 6);
 });
 
 test('accumulation is a larger batch', async () => {

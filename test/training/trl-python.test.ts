@@ -71,6 +71,7 @@ describe.skipIf(python === undefined)('TRL', { timeout: 300_000 }, () => {
 
   test.each([
     ['sft', sft, fresh],
+    ['sft-opening', { ...sft, opening: { tokens: 2, weight: 9 } }, fresh],
     ['dpo', dpo, fresh],
     ['dpo-from-adapter', dpo, given],
     ['dpo-against-base', { ...dpo, reference: 'base' as const }, given],
@@ -84,7 +85,8 @@ describe.skipIf(python === undefined)('TRL', { timeout: 300_000 }, () => {
   });
 
   test('two processes share the batch and end with the same adapter', async () => {
-    const { apart } = await bothWays('two', sft, fresh, { processes: 2 });
+    const opening = { tokens: 2, weight: 9 };
+    const { apart } = await bothWays('two', { ...sft, opening }, fresh, { processes: 2 });
     expect(apart).toBeLessThan(1e-4);
   });
 

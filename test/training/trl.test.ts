@@ -103,8 +103,11 @@ describe('a job on this machine', () => {
     });
   });
 
-  test('a loss that TRL does not have is refused before anything is written', async () => {
-    const parts = job({}, { recipe: dpoSchema.parse({ loss: 'simpo' }) });
+  test.each([
+    ['a loss that TRL does not have', dpoSchema.parse({ loss: 'simpo' })],
+    ['accumulated openings', sftSchema.parse({ opening: { tokens: 4, weight: 9 }, accumulation: 2 })],
+  ])('%s is refused before anything is written', async (_, recipe) => {
+    const parts = job({}, { recipe });
     await expect(trainTrl(parts)).rejects.toMatchObject({ code: 'config' });
     expect(existsSync(parts.folder)).toBe(false);
   });

@@ -35,7 +35,13 @@ const TRL_LOSSES: readonly PreferenceLoss[] = [
 
 /** Errors: `config`, for what the recipe asks and TRL cannot do. */
 export function refuseForeign(recipe: Recipe): void {
-  if (recipe.kind !== 'dpo' || TRL_LOSSES.includes(recipe.loss)) return;
+  if (recipe.kind === 'sft') {
+    if (!recipe.opening || recipe.accumulation === 1) return;
+    throw new TemperError('config', 'the backend trl does not weigh `opening` over accumulated batches', {
+      hint: 'Set accumulation to 1, or opening to null.',
+    });
+  }
+  if (TRL_LOSSES.includes(recipe.loss)) return;
   throw new TemperError('config', `the backend trl does not train with the loss ${recipe.loss}`, {
     hint: `Use the backend onnx, or one of: ${TRL_LOSSES.join(', ')}.`,
   });
