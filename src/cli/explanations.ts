@@ -43,7 +43,9 @@ const recipe = (kind: 'sft' | 'dpo'): Record<string, string> => ({
   maxCompletionLength:
     'Longest answer that is learnt, tokens (null: whole): its beginning decides whether to answer.',
   ...(kind === 'sft' && {
-    opening: 'So many first tokens of each answer weigh so much more in the loss; null: they do not.',
+    'opening.tokens':
+      'First tokens of an answer that weigh more: they decide. `opening: null` switches it off.',
+    'opening.weight': 'Their weight in the loss, against 1 of the others.',
   }),
   microBatchTokens: 'Most tokens of one pass through the model: less needs less memory.',
   weightDecay: 'Weight decay of AdamW.',
