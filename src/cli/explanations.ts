@@ -43,8 +43,9 @@ const recipe = (kind: 'sft' | 'dpo'): Record<string, string> => ({
   maxCompletionLength:
     'Longest answer that is learnt, tokens (null: whole): its beginning decides whether to answer.',
   ...(kind === 'sft' && {
-    'opening.tokens':
-      'First tokens of an answer that weigh more: they decide. `opening: null` switches it off.',
+    opening:
+      'The first tokens of an answer decide whether it declines, so they weigh more; null = they do not.',
+    'opening.tokens': 'How many.',
     'opening.weight': 'Their weight in the loss, against 1 of the others.',
   }),
   microBatchTokens: 'Most tokens of one pass through the model: less needs less memory.',
