@@ -25,12 +25,19 @@ function origin(value: string): string {
   throw new InvalidArgumentError('Give it as browsers name it: https://temper.example');
 }
 
-/** Errors: `usage` for one without the other; those of reading files. */
+/** Errors: `usage` for one without the other, and for what cannot be read or does not fit. */
 function certificateOf({ cert, key }: ServeCommandOptions): { cert: string; key: string } | undefined {
   if (cert === undefined && key === undefined) return undefined;
   if (cert === undefined || key === undefined)
     throw new TemperError('usage', '--cert and --key go together', { hint: 'Give both, as PEM files.' });
-  const pem = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+  const read = (option: string, file: string): string => {
+    try {
+      return readFileSync(file, 'utf8');
+    } catch (cause) {
+      throw new TemperError('usage', `${option} ${file} cannot be read: ${errorMessage(cause)}`, { cause });
+    }
+  };
+  const pem = { cert: read('--cert', cert), key: read('--key', key) };
   try {
     createSecureContext(pem);
   } catch (cause) {

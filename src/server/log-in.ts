@@ -86,6 +86,8 @@ const LOG_IN_POLICY = POLICY.replace("style-src 'self'", `style-src 'self' ${STY
 
 function logInPage(context: Context, status: 200 | 401 | 429, problem = ''): Response {
   context.header('content-security-policy', LOG_IN_POLICY);
+  // With no-referrer, browsers send a form as of no origin, which is refused.
+  context.header('referrer-policy', 'same-origin');
   return context.html(
     `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Log in · temper</title><style>${STYLE}</style>
 <main><h1>temper</h1>${problem === '' ? '' : `<p role="alert">${problem}</p>`}

@@ -4,7 +4,7 @@ import { useApi } from '../api.ts';
 import { addressWith, Link, useQueryState } from '../router.tsx';
 import { Correction, CorrectedFigure } from '../ui/correction.tsx';
 import { Figure } from '../ui/figures.tsx';
-import { Empty, Loaded, Loading, Page, Problem, short } from '../ui/parts.tsx';
+import { Empty, Loaded, Loading, number, Page, Problem, short } from '../ui/parts.tsx';
 import { type CasesLink, Curve, Groups, Lines, Severity } from './scorecard.tsx';
 import { printable } from '../../../src/core/limits.ts';
 import type { Line } from '../../../src/report/format.ts';
@@ -63,6 +63,7 @@ function Pair({ a, b, x, names }: { a: string; b: string; x: number; names: read
     <Loaded query={card} lines={12}>
       {(data) => (
         <>
+          <p className="soft">{number(data.scorecard.counts.paired)} scenarios in common.</p>
           {data.notes.map((note) => (
             <p key={note} className="soft">
               {printable(note, 600)}
