@@ -4,6 +4,7 @@ import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie } from 'hono/cookie';
 import type { Accounts } from './accounts.ts';
+import type { Proxies } from './proxies.ts';
 import type { Address } from './address.ts';
 import {
   cookieName,
@@ -119,11 +120,15 @@ export interface AccountDoor {
   readonly sessions: Sessions;
   readonly address: Address;
   readonly attempts: Attempts;
+  readonly proxies: Proxies;
 }
 
-async function logIn(context: Context, { accounts, sessions, address, attempts }: AccountDoor) {
+async function logIn(context: Context, { accounts, sessions, address, attempts, proxies }: AccountDoor) {
   const { name, password } = await given(context);
-  const from = getConnInfo(context).remote.address ?? '';
+  const from = proxies.clientOf(
+    getConnInfo(context).remote.address ?? '',
+    context.req.header('x-forwarded-for'),
+  );
   const answer = (status: 401 | 429, code: string, message: string): Response =>
     wantsJson(context)
       ? context.json({ error: { code, message } }, status)
