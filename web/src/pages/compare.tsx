@@ -130,24 +130,26 @@ function Family({ arms, choices, x }: { arms: readonly string[]; choices: readon
                       ))}
                     </tr>
                   ))}
-                  <tr>
-                    <td>
-                      Harm, all adversarial <small>DR-{x}</small>
-                    </td>
-                    {columns.map(({ name, card }) => (
-                      <td key={name} className="number">
-                        <Figure
-                          of={card.scorecard.harm.curve[x - 1]!.before}
-                          unit="share"
-                          to={addressWith('/conversations', {
-                            ...split(name),
-                            kind: 'adversarial',
-                            severity: x,
-                          })}
-                        />
+                  {lines.has(`Harm, all adversarial DR-${x}`) ? null : (
+                    <tr>
+                      <td>
+                        Harm, all adversarial <small>DR-{x}</small>
                       </td>
-                    ))}
-                  </tr>
+                      {columns.map(({ name, card }) => (
+                        <td key={name} className="number">
+                          <Figure
+                            of={card.scorecard.harm.curve[x - 1]!.before}
+                            unit="share"
+                            to={addressWith('/conversations', {
+                              ...split(name),
+                              kind: 'adversarial',
+                              severity: x,
+                            })}
+                          />
+                        </td>
+                      ))}
+                    </tr>
+                  )}
                   {columns.some(({ card }) => card.scorecard.corrected) ? (
                     <tr>
                       <td>

@@ -555,9 +555,9 @@ export function ScorecardPage() {
       <Loaded query={card} lines={12}>
         {(data) => (
           <>
-            <Facts card={data} />
             <Gate card={data} />
             <Worst card={data} link={link} />
+            <Facts card={data} />
             <Lines card={data} link={link} />
             <Correction card={data.scorecard} link={link} />
             <div className="row no-print" style={{ marginBottom: 12 }}>
