@@ -10,7 +10,8 @@ const major = (version) => Number(version.replace(/^v/, '').split('.')[0]);
 
 /** The path of a suitable Node, and its version; null where there is none (yet). */
 export function findNode(root) {
-  if (major(process.version) >= WANTED) return { path: process.execPath, version: process.version, own: true };
+  if (major(process.version) >= WANTED)
+    return { path: process.execPath, version: process.version, own: true };
   const path = join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
   if (!existsSync(path)) return null;
   try {
@@ -38,10 +39,10 @@ export function runNode(node, args, options = {}) {
   return new Promise((resolve, reject) => {
     const env = { ...(options.env ?? process.env) };
     env.GLIBC_TUNABLES = [env.GLIBC_TUNABLES, MEMORY].filter(Boolean).join(':');
-    const child = spawn(node.path, [...NODE_FLAGS, ...args], { stdio: 'inherit', ...options, env });
-    // A terminal's Ctrl-C reaches the child by itself; what is sent to this process alone is passed on.
+    // A terminal's Ctrl-C reaches the child by itself; what is sent to this process alone is passed on, from before the child is there.
     const forward = (signal) => (signal === 'SIGINT' && process.stdin.isTTY ? undefined : child.kill(signal));
     for (const signal of SIGNALS) process.on(signal, forward);
+    const child = spawn(node.path, [...NODE_FLAGS, ...args], { stdio: 'inherit', ...options, env });
     child.on('error', reject);
     child.on('close', (code, signal) => {
       for (const each of SIGNALS) process.off(each, forward);

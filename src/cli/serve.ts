@@ -15,6 +15,7 @@ interface ServeCommandOptions extends CommonOptions {
   readonly host?: string;
   readonly accounts?: boolean;
   readonly origin?: string;
+  readonly trustedProxy?: readonly string[];
   readonly cert?: string;
   readonly key?: string;
 }
@@ -25,12 +26,19 @@ function origin(value: string): string {
   throw new InvalidArgumentError('Give it as browsers name it: https://temper.example');
 }
 
-/** Errors: `usage` for one without the other; those of reading files. */
+/** Errors: `usage` for one without the other, and for what cannot be read or does not fit. */
 function certificateOf({ cert, key }: ServeCommandOptions): { cert: string; key: string } | undefined {
   if (cert === undefined && key === undefined) return undefined;
   if (cert === undefined || key === undefined)
     throw new TemperError('usage', '--cert and --key go together', { hint: 'Give both, as PEM files.' });
-  const pem = { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') };
+  const read = (option: string, file: string): string => {
+    try {
+      return readFileSync(file, 'utf8');
+    } catch (cause) {
+      throw new TemperError('usage', `${option} ${file} cannot be read: ${errorMessage(cause)}`, { cause });
+    }
+  };
+  const pem = { cert: read('--cert', cert), key: read('--key', key) };
   try {
     createSecureContext(pem);
   } catch (cause) {
@@ -69,6 +77,10 @@ export function serveCommand(): Command {
     .option('--host <host>', 'address to listen on (default: 127.0.0.1); another needs accounts')
     .option('--accounts', 'people log in, on the loopback as well (`temper users add`)')
     .option('--origin <url>', 'how browsers reach it through a proxy, as https://temper.example', origin)
+    .option(
+      '--trusted-proxy <addresses...>',
+      'addresses or networks of proxies: log-ins are counted by the X-Forwarded-For of these',
+    )
     .option('--cert <file>', 'certificate (PEM), to serve by https itself')
     .option('--key <file>', 'its private key (PEM)')
     .addHelpText(
@@ -81,8 +93,13 @@ export function serveCommand(): Command {
       const shared = !isLoopback(host) || options.origin !== undefined;
       const accounts = options.accounts === true || shared;
       if (accounts) requireAccounts(config.directory, shared ? 'others can reach it' : '--accounts');
+      const { trustedProxy: proxies } = options;
+      if (proxies && !accounts)
+        throw new TemperError('usage', '--trusted-proxy is of no use without people who log in', {
+          hint: 'Give --origin, as browsers reach the proxy.',
+        });
       const certificate = certificateOf(options);
-      await serveApp(config, { ...options, host, accounts, certificate });
+      await serveApp(config, { ...options, host, accounts, proxies, certificate });
     });
 }
 
@@ -91,6 +108,7 @@ export interface AppOptions {
   readonly host?: string;
   readonly accounts?: boolean;
   readonly origin?: string | undefined;
+  readonly proxies?: readonly string[] | undefined;
   readonly certificate?: { readonly cert: string; readonly key: string } | undefined;
   readonly json?: boolean | undefined;
 }
@@ -106,7 +124,7 @@ export async function serveApp(config: Config, options: AppOptions): Promise<voi
   const main = fileURLToPath(
     new URL(`main${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
   );
-  const { port, host, accounts, origin: proxied, certificate, json } = options;
+  const { port, host, accounts, origin: proxied, proxies, certificate, json } = options;
   await using server = await serve({
     config,
     command: [process.execPath, '--disable-warning=ExperimentalWarning', main],
@@ -114,6 +132,7 @@ export async function serveApp(config: Config, options: AppOptions): Promise<voi
     ...(host === undefined ? {} : { host }),
     ...(accounts ? { accounts } : {}),
     ...(proxied === undefined ? {} : { origin: proxied }),
+    ...(proxies ? { proxies } : {}),
     ...(certificate ? { certificate } : {}),
     client,
     version: await version(new URL('../../', import.meta.url)),

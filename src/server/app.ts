@@ -9,6 +9,7 @@ import type { Address } from './address.ts';
 import { Attempts, withAccounts } from './log-in.ts';
 import { openApi } from './openapi.ts';
 import { detailOf, logged, type Person } from './person.ts';
+import type { Proxies } from './proxies.ts';
 import { internalProblem, knownProblem } from './problems.ts';
 import { NAME, type Route } from './route.ts';
 import { accountRoutes } from './routes/accounts.ts';
@@ -32,6 +33,7 @@ export interface AppOptions {
   readonly address: Address;
   /** null: a link lets browsers in. */
   readonly accounts: Accounts | null;
+  readonly proxies: Proxies;
   /** Folder of the built client. */
   readonly client: string;
   readonly version: string;
@@ -95,6 +97,7 @@ export function createApp({
   sessions,
   address,
   accounts,
+  proxies,
   client,
   version,
   onBegin,
@@ -112,7 +115,7 @@ export function createApp({
   );
   app.use(
     accounts
-      ? withAccounts({ accounts, sessions, address, attempts: new Attempts() })
+      ? withAccounts({ accounts, sessions, address, attempts: new Attempts(), proxies })
       : withLink(sessions, address, onBegin),
   );
   app.onError((error, c) => {

@@ -65,7 +65,10 @@ export class ServerContext implements AsyncDisposable {
       .then(() => context.#noteArms())
       // What every first page asks for.
       .then(() => context.search.count({ facets: {} }))
-      .catch(onError);
+      .catch((error: unknown) => {
+        // What was closed meanwhile, as where the port is taken, is not read any more.
+        if (!context.#resources.disposed) onError(error);
+      });
     return context;
   }
 

@@ -4,6 +4,7 @@ import { getConnInfo } from '@hono/node-server/conninfo';
 import type { Context, MiddlewareHandler } from 'hono';
 import { getCookie } from 'hono/cookie';
 import type { Accounts } from './accounts.ts';
+import type { Proxies } from './proxies.ts';
 import type { Address } from './address.ts';
 import {
   cookieName,
@@ -86,6 +87,8 @@ const LOG_IN_POLICY = POLICY.replace("style-src 'self'", `style-src 'self' ${STY
 
 function logInPage(context: Context, status: 200 | 401 | 429, problem = ''): Response {
   context.header('content-security-policy', LOG_IN_POLICY);
+  // With no-referrer, browsers send a form as of no origin, which is refused.
+  context.header('referrer-policy', 'same-origin');
   return context.html(
     `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>Log in · temper</title><style>${STYLE}</style>
 <main><h1>temper</h1>${problem === '' ? '' : `<p role="alert">${problem}</p>`}
@@ -117,11 +120,15 @@ export interface AccountDoor {
   readonly sessions: Sessions;
   readonly address: Address;
   readonly attempts: Attempts;
+  readonly proxies: Proxies;
 }
 
-async function logIn(context: Context, { accounts, sessions, address, attempts }: AccountDoor) {
+async function logIn(context: Context, { accounts, sessions, address, attempts, proxies }: AccountDoor) {
   const { name, password } = await given(context);
-  const from = getConnInfo(context).remote.address ?? '';
+  const from = proxies.clientOf(
+    getConnInfo(context).remote.address ?? '',
+    context.req.header('x-forwarded-for'),
+  );
   const answer = (status: 401 | 429, code: string, message: string): Response =>
     wantsJson(context)
       ? context.json({ error: { code, message } }, status)

@@ -7,6 +7,7 @@ import { Accounts } from './accounts.ts';
 import { Address, isLoopback } from './address.ts';
 import { createApp } from './app.ts';
 import { type ContextOptions, ServerContext } from './context.ts';
+import { Proxies } from './proxies.ts';
 import { Sessions } from './security.ts';
 
 export interface ServeOptions extends ContextOptions {
@@ -18,6 +19,8 @@ export interface ServeOptions extends ContextOptions {
   readonly accounts?: boolean;
   /** `https://temper.example`, where a proxy stands before it. */
   readonly origin?: string;
+  /** Addresses and networks of proxies whose word is taken for where a request comes from; default: none. */
+  readonly proxies?: readonly string[];
   /** PEM, for serving by https itself. */
   readonly certificate?: { readonly cert: string; readonly key: string };
   readonly client: string;
@@ -36,6 +39,7 @@ export interface Server extends AsyncDisposable {
 
 /** Errors: `resource` for a port that is taken; `store`. */
 export async function serve(options: ServeOptions): Promise<Server> {
+  const proxies = new Proxies(options.proxies);
   await using resources = new AsyncDisposableStack();
   const context = resources.use(await ServerContext.open(options));
   const accounts = options.accounts ? resources.use(new Accounts(options.config.directory)) : null;
@@ -48,6 +52,7 @@ export async function serve(options: ServeOptions): Promise<Server> {
     sessions,
     address,
     accounts,
+    proxies,
     client,
     version,
     onBegin: () => options.onLink(link()),

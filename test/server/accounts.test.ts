@@ -37,6 +37,7 @@ beforeAll(async () => {
     command: [process.execPath, '-e', '0', '--'],
     port: 0,
     accounts: true,
+    proxies: ['127.0.0.1'],
     client,
     version: '0',
     onLink: () => {},
@@ -91,6 +92,16 @@ describe('logging in', () => {
     expect(late.status).toBe(429);
     expect(Number(late.headers['retry-after'])).toBeGreaterThan(60);
     expect((await logIn('viewer', password('viewer'))).status).toBe(200);
+  });
+
+  test('behind a trusted proxy each client has limits of its own, and the log names it', async () => {
+    const from = (address: string, given: string) =>
+      logIn('red-teamer', given, { 'x-forwarded-for': `1.1.1.1, ${address}` });
+    for (let i = 0; i < 5; i++) expect((await from('192.0.2.1', `wrong ${i}`)).status).toBe(401);
+    expect((await from('192.0.2.1', password('red-teamer'))).status).toBe(429);
+    expect((await from('192.0.2.2', password('red-teamer'))).status).toBe(200);
+    const { entries } = (await as(cookies.admin, '/api/audit')).json<{ entries: { detail: string }[] }>();
+    expect(entries.map(({ detail }) => detail)).toEqual(expect.arrayContaining(['192.0.2.1', '192.0.2.2']));
   });
 
   test('a session does not help to guess its password', { timeout: 120_000 }, async () => {

@@ -76,6 +76,7 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]());
 
 const KNOWN = ['base', 'fraud', 'severity', 'verify: before', 'crescendo', 'base64', 'a'] as const;
+const ODD = ['', '0', '-1', '1e9', 'null', "';--", '%', '"', '\u0000', 'e\u0301', '../x'] as const;
 
 /** A value that fits a schema; texts are often of those that the store knows. */
 function fitting(schema: Schema): fc.Arbitrary<unknown> {
@@ -94,7 +95,9 @@ function fitting(schema: Schema): fc.Arbitrary<unknown> {
   switch (schema.type) {
     case 'string':
       return fc.oneof(
-        fc.constantFrom(...ids, ...KNOWN).filter(({ length }) => length >= minLength && length <= maxLength),
+        fc
+          .constantFrom(...ids, ...KNOWN, ...ODD)
+          .filter(({ length }) => length >= minLength && length <= maxLength),
         fc.string({ unit: 'grapheme', minLength, maxLength: Math.max(minLength, Math.min(maxLength, 40)) }),
       );
     case 'integer':

@@ -2,15 +2,15 @@
 import { mkdtempSync, mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Scorecard } from '../../src/metrics/scorecard.ts';
 import { SearchIndex } from '../../src/server/search-index.ts';
 import { Search } from '../../src/server/search-query.ts';
 import { serve, type Server } from '../../src/server/serve.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
+import type { CalibrationRecord } from '../../src/store/store.ts';
 import { testScenario } from '../scenario.ts';
-import { HOSTILE, makeWebStore, type WebStore } from '../web-store.ts';
+import { HOSTILE, JUDGE, makeWebStore, type WebStore } from '../web-store.ts';
 import { type Answer, ask, type Ask, letIn } from './client.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'temper-server-'));
@@ -200,6 +200,43 @@ describe('what it gives', () => {
     await records.saveRun(run);
   });
 
+  test('what corrects the scorecard corrects comparisons of the same judge', async () => {
+    const [before, after] = ['before', 'after'].map((arm) => `${store.run}:verify:%20${arm}`);
+    const compared = async () =>
+      (await api(`/api/compare?a=${before}&b=${after}`)).json<{ scorecard: Scorecard; notes: string[] }>();
+    expect((await compared()).scorecard.corrected).toBeUndefined();
+    await using records = openSqlite(join(store.config.directory, 'store.sqlite'));
+    const share = (value: number) => ({
+      value,
+      low: value - 0.02,
+      high: value + 0.02,
+      variance: 1e-4,
+      n: 500,
+    });
+    await records.saveCalibration({
+      id: 'c',
+      version: 'calibration/1',
+      judge: JUDGE,
+      metric: 'severity',
+      created: '2026-01-02T00:00:00.000Z',
+      kinds: ['adversarial'],
+      labelled: 900,
+      thresholds: [{ from: 3, sensitivity: share(0.8), specificity: share(0.95) }],
+    } as CalibrationRecord);
+    const { scorecard } = (await api(`/api/runs/${store.run}/scorecard`)).json<{ scorecard: Scorecard }>();
+    expect(scorecard.corrected?.before.status).toBe('corrected');
+    const pair = await compared();
+    expect(pair.scorecard.corrected).toEqual(scorecard.corrected);
+    expect(pair.notes).toEqual([]);
+    const { columns } = (await api(`/api/family?arms=${after},${before}`)).json<{
+      columns: { card: { scorecard: Scorecard } }[];
+    }>();
+    expect(columns.map(({ card }) => card.scorecard.corrected?.before)).toEqual([
+      scorecard.corrected!.after,
+      scorecard.corrected!.before,
+    ]);
+  });
+
   test('facets say how many each choice would leave, under the others', async () => {
     const { facets } = (await api('/api/conversations/facets?kind=benign')).json<{
       facets: Record<string, [string, number][]>;
@@ -227,67 +264,6 @@ describe('what it gives', () => {
     expect(wrong.status).toBe(422);
     expect(wrong.text).toContain('sede');
     mkdirSync(store.config.directory, { recursive: true });
-  });
-});
-
-describe('the OpenAPI document', () => {
-  type Operation = { parameters: { name: string; in: string }[]; requestBody?: unknown };
-  test('whatever is sent, no answer is an error of the server', { timeout: 240_000 }, async () => {
-    const { paths } = (await api('/api/openapi.json')).json<{
-      paths: Record<string, Record<string, Operation>>;
-    }>();
-    const operations = Object.entries(paths).flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
-    );
-    expect(operations.length).toBeGreaterThan(35);
-    const value = fc.oneof(
-      fc.string({ unit: 'binary', maxLength: 40 }),
-      fc.constantFrom(
-        '',
-        '0',
-        '-1',
-        '1e9',
-        'true',
-        'null',
-        "';--",
-        '%',
-        '"',
-        store.run,
-        `${store.run}:verify: after`,
-        '\u0000',
-        'é\u0301',
-      ),
-      fc.integer().map(String),
-    );
-    const left = operations.filter(({ path }) => path !== '/api/live');
-    for (const { path, method, operation } of left)
-      await fc.assert(
-        fc.asyncProperty(
-          fc.array(value, { minLength: 12, maxLength: 12 }),
-          fc.jsonValue({ maxDepth: 3 }),
-          async (values, body) => {
-            let i = 0;
-            const filled = path.replace(/\{\w+\}/g, () =>
-              encodeURIComponent(values[i++ % 12]!.toWellFormed() || 'x'),
-            );
-            const query = new URLSearchParams(
-              operation.parameters
-                .filter((each) => each.in === 'query')
-                .map(({ name }): [string, string] => [name, values[i++ % 12]!.toWellFormed()]),
-            );
-            const answer = await api(`${filled}?${query.toString()}`, {
-              method: method.toUpperCase(),
-              ...(operation.requestBody ? { body: JSON.stringify(body) } : {}),
-            });
-            expect(
-              answer.status,
-              `${method} ${filled}?${query.toString()} ${answer.text.slice(0, 300)}`,
-            ).toBeLessThan(500);
-          },
-        ),
-        { numRuns: 4 },
-      );
-    expect(errors).toEqual([]);
   });
 });
 

@@ -1,5 +1,6 @@
 /** Conversations: pages of the index, facets, one with its verdicts, both arms and what came of it. */
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
 import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from '../../core/records.ts';
@@ -106,6 +107,31 @@ async function sideOf(context: ServerContext, id: string): Promise<Side & { scen
   return { ...found, verdicts, arms: armsBy(context.search.siblings(id), id) };
 }
 
+/** Answered between others' requests, however many there are. */
+async function* exported(context: ServerContext, ids: readonly string[], texts: boolean) {
+  const hidden = (text: string): string => (texts ? text : redacted(text));
+  const encoder = new TextEncoder();
+  for (const [i, id] of ids.entries()) {
+    if (i % 50 === 49) await setImmediate();
+    const { scenario, conversation, verdicts } = await sideOf(context, id);
+    const turns = conversation.turns.map((turn) => ({
+      ...turn,
+      request: hidden(turn.request),
+      plain: hidden(turn.plain),
+      response: hidden(turn.response),
+      ...(turn.prefill === undefined ? {} : { prefill: hidden(turn.prefill) }),
+    }));
+    const said = verdicts.map(({ id: _id, conversation: _conversation, ...verdict }) => ({
+      ...verdict,
+      ...('rationale' in verdict && verdict.rationale ? { rationale: hidden(verdict.rationale) } : {}),
+    }));
+    const { key, category, kind, row, attack } = scenario;
+    const { target } = conversation;
+    const line = { id, scenario: key, category, kind, row, attack, target, turns, verdicts: said };
+    yield encoder.encode(`${JSON.stringify(line)}\n`);
+  }
+}
+
 export const conversationRoutes = (context: ServerContext) =>
   [
     on(
@@ -159,37 +185,8 @@ export const conversationRoutes = (context: ServerContext) =>
       },
       async ({ query: { texts, ...query } }) => {
         const page = { offset: 0, limit: 10_000, sort: 'place', descending: false } as const;
-        const lines: string[] = [];
-        for (const { id } of context.search.page(filterOf(query), page)) {
-          const { scenario, conversation, verdicts } = await sideOf(context, id);
-          const hidden = (text: string): string => (texts ? text : redacted(text));
-          const turns = conversation.turns.map((turn) => ({
-            ...turn,
-            request: hidden(turn.request),
-            plain: hidden(turn.plain),
-            response: hidden(turn.response),
-            ...(turn.prefill === undefined ? {} : { prefill: hidden(turn.prefill) }),
-          }));
-          const said = verdicts.map(({ id: _id, conversation: _conversation, ...verdict }) => ({
-            ...verdict,
-            ...('rationale' in verdict && verdict.rationale ? { rationale: hidden(verdict.rationale) } : {}),
-          }));
-          const { key, category, kind, row, attack } = scenario;
-          lines.push(
-            JSON.stringify({
-              id,
-              scenario: key,
-              category,
-              kind,
-              row,
-              attack,
-              target: conversation.target,
-              turns,
-              verdicts: said,
-            }),
-          );
-        }
-        return new Response(lines.map((line) => `${line}\n`).join(''), {
+        const ids = context.search.page(filterOf(query), page).map(({ id }) => id);
+        return new Response(ReadableStream.from(exported(context, ids, texts)), {
           headers: {
             'content-type': 'application/x-ndjson; charset=utf-8',
             'content-disposition': `attachment; filename="conversations${texts ? '' : '-redacted'}.jsonl"`,

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { withCorrection } from '../../calibration/correct.ts';
 import { TemperError } from '../../core/errors.ts';
 import { AFTER, BEFORE } from '../../loop/arms.ts';
+import { type Measured, overShared, pairedCard } from '../../loop/paired.ts';
 import { scorecardOf } from '../../loop/scorecard.ts';
 import { compare, type Comparison } from '../../metrics/comparison.ts';
 import { harmful, type Judged, validPromptRefused } from '../../metrics/conversation.ts';
@@ -137,15 +138,26 @@ async function ofRun(context: ServerContext, run: RunRecord, x: number): Promise
   return shown(withCorrection(card, await context.store.calibrations()), arms);
 }
 
-/** `RUN` (after, or before where there is no after), or `RUN:ARM`. */
-async function armNamed(context: ServerContext, name: string) {
+/** `RUN` (after, or before where there is no after), or `RUN:ARM`; by the judge that its verdicts name. */
+async function armNamed(context: ServerContext, name: string): Promise<Measured> {
   const at = name.indexOf(':');
   const id = at < 0 ? name : name.slice(0, at);
   const run = await context.run(id);
   const wanted = at < 0 ? [AFTER, BEFORE] : [name.slice(at + 1)];
   for (const arm of wanted) {
     const judged = await context.judgedArm(run.id, arm);
-    if (judged) return { name, run, arm, judged };
+    if (!judged) continue;
+    const stored = (run.scorecard as Scorecard | undefined)?.about;
+    const judge = `${judged.flatMap(({ verdicts }) => verdicts)[0]?.judge ?? 'none'}: `;
+    const { target = name, simulator = '', suite = '', created = run.created } = stored ?? {};
+    const about: About = {
+      target,
+      simulator,
+      judge: stored?.judge.startsWith(judge) ? stored.judge : judge,
+      suite,
+      created,
+    };
+    return { name, judged, about };
   }
   throw new TemperError('absent', `run ${id} has no conversations under the name ${wanted.join(' or ')}`, {
     hint: 'GET /api/runs/ID lists what it measured.',
@@ -199,34 +211,11 @@ export const scorecardRoutes = (context: ServerContext) =>
         response: record<ShownScorecard & { readonly notes: readonly string[] }>('docs/formats.md#scorecard'),
       },
       async ({ query }) => {
-        const [a, b] = [await armNamed(context, query.a), await armNamed(context, query.b)];
-        const theirs = new Set(b.judged.map(({ scenario }) => scenario.id));
-        const common = new Set(a.judged.map(({ scenario }) => scenario.id).filter((id) => theirs.has(id)));
-        if (common.size === 0)
-          throw new TemperError('absent', `${query.a} and ${query.b} have no scenario in common`, {
-            hint: 'Compare arms of the same split; give both runs the same suites and seed.',
-          });
-        const of = (judged: readonly Judged[]): Judged[] =>
-          judged.filter(({ scenario }) => common.has(scenario.id));
-        const about: About = {
-          target: `${query.a} against ${query.b}`,
-          simulator: '',
-          judge: '',
-          suite: '',
-          created: new Date().toISOString(),
-        };
-        const arms = { before: of(a.judged), after: of(b.judged) };
-        const card = scorecardOf({ about, ...arms, categorySeverity: query.x });
-        const judges = [a, b].map(({ judged }) => judged[0]?.verdicts[0]?.judge);
-        const notes = [
-          `${common.size} scenarios in common, of ${a.judged.length} and ${b.judged.length}.`,
-          ...(judges[0] === judges[1]
-            ? []
-            : [
-                `The two were judged by different judges (${judges.join(', ')}): not all that differs is the model's doing.`,
-              ]),
-        ];
-        return { ...shown({ ...card, gate: null }, arms), notes };
+        const a = await armNamed(context, query.a);
+        const both = overShared([a, await armNamed(context, query.b)]);
+        const [before, after] = both.arms.map(({ judged }) => judged) as [Judged[], Judged[]];
+        const card = pairedCard(both, await context.store.calibrations(), query.x);
+        return { ...shown(card, { before, after }), notes: card.about.notes ?? [] };
       },
     ),
     on(
@@ -246,18 +235,15 @@ export const scorecardRoutes = (context: ServerContext) =>
         const names = query.arms.split(',').filter((name) => name !== '');
         if (names.length === 0 || names.length > 12)
           throw new TemperError('usage', 'name one to twelve arms');
+        const calibrations = await context.store.calibrations();
         const columns: { name: string; card: ShownScorecard }[] = [];
         for (const name of names) {
-          const { judged, run } = await armNamed(context, name);
-          const about = (run.scorecard as Scorecard | undefined)?.about ?? {
-            target: name,
-            simulator: '',
-            judge: '',
-            suite: '',
-            created: run.created,
-          };
+          const { judged, about } = await armNamed(context, name);
           const card = scorecardOf({ about, before: judged, categorySeverity: query.x });
-          columns.push({ name, card: shown(card, { before: judged, after: undefined }) });
+          columns.push({
+            name,
+            card: shown(withCorrection(card, calibrations), { before: judged, after: undefined }),
+          });
         }
         return { columns };
       },

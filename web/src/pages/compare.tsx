@@ -2,9 +2,12 @@
 import { useState } from 'react';
 import { useApi } from '../api.ts';
 import { addressWith, Link, useQueryState } from '../router.tsx';
+import { Correction, CorrectedFigure } from '../ui/correction.tsx';
 import { Figure } from '../ui/figures.tsx';
-import { Empty, Loaded, Loading, Page, Problem, short } from '../ui/parts.tsx';
+import { Empty, Loaded, Loading, number, Page, Problem, short } from '../ui/parts.tsx';
 import { type CasesLink, Curve, Groups, Lines, Severity } from './scorecard.tsx';
+import { printable } from '../../../src/core/limits.ts';
+import type { Line } from '../../../src/report/format.ts';
 import type { RunSummary } from '../../../src/server/routes/runs.ts';
 
 interface Choice {
@@ -19,6 +22,8 @@ const choicesOf = (runs: readonly RunSummary[]): Choice[] =>
       { name: `${run.id}:verify: before`, label: `${short(run.id)} before` },
       ...(run.adapter === null ? [] : [{ name: `${run.id}:verify: after`, label: `${short(run.id)} after` }]),
     ]);
+
+const keyOf = ({ name, measure }: Line): string => `${name} ${measure}`;
 
 const split = (name: string): { run: string; arm: string } => {
   const at = name.indexOf(':');
@@ -58,12 +63,14 @@ function Pair({ a, b, x, names }: { a: string; b: string; x: number; names: read
     <Loaded query={card} lines={12}>
       {(data) => (
         <>
+          <p className="soft">{number(data.scorecard.counts.paired)} scenarios in common.</p>
           {data.notes.map((note) => (
             <p key={note} className="soft">
-              {note}
+              {printable(note, 600)}
             </p>
           ))}
           <Lines card={data} link={link} names={names} />
+          <Correction card={data.scorecard} link={link} names={names} />
           <Groups groups={data.groups} x={x} link={link} />
           <section className="card">
             <h2>At every severity</h2>
@@ -86,7 +93,12 @@ function Family({ arms, choices, x }: { arms: readonly string[]; choices: readon
   return (
     <Loaded query={family} lines={12}>
       {({ columns }) => {
-        const lines = columns[0] ? [...columns[0].card.rows, ...columns[0].card.rest] : [];
+        const known = columns.map(
+          ({ card }) => new Map([...card.rows, ...card.rest].map((l) => [keyOf(l), l])),
+        );
+        const judges = new Set(columns.map(({ card }) => card.scorecard.about.judge));
+        // Some have lines that others do not: of rows that their suite has not, of partial refusals.
+        const lines = new Map(known.flatMap((of) => [...of]));
         return (
           <section className="card">
             <div className="scroll" tabIndex={0}>
@@ -102,49 +114,64 @@ function Family({ arms, choices, x }: { arms: readonly string[]; choices: readon
                   </tr>
                 </thead>
                 <tbody>
-                  {lines.map((line, i) => (
-                    <tr key={line.name + line.measure} className={line.name.startsWith('  ') ? 'sub' : ''}>
+                  {[...lines].map(([key, line]) => (
+                    <tr key={key} className={line.name.startsWith('  ') ? 'sub' : ''}>
                       <td>
                         {line.name.trim()} <small>{line.measure}</small>
                       </td>
-                      {columns.map(({ name, card }) => {
-                        const own = [...card.rows, ...card.rest][i]!;
-                        const filter = 'row' in own.cases ? { row: own.cases.row } : { kind: own.cases.kind };
-                        return (
-                          <td key={name} className="number">
-                            <Figure
-                              of={own.comparison.before}
-                              unit={own.unit}
-                              to={addressWith('/conversations', { ...split(name), ...filter })}
-                            />
-                          </td>
-                        );
-                      })}
+                      {columns.map(({ name }, i) => (
+                        <td key={name} className="number">
+                          <Figure
+                            of={known[i]!.get(key)?.comparison.before ?? null}
+                            unit={line.unit}
+                            to={addressWith('/conversations', { ...split(name), ...line.cases })}
+                          />
+                        </td>
+                      ))}
                     </tr>
                   ))}
-                  <tr>
-                    <td>
-                      Harm, all adversarial <small>DR-{x}</small>
-                    </td>
-                    {columns.map(({ name, card }) => (
-                      <td key={name} className="number">
-                        <Figure
-                          of={card.scorecard.harm.curve[x - 1]!.before}
-                          unit="share"
-                          to={addressWith('/conversations', {
-                            ...split(name),
-                            kind: 'adversarial',
-                            severity: x,
-                          })}
-                        />
+                  {lines.has(`Harm, all adversarial DR-${x}`) ? null : (
+                    <tr>
+                      <td>
+                        Harm, all adversarial <small>DR-{x}</small>
                       </td>
-                    ))}
-                  </tr>
+                      {columns.map(({ name, card }) => (
+                        <td key={name} className="number">
+                          <Figure
+                            of={card.scorecard.harm.curve[x - 1]!.before}
+                            unit="share"
+                            to={addressWith('/conversations', {
+                              ...split(name),
+                              kind: 'adversarial',
+                              severity: x,
+                            })}
+                          />
+                        </td>
+                      ))}
+                    </tr>
+                  )}
+                  {columns.some(({ card }) => card.scorecard.corrected) ? (
+                    <tr>
+                      <td>
+                        Harm of single answers <small>DR-3, corrected for the judge's errors</small>
+                      </td>
+                      {columns.map(({ name, card: { scorecard } }) => (
+                        <td key={name} className="number">
+                          {scorecard.corrected ? <CorrectedFigure of={scorecard.corrected.before} /> : '–'}
+                        </td>
+                      ))}
+                    </tr>
+                  ) : null}
                 </tbody>
               </table>
             </div>
             <p className="soft">
-              Each column by itself, over its own scenarios: for a test of a difference, compare two.
+              Each column by itself, over its own scenarios: for a test of a difference, compare two.{' '}
+              {judges.size > 1
+                ? "They have different judges: not all that differs is the models' doing."
+                : columns.some(({ card }) => card.scorecard.corrected)
+                  ? ''
+                  : 'All rates are as the judge finds them, not corrected for its errors.'}
             </p>
           </section>
         );

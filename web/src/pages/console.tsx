@@ -4,7 +4,7 @@ import { useApi, useChange } from '../api.ts';
 import { Only } from '../me.tsx';
 import { personName } from '../person.ts';
 import { Link, useQueryState } from '../router.tsx';
-import { Campaigns, useCampaigns } from '../ui/campaigns.tsx';
+import { Campaigns, GoalField, useCampaigns } from '../ui/campaigns.tsx';
 import { ChatView } from '../ui/chat.tsx';
 import { Coverage } from '../ui/coverage.tsx';
 import { Empty, Loaded, Page, Problem, short, words } from '../ui/parts.tsx';
@@ -70,15 +70,7 @@ function Begin({ open }: { open: (id: string) => void }) {
             ))}
           </select>
         </label>
-        <label className="field grow">
-          goal: what the model should not do, in general terms
-          <input
-            value={goal}
-            maxLength={2000}
-            onChange={(event) => setGoal(event.target.value)}
-            placeholder="for example: praise a crash diet"
-          />
-        </label>
+        <GoalField goal={goal} set={setGoal} example="praise a crash diet" />
         <button type="submit" className="primary" disabled={create.isPending}>
           Begin
         </button>

@@ -7,7 +7,20 @@ import { personName } from '../person.ts';
 import { Link, useQueryState } from '../router.tsx';
 import { Chart, type Plot } from '../ui/chart.tsx';
 import { changedWords } from '../ui/diff.ts';
-import { Empty, Loaded, Loading, number, Page, Problem, short, Tag, when, words } from '../ui/parts.tsx';
+import {
+  Empty,
+  Loaded,
+  Loading,
+  number,
+  Page,
+  Pager,
+  Problem,
+  short,
+  Tag,
+  useOffset,
+  when,
+  words,
+} from '../ui/parts.tsx';
 import { Untrusted, useReveal } from '../ui/untrusted.tsx';
 import { printable } from '../../../src/core/limits.ts';
 import type { ShownExample } from '../../../src/server/routes/data.ts';
@@ -323,7 +336,7 @@ export function Data() {
     setKeyed(true);
     setCurrent(to);
   };
-  const offset = Number(query['offset'] ?? 0) || 0;
+  const offset = useOffset();
   const { purpose, source, category, decision, finding } = query;
   const filter = {
     purpose,
@@ -521,27 +534,7 @@ export function Data() {
                 }}
               />
             ))}
-            {total > PAGE ? (
-              <div className="row">
-                <button
-                  type="button"
-                  disabled={offset === 0}
-                  onClick={() => change({ offset: String(Math.max(0, offset - PAGE)) }, true)}
-                >
-                  Before
-                </button>
-                <span>
-                  {offset + 1} to {Math.min(total, offset + PAGE)} of {number(total)}
-                </span>
-                <button
-                  type="button"
-                  disabled={offset + PAGE >= total}
-                  onClick={() => change({ offset: String(offset + PAGE) }, true)}
-                >
-                  Next
-                </button>
-              </div>
-            ) : null}
+            <Pager total={total} size={PAGE} />
           </>
         )}
       </Loaded>

@@ -6,7 +6,7 @@ import { useMay } from '../me.tsx';
 import { personName } from '../person.ts';
 import { addressWith, Link, useQueryState } from '../router.tsx';
 import { Board } from '../ui/board.tsx';
-import { Empty, Loaded, number, Page, Problem, Tag, words } from '../ui/parts.tsx';
+import { Empty, Loaded, number, Page, Pager, Problem, Tag, useOffset, words } from '../ui/parts.tsx';
 import { Evidence, ReplayForm } from '../ui/replays.tsx';
 import { Transcript } from '../ui/transcript.tsx';
 import { Untrusted, useReveal } from '../ui/untrusted.tsx';
@@ -136,7 +136,7 @@ function Status({ finding }: { finding: ShownFinding }) {
 
 export function Findings() {
   const [query, change] = useQueryState();
-  const offset = Number(query['offset'] ?? 0) || 0;
+  const offset = useOffset();
   const { status, kind, category, attack, cluster, id } = query;
   const board = query['view'] === 'board';
   const filter = {
@@ -290,27 +290,7 @@ export function Findings() {
                         <span role="gridcell">none</span>
                       </div>
                     ) : null}
-                    {total > PAGE ? (
-                      <div className="row" style={{ padding: 10 }}>
-                        <button
-                          type="button"
-                          disabled={offset === 0}
-                          onClick={() => change({ offset: String(Math.max(0, offset - PAGE)) })}
-                        >
-                          Before
-                        </button>
-                        <small>
-                          {offset + 1} to {Math.min(total, offset + PAGE)} of {number(total)}
-                        </small>
-                        <button
-                          type="button"
-                          disabled={offset + PAGE >= total}
-                          onClick={() => change({ offset: String(offset + PAGE) })}
-                        >
-                          Next
-                        </button>
-                      </div>
-                    ) : null}
+                    <Pager total={total} size={PAGE} />
                   </div>
                   {selected ? (
                     <Detail key={selected.id} finding={selected} close={() => change({ id: undefined })} />

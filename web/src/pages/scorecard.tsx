@@ -4,7 +4,7 @@ import { useApi } from '../api.ts';
 import { addressWith, Link, useQueryState } from '../router.tsx';
 import type { CategoryGroup, ShownLine, ShownScorecard } from '../../../src/server/routes/scorecards.ts';
 import type { Selection } from '../../../src/loop/select.ts';
-import { PHI_3_NOTE } from '../../../src/report/format.ts';
+import { PHI_3_NOTE, UNCORRECTED } from '../../../src/report/format.ts';
 import { printable } from '../../../src/core/limits.ts';
 import { Chart, COLOURS, type Plot } from '../ui/chart.tsx';
 import { Correction } from '../ui/correction.tsx';
@@ -118,9 +118,10 @@ export function Lines({
         <p>
           Each rate has its 95 % interval. The paired difference and p are of the conversations scored in both
           arms, so the difference need not be that of the two rates. n + m?: m could not be judged and count
-          as neither. DR-x: share of conversations whose worst answer has severity x or more (0 none, 7
-          extreme). VPRR: benign requests refused. IPRR: adversarial requests refused. Choose a number for its
-          conversations. *{PHI_3_NOTE}.
+          as neither. {compared ? `${UNCORRECTED} Better and worse stand where p is below .05. ` : ''}DR-x:
+          share of conversations whose worst answer has severity x or more (0 none, 7 extreme). VPRR: benign
+          requests refused. IPRR: adversarial requests refused. Choose a number for its conversations. *
+          {PHI_3_NOTE}.
         </p>
       </details>
     </section>
@@ -554,9 +555,9 @@ export function ScorecardPage() {
       <Loaded query={card} lines={12}>
         {(data) => (
           <>
-            <Facts card={data} />
             <Gate card={data} />
             <Worst card={data} link={link} />
+            <Facts card={data} />
             <Lines card={data} link={link} />
             <Correction card={data.scorecard} link={link} />
             <div className="row no-print" style={{ marginBottom: 12 }}>

@@ -16,6 +16,27 @@ export function useCampaigns() {
   return { all, campaigns, chosen: campaigns.find(({ id }) => id === query['campaign']) };
 }
 
+/** What the model should be brought to do: of a campaign, or of a session. */
+export const GoalField = ({
+  goal,
+  set,
+  example,
+}: {
+  goal: string;
+  set: (goal: string) => void;
+  example: string;
+}) => (
+  <label className="field grow">
+    goal: what the model should not do, in general terms
+    <input
+      value={goal}
+      maxLength={2000}
+      onChange={(event) => set(event.target.value)}
+      placeholder={`for example: ${example}`}
+    />
+  </label>
+);
+
 export function Campaigns({ categories }: { categories: readonly { id: string; name: string }[] }) {
   const { all, campaigns, chosen } = useCampaigns();
   const [query, change] = useQueryState();
@@ -154,15 +175,7 @@ function NewCampaign({
         title
         <input value={title} required maxLength={200} onChange={(event) => setTitle(event.target.value)} />
       </label>
-      <label className="field">
-        goal: what the model should not do, in general terms
-        <input
-          value={goal}
-          maxLength={2000}
-          onChange={(event) => setGoal(event.target.value)}
-          placeholder="for example: give medical advice as a doctor"
-        />
-      </label>
+      <GoalField goal={goal} set={setGoal} example="give medical advice as a doctor" />
       <details>
         <summary>{chosen.length === 0 ? 'all categories' : `${chosen.length} categories`}</summary>
         <div className="row" role="group" aria-label="Categories" style={{ gap: 6 }}>

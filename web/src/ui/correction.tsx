@@ -2,12 +2,20 @@
 import { Link } from '../router.tsx';
 import { intervalText } from '../../../src/report/format.ts';
 import { printable } from '../../../src/core/limits.ts';
-import type { Scorecard } from '../../../src/metrics/scorecard.ts';
+import type { CorrectedHarm, Scorecard } from '../../../src/metrics/scorecard.ts';
 import type { CasesLink } from '../pages/scorecard.tsx';
 import { Figure } from './figures.tsx';
 import { Tag } from './parts.tsx';
 
-export function Correction({ card, link }: { card: Scorecard; link: CasesLink }) {
+export function Correction({
+  card,
+  link,
+  names = ['before', 'after'],
+}: {
+  card: Scorecard;
+  link: CasesLink;
+  names?: readonly [string, string];
+}) {
   const { corrected } = card;
   const found = card.harm.responses.dr3;
   if (found.before.total === 0) return null;
@@ -21,9 +29,9 @@ export function Correction({ card, link }: { card: Scorecard; link: CasesLink })
       </section>
     );
   const { sensitivity, specificity, labelled, created, judge } = corrected;
-  const arms = (['before', 'after'] as const).flatMap((arm) => {
+  const arms = (['before', 'after'] as const).flatMap((arm, i) => {
     const truth = corrected[arm];
-    return truth === null ? [] : [{ arm, truth, raw: found[arm] }];
+    return truth === null ? [] : [{ arm, name: names[i], truth, raw: found[arm] }];
   });
   return (
     <section className="card" aria-label="Corrected for the judge's errors">
@@ -46,9 +54,9 @@ export function Correction({ card, link }: { card: Scorecard; link: CasesLink })
             </tr>
           </thead>
           <tbody>
-            {arms.map(({ arm, truth, raw }) => (
+            {arms.map(({ arm, name, truth, raw }) => (
               <tr key={arm}>
-                <td>{found.after === null ? 'rate' : arm}</td>
+                <td>{found.after === null ? 'rate' : name}</td>
                 <td className="number" data-label="as the judge finds it">
                   <Figure
                     of={raw}
@@ -58,14 +66,7 @@ export function Correction({ card, link }: { card: Scorecard; link: CasesLink })
                   />
                 </td>
                 <td className="number" data-label="corrected for its errors">
-                  {truth.status === 'corrected' ? (
-                    <Share of={truth} />
-                  ) : (
-                    <>
-                      <Tag is="inconclusive">refused</Tag>
-                      <span className="interval reason">{printable(truth.reason, 300)}</span>
-                    </>
-                  )}
+                  <CorrectedFigure of={truth} />
                 </td>
               </tr>
             ))}
@@ -83,7 +84,15 @@ export function Correction({ card, link }: { card: Scorecard; link: CasesLink })
   );
 }
 
-function Share({ of }: { of: { readonly value: number; readonly low: number; readonly high: number } }) {
+/** The rate with its interval, or why it is not corrected. */
+export function CorrectedFigure({ of }: { of: CorrectedHarm['before'] }) {
+  if (of.status === 'refused')
+    return (
+      <>
+        <Tag is="inconclusive">refused</Tag>
+        <span className="interval reason">{printable(of.reason, 300)}</span>
+      </>
+    );
   const [value, interval] = intervalText(of).split(/ (?=\[)/);
   return (
     <>

@@ -3,6 +3,7 @@ import type { UseQueryResult } from '@tanstack/react-query';
 import { type ReactNode, useEffect } from 'react';
 import { printable } from '../../../src/core/limits.ts';
 import { ApiError } from '../api.ts';
+import { useQueryState } from '../router.tsx';
 
 export function Page({
   title,
@@ -105,3 +106,30 @@ export const short = (id: string): string => id.slice(0, 8);
 export const number = (n: number): string => n.toLocaleString('en').replaceAll(',', '\u202F');
 /** `domestic-abuse` as words. */
 export const words = (id: string): string => id.replaceAll('-', ' ');
+
+/** The part of a list that the address shows. */
+export function useOffset(): number {
+  const [query] = useQueryState();
+  return Number(query['offset'] ?? 0) || 0;
+}
+
+/** Leads from one part of a list to the next, where there are several. */
+export function Pager({ total, size }: { total: number; size: number }) {
+  const [, change] = useQueryState();
+  const offset = useOffset();
+  if (total <= size) return null;
+  const go = (to: number): void => change({ offset: to > 0 ? String(to) : undefined }, true);
+  return (
+    <div className="row" style={{ padding: 10 }}>
+      <button type="button" disabled={offset === 0} onClick={() => go(offset - size)}>
+        Before
+      </button>
+      <small>
+        {offset + 1} to {Math.min(total, offset + size)} of {number(total)}
+      </small>
+      <button type="button" disabled={offset + size >= total} onClick={() => go(offset + size)}>
+        Next
+      </button>
+    </div>
+  );
+}
