@@ -1,5 +1,6 @@
 /** Conversations: pages of the index, facets, one with its verdicts, both arms and what came of it. */
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
@@ -186,7 +187,7 @@ export const conversationRoutes = (context: ServerContext) =>
       async ({ query: { texts, ...query } }) => {
         const page = { offset: 0, limit: 10_000, sort: 'place', descending: false } as const;
         const ids = context.search.page(filterOf(query), page).map(({ id }) => id);
-        return new Response(ReadableStream.from(exported(context, ids, texts)), {
+        return new Response(Readable.toWeb(Readable.from(exported(context, ids, texts))) as ReadableStream, {
           headers: {
             'content-type': 'application/x-ndjson; charset=utf-8',
             'content-disposition': `attachment; filename="conversations${texts ? '' : '-redacted'}.jsonl"`,
