@@ -93,6 +93,16 @@ const without =
       1,
     )}\n`;
 
+/** The instructions of a scorer and of an attacker are long, and none of ours. */
+const shortened = (text: string): string =>
+  `${JSON.stringify(
+    JSON.parse(text, (_key, value: unknown) =>
+      typeof value === 'string' && value.length > 200 ? `${value.slice(0, 60)} ...` : value,
+    ),
+    null,
+    1,
+  )}\n`;
+
 const TOOLS: Readonly<Record<string, (place: Place) => Promise<void>>> = {
   async promptfoo(place) {
     if (!existsSync(join(place.folder, 'node_modules')))
@@ -123,7 +133,16 @@ const TOOLS: Readonly<Record<string, (place: Place) => Promise<void>>> = {
     const program = python(place, ['pyrit']);
     const file = join(place.folder, 'out.json');
     await run(program, [own('pyrit_export.py'), place.url, file], place);
-    keep(place, file, 'pyrit.json');
+    const hashes = ['original_value_sha256', 'converted_value_sha256', 'hash', 'eval_hash', 'pyrit_version'];
+    const repeated = [
+      'last_response',
+      'last_score',
+      'error_traceback',
+      'prompt_metadata',
+      'class_module',
+      'scorable',
+    ];
+    keep(place, file, 'pyrit.json', (text) => shortened(without(...hashes, ...repeated)(text)));
   },
   async garak(place) {
     const program = python(place, ['garak']);

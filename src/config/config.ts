@@ -286,6 +286,7 @@ function applyOverrides(
   for (const override of overrides)
     try {
       applyOverride(config, override);
+      origins.delete(override.slice(0, override.indexOf('=')));
       placeRecipes(config, origins);
     } catch (error) {
       if (!(error instanceof TemperError)) throw error;
@@ -324,9 +325,12 @@ export function loadConfig(
   const result = configSchema.safeParse(raw);
   if (result.success) return result.data;
   const problems = result.error.issues.flatMap(problemsOf);
-  // No value is repeated: it may be a key.
+  // No value is repeated: it may be a key. Of a recipe that --set names, its file said it.
   const isSet = (path: string): boolean =>
-    overrides.some((each) => overlap(path, each.slice(0, each.indexOf('='))));
+    overrides.some((each) => {
+      const key = each.slice(0, each.indexOf('='));
+      return overlap(path, key) && !(origins.has(key) && path.startsWith(`${key}.`));
+    });
   const told = problems.map(({ path, message }) => {
     const origin = isSet(path) ? { file: '--set', key: path } : recipeOrigin(path, origins);
     const { file: where, key } = origin ?? { file: file ?? 'the configuration', key: path };

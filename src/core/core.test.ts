@@ -21,6 +21,10 @@ describe('ids', () => {
     );
     expect(contentHash([1, 2])).not.toBe(contentHash([2, 1]));
   });
+  test('stay as they were: stores and exports hold them', () => {
+    const value = { role: 'user', content: 'a "quoted" line\n', more: [1, null, { b: undefined, a: 2 }] };
+    expect(contentHash({ ...value, é: 1, Z: 0 })).toBe('f67d724f9837f662a221');
+  });
   test('canonical JSON parses back to the same value', () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {

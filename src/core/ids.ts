@@ -2,7 +2,7 @@
  * Content hashes. An id is the hash of everything that determines a record, so equal ids mean equal work:
  * resume, caching and comparability all follow from it.
  */
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 
 /** JSON with object keys sorted and `undefined` members dropped: equal values give equal text. */
@@ -16,11 +16,13 @@ export function canonicalJson(value: unknown): string {
     return text;
   }
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  const members = Object.entries(value)
-    .filter(([, member]) => member !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
-    .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`);
-  return `{${members.join(',')}}`;
+  // The order of sort() is that of UTF-16 units.
+  const members = value as Readonly<Record<string, unknown>>;
+  let text = '';
+  for (const key of Object.keys(members).sort())
+    if (members[key] !== undefined)
+      text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(members[key])}`;
+  return `{${text}}`;
 }
 
 /** SHA-256 of the canonical JSON, first 20 hex digits (80 bits: no collision to expect below 10^11 records). */
@@ -46,5 +48,5 @@ export async function fileHash(path: string): Promise<string> {
 
 /** SHA-256 of text or bytes, 64 hex digits. */
 export function sha256(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
+  return hash('sha256', data, 'hex');
 }

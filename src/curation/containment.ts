@@ -17,42 +17,45 @@ interface Known {
   readonly need: number;
 }
 
-/** From grams to numbers 0, 1, 2, ...: open addressing in one block of memory, as reading a text asks for each of its letters. */
+/**
+ * From grams to numbers 0, 1, 2, ...: open addressing in one block of memory, as reading a text asks for each of its letters.
+ * A slot is the gram and its number, -1 where it is empty, side by side: one line of the cache.
+ */
 class Numbers {
-  #keys = new Int32Array(1 << 12);
-  #values = new Int32Array(1 << 12).fill(-1);
+  #slots = new Int32Array(1 << 13).fill(-1);
   #size = 0;
 
+  /** Where a gram stands, or would. */
   #slot(gram: number): number {
-    const last = this.#keys.length - 1;
-    let slot = (gram ^ (gram >>> 15)) & last;
-    while (this.#values[slot]! >= 0 && this.#keys[slot] !== gram) slot = (slot + 1) & last;
+    const slots = this.#slots;
+    const last = slots.length - 1;
+    let slot = ((gram ^ (gram >>> 15)) << 1) & last;
+    while (slots[slot + 1]! >= 0 && slots[slot] !== gram) slot = (slot + 2) & last;
     return slot;
   }
 
   /** -1 where it has none. */
   of(gram: number): number {
-    return this.#values[this.#slot(gram)]!;
+    return this.#slots[this.#slot(gram) + 1]!;
   }
 
   add(gram: number): number {
     const slot = this.#slot(gram);
-    if (this.#values[slot]! >= 0) return this.#values[slot]!;
-    this.#keys[slot] = gram;
-    this.#values[slot] = this.#size++;
-    if (2 * this.#size > this.#keys.length) this.#grow();
+    if (this.#slots[slot + 1]! >= 0) return this.#slots[slot + 1]!;
+    this.#slots[slot] = gram;
+    this.#slots[slot + 1] = this.#size++;
+    if (4 * this.#size > this.#slots.length) this.#grow();
     return this.#size - 1;
   }
 
   #grow(): void {
-    const [keys, values] = [this.#keys, this.#values];
-    this.#keys = new Int32Array(4 * keys.length);
-    this.#values = new Int32Array(4 * keys.length).fill(-1);
-    for (const [i, value] of values.entries()) {
-      if (value < 0) continue;
-      const slot = this.#slot(keys[i]!);
-      this.#keys[slot] = keys[i]!;
-      this.#values[slot] = value;
+    const before = this.#slots;
+    this.#slots = new Int32Array(4 * before.length).fill(-1);
+    for (let at = 0; at < before.length; at += 2) {
+      if (before[at + 1]! < 0) continue;
+      const slot = this.#slot(before[at]!);
+      this.#slots[slot] = before[at]!;
+      this.#slots[slot + 1] = before[at + 1]!;
     }
   }
 }
@@ -66,12 +69,19 @@ export interface Contained {
   readonly share: number;
 }
 
+const FACTOR = 0x9e3779b1;
+/** What the first letter of a gram adds to it. */
+const FIRST = Array.from({ length: GRAM - 1 }).reduce<number>((power) => Math.imul(power, FACTOR), 1);
+
 /** The gram at a place as 32 bits. Two grams that share them are taken for one: one pair in four thousand million. */
-function gramAt(text: string, at: number): number {
+function gramAt(codes: Uint16Array, at: number): number {
   let bits = 0;
-  for (let i = at; i < at + GRAM; i++) bits = Math.imul(bits, 0x9e3779b1) + text.charCodeAt(i);
+  for (let i = at; i < at + GRAM; i++) bits = Math.imul(bits, FACTOR) + codes[i]!;
   return bits | 0;
 }
+
+const codesOf = (letters: string): Uint16Array =>
+  Uint16Array.from({ length: letters.length }, (_, i) => letters.charCodeAt(i));
 
 /**
  * An inverted index over 4-grams of letters without their spaces. A gram that few known texts have weighs more
@@ -136,8 +146,9 @@ export class ContainmentIndex {
 
   #number(letters: string, holders: number[]): Set<number> {
     const own = new Set<number>();
-    for (let at = 0; at + GRAM <= letters.length; at++) {
-      const gram = gramAt(letters, at);
+    const codes = codesOf(letters);
+    for (let at = 0; at + GRAM <= codes.length; at++) {
+      const gram = gramAt(codes, at);
       const number = this.#numbers.add(gram);
       if (!own.has(number)) holders[number] = (holders[number] ?? 0) + 1;
       own.add(number);
@@ -146,7 +157,8 @@ export class ContainmentIndex {
   }
 
   /** The known text of which most is held; null if of none enough is. */
-  find(letters: string): Contained | null {
+  find(text: string | Uint16Array): Contained | null {
+    const letters = typeof text === 'string' ? codesOf(text) : text;
     let best: Contained | null = null;
     const step = this.#piece / 2;
     for (let start = 0; start === 0 || start + step < letters.length; start += step) {
@@ -160,40 +172,50 @@ export class ContainmentIndex {
   }
 
   /** Fills the row with the numbers of a piece's grams, -1 where no known text has it; says how many there are. */
-  #read(letters: string, start: number): number {
+  #read(letters: Uint16Array, start: number): number {
     const length = Math.max(0, Math.min(this.#piece, letters.length - start) - GRAM + 1);
-    for (let i = 0; i < length; i++) this.#row[i] = this.#numbers.of(gramAt(letters, start + i));
+    if (length === 0) return 0;
+    const [row, numbers] = [this.#row, this.#numbers];
+    let gram = gramAt(letters, start);
+    row[0] = numbers.of(gram);
+    // Each gram follows from the one before: without its first letter, and with another one behind.
+    for (let i = 1; i < length; i++) {
+      const without = gram - Math.imul(letters[start + i - 1]!, FIRST);
+      gram = (Math.imul(without, FACTOR) + letters[start + i + GRAM - 1]!) | 0;
+      row[i] = numbers.of(gram);
+    }
     return length;
   }
 
   /** Known texts of whose rare grams enough occur anywhere in the piece, in their order. */
   #candidates(length: number): Known[] {
-    const [found, seen, touched] = [this.#found, this.#counts, this.#touched];
+    const [found, seen, touched, marked] = [this.#found, this.#counts, this.#touched, this.#marked];
+    const [row, starts, rare, weights] = [this.#row, this.#starts, this.#rare, this.#weights];
     let count = 0;
     let grams = 0;
     for (let i = 0; i < length; i++) {
-      const gram = this.#row[i]!;
+      const gram = row[i]!;
       if (gram < 0) continue;
-      const start = this.#starts[gram]!;
-      const end = this.#starts[gram + 1]!;
-      // Most are rare nowhere.
+      const start = starts[gram]!;
+      const end = starts[gram + 1]!;
       if (start === end || seen[gram]! > 0) continue;
       seen[gram] = 1;
-      this.#marked[grams++] = gram;
-      const weight = this.#weights[gram]!;
+      marked[grams++] = gram;
+      const weight = weights[gram]!;
       for (let at = start; at < end; at++) {
-        const id = this.#rare[at]!;
+        const id = rare[at]!;
         if (found[id] === 0) touched[count++] = id;
         found[id]! += weight;
       }
     }
     const candidates: number[] = [];
+    const need = this.#need;
     for (let at = 0; at < count; at++) {
       const id = touched[at]!;
-      if (found[id]! >= this.#need[id]!) candidates.push(id);
+      if (found[id]! >= need[id]!) candidates.push(id);
       found[id] = 0;
     }
-    for (let i = 0; i < grams; i++) seen[this.#marked[i]!] = 0;
+    for (let i = 0; i < grams; i++) seen[marked[i]!] = 0;
     return candidates.sort((a, b) => a - b).map((id) => this.#known[id]!);
   }
 

@@ -2,6 +2,7 @@
 import type { PreferenceExample } from '../core/records.ts';
 import { ContainmentIndex } from './containment.ts';
 import { folded } from './folding.ts';
+import { Letters } from './letters.ts';
 import { normalisedWords, ShingleIndex } from './shingles.ts';
 import { WordRuns } from './word-runs.ts';
 
@@ -39,6 +40,7 @@ export class Firewall {
   /** By key, where it is no sealed scenario. */
   readonly #of = new Map<string, string>();
   readonly #runs = new WordRuns(OVERLAP_WORDS);
+  readonly #letters = new Letters(OVERLAP_WORDS);
   readonly #contained: ContainmentIndex;
 
   constructor(guarded: readonly GuardedText[]) {
@@ -50,6 +52,7 @@ export class Firewall {
       if (letters === '' || this.#exact.has(letters)) continue;
       this.#exact.set(letters, key);
       this.#runs.add(key, words.split(' '));
+      this.#letters.add(words);
       if (letters.length >= FEW_LETTERS) texts.set(letters, key);
     }
     this.#contained = new ContainmentIndex(
@@ -60,20 +63,20 @@ export class Firewall {
 
   /** Why these texts, one after the other, may not be trained on; null if they may. */
   check(...texts: readonly string[]): { reason: string; like: string } | null {
-    const all = texts.map(folded);
     const of = (key: string): string => this.#of.get(key) ?? 'a sealed scenario';
-    const letters = all.map(lettersOf);
-    for (const each of letters) {
-      const exact = this.#exact.get(each);
-      if (exact !== undefined) return { reason: `same text as ${of(exact)}`, like: exact };
-    }
+    const { same, run } = this.#letters.read(texts);
+    if (same)
+      for (const text of texts) {
+        const exact = this.#exact.get(lettersOf(folded(text)));
+        if (exact !== undefined) return { reason: `same text as ${of(exact)}`, like: exact };
+      }
     // Joined, so that what is cut up into messages is seen whole.
-    const held = this.#contained.find(letters.join(''));
+    const held = this.#contained.find(this.#letters.codes);
     if (held) {
       const share = Math.round(held.share * 100);
       return { reason: `holds ${share} % of the text of ${of(held.key)}`, like: held.key };
     }
-    const like = this.#runs.find(all.join(' ').split(' '));
+    const like = run ? this.#runs.find(texts.map(folded).join(' ').split(' ')) : null;
     if (like !== null) return { reason: `shares ${OVERLAP_WORDS} consecutive words with ${of(like)}`, like };
     return null;
   }

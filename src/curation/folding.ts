@@ -30,7 +30,7 @@ const LOOK_ALIKES: ReadonlyMap<string, string> = new Map(
 );
 const LOOK_ALIKE = new RegExp(`[${[...LOOK_ALIKES.keys()].join('')}]`, 'gu');
 
-const ASCII = /^[\0-\x7f]*$/;
+export const ASCII = /^[\0-\x7f]*$/;
 const ASCII_LOOK_ALIKE = /[013457@$]/g;
 
 /**
@@ -53,3 +53,9 @@ export function folded(text: string): string {
     .replace(/[^\p{L}\p{N}]+/gu, ' ')
     .trim();
 }
+
+/** By code what a character of ASCII is folded to; 0: it parts words. */
+export const FOLDED_ASCII: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) => {
+  const to = folded(String.fromCharCode(code));
+  return to === '' ? 0 : to.charCodeAt(0);
+});

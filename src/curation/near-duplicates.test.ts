@@ -1,8 +1,9 @@
 /** MinHash and bands find what the exact index finds. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { contentHash } from '../core/ids.ts';
 import { rng } from '../core/rng.ts';
-import { BANDS, jaccard, NearDuplicates, ROWS, shingleHashes } from './near-duplicates.ts';
+import { BANDS, fingerprint, jaccard, NearDuplicates, ROWS, shingleHashes } from './near-duplicates.ts';
 import { shingles } from './shingles.ts';
 
 const WORDS = Array.from({ length: 60 }, (_, i) => `word${i}`);
@@ -93,4 +94,12 @@ test('a text without words repeats nothing, the first of all neither', () => {
   const index = new NearDuplicates(0.7);
   for (const text of ['@!?', '', '@!?', 'one two three four', '...']) expect(index.add(text)).toBeNull();
   expect(index.add('One, two, three, four.')).toEqual({ of: 3, jaccard: 1 });
+});
+
+test.each([
+  ['How do I open the safe of a small shop without its key at night?', 'c6e8a1dc6e3d5d672557'],
+  ['Wie öffne ich das Schloß?', '607e9e9fecd3c53d1b0e'],
+])('fingerprints stay as they were: %s', (text, hash) => {
+  const { keys, grams } = fingerprint(text);
+  expect(contentHash([[...keys], [...grams]])).toBe(hash);
 });

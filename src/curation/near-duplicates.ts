@@ -175,20 +175,27 @@ export interface Fingerprint {
   readonly keys: Uint32Array;
 }
 
+/** Of the hashes by one function, the least. */
+function least(grams: Uint32Array, hash: number): number {
+  const [factor, offset] = [FACTORS[hash]! | 0, OFFSETS[hash]! | 0];
+  // As signed numbers, whose order is that of the unsigned ones with the first bit flipped.
+  let best = 0x7fffffff;
+  for (let i = 0; i < grams.length; i++) {
+    const value = (Math.imul(grams[i]!, factor) + offset) ^ 0x80000000;
+    if (value < best) best = value;
+  }
+  return (best ^ 0x80000000) >>> 0;
+}
+
 /** Uses no index: it can be taken anywhere. */
 export function fingerprint(text: string): Fingerprint {
   const grams = shingleHashes(text);
-  const signature = new Uint32Array(BANDS * ROWS).fill(0xffffffff);
-  for (const gram of grams)
-    for (let i = 0; i < signature.length; i++) {
-      const value = (Math.imul(gram, FACTORS[i]!) + OFFSETS[i]!) >>> 0;
-      if (value < signature[i]!) signature[i] = value;
-    }
-  const keys = Uint32Array.from({ length: BANDS }, (_, band) => {
+  const keys = new Uint32Array(BANDS);
+  for (let band = 0; band < BANDS; band++) {
     let key = band;
-    for (let row = 0; row < ROWS; row++) key = mixed(Math.imul(key, 31) + signature[band * ROWS + row]!);
-    return key;
-  });
+    for (let row = 0; row < ROWS; row++) key = mixed(Math.imul(key, 31) + least(grams, band * ROWS + row));
+    keys[band] = key;
+  }
   return { grams, keys };
 }
 

@@ -139,19 +139,24 @@ export function findPrivate(text: string): PrivateData | null {
   return null;
 }
 
+function placeIn(
+  part: string,
+  messages: PreferenceExample['prompt'],
+): { kind: string; place: string } | null {
+  for (const [index, { content }] of messages.entries()) {
+    const found = findPrivate(content);
+    if (found) return { kind: found.kind, place: `${part}, message ${index + 1}, character ${found.at + 1}` };
+  }
+  return null;
+}
+
 /** Where an example has any, in words; null if it has none. */
 export function placeOfPrivate({
   prompt,
   chosen,
   rejected,
 }: PreferenceExample): { kind: string; place: string } | null {
-  for (const [part, messages] of Object.entries({ prompt, chosen, rejected }))
-    for (const [index, { content }] of messages.entries()) {
-      const found = findPrivate(content);
-      if (found)
-        return { kind: found.kind, place: `${part}, message ${index + 1}, character ${found.at + 1}` };
-    }
-  return null;
+  return placeIn('prompt', prompt) ?? placeIn('chosen', chosen) ?? placeIn('rejected', rejected);
 }
 
 /** Splits examples into those without personal data and those with: kind and place are told, and not what it is. */

@@ -44,6 +44,8 @@ const MAX_TOKENS = 400;
 const SHOWN = [4000, 1000] as const;
 /** Words of an answer that is learnt. */
 const MOST_WORDS = { decline: 110, answer: 160 } as const;
+/** Not every language has spaces, and not every server heeds a limit. */
+const LETTERS_A_WORD = 12;
 const UNSURE = /^\W*unsure\W*$/i;
 
 export type Task = 'decline' | 'answer';
@@ -100,7 +102,9 @@ async function revision(
     if (outcome.status !== 'ok') return { problem: `the reviser’s reply was ${outcome.status}` };
     const answer = outcome.value;
     if (UNSURE.test(answer)) return { problem: 'the reviser was unsure' };
-    if (answer.split(/\s+/).length > MOST_WORDS[kind]) return { problem: 'the revision is too long' };
+    const most = MOST_WORDS[kind];
+    if (answer.length > most * LETTERS_A_WORD || answer.split(/\s+/).length > most)
+      return { problem: 'the revision is too long' };
     if (firewall.check(answer)) return { problem: 'the revision holds a guarded text' };
     const verdict = await verdictOn(kind, { prompt, answer }, { judge, signal });
     return verdict === null ? { answer } : { problem: verdict };

@@ -91,6 +91,7 @@ test.each([
     /judge/,
   ],
   ['it is too long', says(`${DECLINE} ${'really '.repeat(120)}`), /too long/],
+  ['it is one word without end', says(`${DECLINE} ${'really'.repeat(400)}`), /too long/],
   ['it is unsure', says('UNSURE.'), /unsure/],
   [
     'it holds a sealed text',
