@@ -153,8 +153,8 @@ describe('recipes in files', () => {
     expect(problem(() => loadConfig(undefined, ['training.sft.patience=2']))).toContain('set evaluateEvery');
     // Of a recipe that --set names, its file said it; what --set says after that is its own.
     const wrong = file('w.yaml', 'kind: sft\nepochs: 1e999\n');
-    const told = problem(() => loadConfig(undefined, [`training.sft=${wrong}`]));
-    expect(told.startsWith(`${wrong}: 1 problem\n  epochs: `)).toBe(true);
+    const blamed = problem(() => loadConfig(undefined, [`training.sft=${wrong}`]));
+    expect(blamed.startsWith(`${wrong}: 1 problem\n  epochs: `)).toBe(true);
     for (const own of ['training.sft.epochs=-1', 'training.sft={epochs: -1}'])
       expect(problem(() => loadConfig(undefined, [`training.sft=${wrong}`, own]))).toContain(
         '--set training.sft.epochs: ',
