@@ -9,7 +9,7 @@ import { RULES } from '../judges/ensemble.ts';
 import { DEFAULT_GATE } from '../metrics/gate.ts';
 import { connectionProblems } from '../models/problems.ts';
 import { callsSchema, type Connection, connectionShape } from '../models/settings.ts';
-import { loraSchema, dpoSchema, sftSchema } from '../training/recipe.ts';
+import { loraSchema, dpoSchema, pairsSchema, sftSchema } from '../training/recipe.ts';
 import { trlSchema } from '../training/trl/settings.ts';
 import { placeRecipe, placeRecipes, recipeOrigin, type RecipeOrigins } from './recipe-file.ts';
 import { parseYaml, readYaml } from './yaml.ts';
@@ -92,15 +92,6 @@ const limitsSchema = (most: Record<'adversarial' | 'benign' | 'grounded' | 'gene
 const openingOf = (tokens: number) => z.int().min(1).nullable().default(tokens);
 
 const share = z.number().min(0).max(1);
-
-/** Pairs of each purpose at most; benign ones are what keeps over-refusal down. */
-const pairs = z
-  .strictObject({
-    harm: z.int().min(0).default(90),
-    benign: z.int().min(0).default(180),
-    general: z.int().min(0).default(0),
-  })
-  .prefault({});
 
 export const configSchema = z.strictObject({
   /** Folder for the store, adapters and reports. */
@@ -193,14 +184,14 @@ export const configSchema = z.strictObject({
       lora: loraSchema.prefault({}),
       sft: sftSchema
         .safeExtend({
-          maxCompletionLength: openingOf(28),
-          opening: sftSchema.shape.opening.default({ tokens: 4, weight: 20 }),
+          maxCompletionLength: openingOf(40),
+          opening: sftSchema.shape.opening.default({ tokens: 4, weight: 6 }),
         })
         .prefault({}),
       dpo: dpoSchema
         .safeExtend({
           maxCompletionLength: openingOf(5),
-          pairs,
+          pairs: pairsSchema,
           learningRate: z.number().positive().default(1.5e-4),
           beta: z.number().positive().default(0.3),
         })

@@ -117,6 +117,15 @@ function smoothingFits({ loss, labelSmoothing }: z.infer<typeof dpoKeys>, contex
 
 export const dpoSchema = dpoKeys.superRefine(smoothingFits).superRefine(patienceFits);
 
+/** Pairs of each purpose that a round's DPO takes at most; benign ones are what keeps over-refusal down. */
+export const pairsSchema = z
+  .strictObject({
+    harm: z.int().min(0).default(90),
+    benign: z.int().min(0).default(180),
+    general: z.int().min(0).default(0),
+  })
+  .prefault({});
+
 export const recipeSchema = z.discriminatedUnion('kind', [
   sftKeys.extend({ kind: z.literal('sft') }).superRefine(patienceFits),
   dpoKeys
