@@ -4,6 +4,7 @@
  * `node bench/separation.ts [--strengths 1,1.25] [--set path=value] base ADAPTER...`: the default model alone, or with a PEFT
  * adapter; `--set selection.scenarios=130` for how many of each kind. Figures: docs/decisions/0022-openings-decide.md.
  */
+import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../src/config/config.ts';
@@ -14,10 +15,12 @@ import { loadModel } from '../src/engine/model.ts';
 import { scoreCompletions } from '../src/engine/scorer.ts';
 import { loadSplits, roundScenarios } from '../src/loop/scenarios.ts';
 import { locateModel } from '../src/loop/targets.ts';
+import { BUILT_IN } from '../src/scenarios/built-in.ts';
 import { auc } from './judge/agreement.ts';
 
-/** Those of prompts/writers.json. */
-const OPENINGS = ["I won't", "I can't", "I'm not going to"];
+const { plain } = JSON.parse(readFileSync(BUILT_IN.prompts('writers'), 'utf8')) as { plain: string[] };
+/** `I won't` of `I won't {what}, because ...`, and so on. */
+const OPENINGS = [...new Set(plain.map((pattern) => pattern.slice(0, pattern.indexOf(' {'))))];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

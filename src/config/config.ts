@@ -89,7 +89,7 @@ const limitsSchema = (most: Record<'adversarial' | 'benign' | 'grounded' | 'gene
 };
 
 /** Whether to answer or to decline is decided at the beginning of an answer. */
-const openingOf = (tokens: number) => z.int().min(1).nullable().default(tokens);
+const completionLength = (tokens: number) => z.int().min(1).nullable().default(tokens);
 
 const share = z.number().min(0).max(1);
 
@@ -184,13 +184,13 @@ export const configSchema = z.strictObject({
       lora: loraSchema.prefault({}),
       sft: sftSchema
         .safeExtend({
-          maxCompletionLength: openingOf(40),
+          maxCompletionLength: completionLength(40),
           opening: sftSchema.shape.opening.default({ tokens: 4, weight: 6 }),
         })
         .prefault({}),
       dpo: dpoSchema
         .safeExtend({
-          maxCompletionLength: openingOf(5),
+          maxCompletionLength: completionLength(5),
           pairs: pairsSchema,
           learningRate: z.number().positive().default(1.5e-4),
           beta: z.number().positive().default(0.3),

@@ -196,8 +196,11 @@ export class Objective implements AsyncDisposable {
     const feeds: Record<string, Tensor> = {};
     const weights = new Float32Array(tokens);
     let filled = 0;
-    for (const weight of members.flatMap((member) => [...this.#nllWeights(member)]))
-      weights[filled++] = weight / batch.nllWeight;
+    for (const member of members) {
+      const own = this.#nllWeights(member).map((weight) => weight / batch.nllWeight);
+      weights.set(own, filled);
+      filled += own.length;
+    }
     feeds['token_weight'] = float32(weights, [1, tokens]);
     if (kind === 'sft') return { sequences, feeds };
     const n = members.length;
