@@ -136,7 +136,7 @@ export const configSchema = z.strictObject({
       /** Folder of suite files; the built-in suites by default. */
       directory: z.string().min(1).optional(),
       /** Scenarios of the dev split that break the target and feed the fix. */
-      dev: limitsSchema({ adversarial: 140, benign: 600, grounded: 0, general: 145 }),
+      dev: limitsSchema({ adversarial: 380, benign: 640, grounded: 0, general: 145 }),
       /** Ordinary requests whose answers keep the model helpful. */
       everyday: z.int().min(0).default(80),
       sealed: limitsSchema({ adversarial: 150, benign: 120, grounded: 10, general: 120 }),
@@ -153,7 +153,7 @@ export const configSchema = z.strictObject({
       /** Answers of dev conversations are cut here: training learns their beginning. */
       maxTokens: z.int().min(8).default(48),
       /** Harm examples wanted; dev requests that were not run fill up. */
-      harmExamples: z.int().min(0).default(450),
+      harmExamples: z.int().min(0).default(380),
       /** Phrases of a category that its declines are made of. */
       declinePhrases: z.int().min(1).default(1),
       benignPerHarm: z.number().min(0).default(1),
@@ -185,6 +185,7 @@ export const configSchema = z.strictObject({
       sft: sftSchema
         .safeExtend({
           maxCompletionLength: completionLength(40),
+          learningRate: z.number().positive().default(2e-3),
           opening: sftSchema.shape.opening.default({ tokens: 4, weight: 6 }),
         })
         .prefault({}),
@@ -192,8 +193,9 @@ export const configSchema = z.strictObject({
         .safeExtend({
           maxCompletionLength: completionLength(5),
           pairs: pairsSchema,
-          learningRate: z.number().positive().default(1.5e-4),
+          learningRate: z.number().positive().default(7e-4),
           beta: z.number().positive().default(0.3),
+          nll: z.number().min(0).default(0.25),
         })
         .nullable()
         .prefault({}),
