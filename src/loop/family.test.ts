@@ -49,7 +49,9 @@ test('samples scale the pairs; a model that is called is measured beside the oth
   const family = familyOf(config, ['small', 'large', 'called']);
   expect(family.map(({ samples }) => samples)).toEqual([1, 1.5, 0]);
   expect(family[0]!.config.training).toEqual(config.training);
-  expect(family[1]!.config.training.dpo!.pairs).toEqual({ harm: 135, benign: 270, general: 0 });
+  const { harm, benign, general } = config.training.dpo!.pairs;
+  const more = { harm: harm * 1.5, benign: benign * 1.5, general: general * 1.5 };
+  expect(family[1]!.config.training.dpo!.pairs).toEqual(more);
   expect(namedTarget(config, 'large')).not.toHaveProperty('samples');
   expect(() => familyOf(config, ['small'])).toThrow(/two models/);
   expect(() => familyOf(config, ['small', 'small'])).toThrow(/each once/);
