@@ -29,7 +29,11 @@ const everything = ['selection.scenarios=100000', 'suites.dev={"adversarial":100
 const config = loadConfig(undefined, everything);
 const { train, unrun, holdout, guarded } = roundScenarios(config, loadSplits(config));
 const scenarios = new Map([...train, ...unrun.map(({ scenario }) => scenario)].map((one) => [one.id, one]));
-const apartPrompts = new Set(values.apart ? loadSuite(values.apart).items.map(({ prompt }) => prompt) : []);
+const apartPrompts = new Set(
+  values.apart
+    ? loadSuite(values.apart).items.flatMap((item) => ('prompt' in item ? [item.prompt] : []))
+    : [],
+);
 
 const { tokenizer } = loadModel((await locateModel(config.target, config)).path);
 const writer = createWriter({ phrases: config.curation.declinePhrases });
