@@ -131,7 +131,7 @@ describe('recipes in files', () => {
     const configured = loadConfig(config, ['training.lora.alpha=5']);
     const set = loadConfig(undefined, [`training.dpo=${recipe}`, 'training.lora.alpha=5']);
     for (const { training } of [named, configured, set]) {
-      expect(training.dpo).toMatchObject({ beta: 0.3, loss: 'ipo', learningRate: 7e-4 });
+      expect(training.dpo).toMatchObject({ beta: 0.3, loss: 'ipo', learningRate: 1e-3 });
       expect(training.lora).toMatchObject({ rank: 4, alpha: 5, rslora: true });
     }
     expect(configured.training.sft.epochs).toBe(1);

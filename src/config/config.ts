@@ -193,9 +193,9 @@ export const configSchema = z.strictObject({
         .safeExtend({
           maxCompletionLength: completionLength(5),
           pairs: pairsSchema,
-          learningRate: z.number().positive().default(7e-4),
+          learningRate: z.number().positive().default(1e-3),
           beta: z.number().positive().default(0.3),
-          nll: z.number().min(0).default(0.25),
+          nll: z.number().min(0).default(0.1),
         })
         .nullable()
         .prefault({}),
@@ -206,13 +206,13 @@ export const configSchema = z.strictObject({
       /** Adapter strengths to try for each checkpoint. */
       strengths: z.array(z.number().gt(0).max(2)).min(1).default([1]),
       /** Mixtures of the last SFT and the last DPO adapter to try, too: shares of the latter. */
-      between: z.array(z.number().gt(0).lt(1)).default([0.25, 0.5, 0.75]),
+      between: z.array(z.number().gt(0).lt(1)).default([0.5, 0.75]),
       /** Share of the dev items that is kept from training, for choosing. */
       holdout: z.number().gt(0).lt(0.9).default(0.12),
       /** Held-out scenarios of each kind at most. */
-      scenarios: z.int().min(1).default(60),
+      scenarios: z.int().min(1).default(100),
       /** A candidate may refuse this much more of the benign held-out requests. */
-      maxOverRefusal: share.default(0.12),
+      maxOverRefusal: share.default(0.05),
       /** Answers of candidates are cut here: a refusal shows early. */
       maxTokens: z.int().min(8).default(32),
       /** A training ends when so many checkpoints are no better on the held-out scenarios. No default, as it is part of ids. */

@@ -168,7 +168,7 @@ function summaryOf({ number }: Chain, { run, scorecard }: RunOutcome, manifest: 
 
 /** Measured with the default configuration. */
 const timeNote = (defaultModel: boolean): string =>
-  `${defaultModel ? '15 to 25 min in all on two cores.' : '15 to 25 min for the default model on two cores, more for larger ones.'} Ctrl-C is safe: run it again.`;
+  `${defaultModel ? '30 to 50 min in all on two cores.' : '30 to 50 min for the default model on two cores, more for larger ones.'} Ctrl-C is safe: run it again.`;
 
 const STANDING = ['people', 'register'] as const;
 

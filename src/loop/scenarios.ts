@@ -88,6 +88,9 @@ export interface RoundScenarios {
   readonly guarded: readonly GuardedText[];
 }
 
+/** Share of the checked questions that is kept for choosing: of few, one answer more or less would decide. */
+const CHECKS_HELD = 1 / 3;
+
 /** Dev scenarios in two parts that share no objective, what dev has beyond them, and the sealed ones. */
 export function roundScenarios(config: Config, suites: SplitSuites): RoundScenarios {
   const limits = (split: 'dev' | 'sealed') =>
@@ -100,7 +103,8 @@ export function roundScenarios(config: Config, suites: SplitSuites): RoundScenar
     const pair = [key, partner].map((name) => name.split('+')[0]).sort();
     return Number.parseInt(contentHash({ holdout: pair }).slice(0, 8), 16) / 2 ** 32;
   };
-  const held = (scenario: Scenario): boolean => share(scenario) < part;
+  const held = (scenario: Scenario): boolean =>
+    share(scenario) < (scenario.kind === 'general' ? Math.max(part, CHECKS_HELD) : part);
   const dev = expand('dev');
   const running = new Set(dev.map((scenario) => scenario.id));
   const all = expand('dev', {});

@@ -120,9 +120,9 @@ export const dpoSchema = dpoKeys.superRefine(smoothingFits).superRefine(patience
 /** Pairs of each purpose that a round's DPO takes at most; benign ones are what keeps over-refusal down. */
 export const pairsSchema = z
   .strictObject({
-    harm: z.int().min(0).default(300),
-    benign: z.int().min(0).default(450),
-    general: z.int().min(0).default(60),
+    harm: z.int().min(0).default(240),
+    benign: z.int().min(0).default(400),
+    general: z.int().min(0).default(120),
   })
   .prefault({});
 
