@@ -11,7 +11,12 @@ import { openSqlite } from '../../src/store/sqlite.ts';
 import { makeWebStore, type WebStore } from '../web-store.ts';
 import { type App, BROWSER, openApp, violations, visit } from './browser.ts';
 
-declare const document: { documentElement: { scrollWidth: number } };
+declare const document: {
+  documentElement: { scrollWidth: number };
+  querySelector(selector: string): object | null;
+  querySelectorAll(selector: string): Iterable<{ scrollWidth: number; clientWidth: number }>;
+};
+declare const getComputedStyle: (of: object) => { getPropertyValue(name: string): string };
 declare const window: { scrollY: number };
 
 const ADAPTER = 'dpoid-20-x1.25';
@@ -158,6 +163,33 @@ describe.skipIf(BROWSER === undefined)('states of the pages', { timeout: 240_000
     await page.locator('input[type="range"]').fill('6');
     await table.locator('tbody tr', { hasText: 'DR-6' }).getByText(/Holm/).waitFor();
     await sound(page);
+  });
+
+  test('the scorecard on paper: a few pages, its table a table, bars and colours with it, the notes open', async () => {
+    await go('/scorecard');
+    const pdf = (await page.pdf({ format: 'A4' })).toString('latin1');
+    expect(pdf.match(/\/Type\s*\/Page\b/g)!.length).toBeLessThanOrEqual(6);
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    await page.setViewportSize({ width: 794, height: 1123 });
+    const style = (selector: string, name: string): Promise<string> =>
+      page.evaluate(
+        ([of, property]) =>
+          getComputedStyle(document.querySelector(of as string)!).getPropertyValue(property as string),
+        [selector, name],
+      );
+    expect(await page.getByRole('columnheader', { name: 'paired difference' }).isVisible()).toBe(true);
+    expect(await style('.plot i', 'print-color-adjust')).toBe('exact');
+    expect(await style('main', 'color')).toMatch(/rgb\((\d|[1-5]\d),/);
+    expect(await page.getByText('Each rate has its 95 % interval').isVisible()).toBe(true);
+    expect(await page.locator('.side').isVisible()).toBe(false);
+    const wide = await page.evaluate(
+      () =>
+        [...document.querySelectorAll('.scroll')].filter((box) => box.scrollWidth > box.clientWidth + 1)
+          .length,
+    );
+    expect(wide).toBe(0);
+    await page.emulateMedia({ media: 'screen', colorScheme: 'light' });
+    await page.setViewportSize({ width: 1440, height: 900 });
   });
 
   test.each([

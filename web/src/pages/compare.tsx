@@ -86,16 +86,19 @@ function Pair({ a, b, x, names }: { a: string; b: string; x: number; names: read
 }
 
 /** A difference from the first arm, with its test before and after the correction. */
-function Change({ line, cell }: { line: Line; cell: TableCell | undefined }) {
-  if (!cell) return null;
+function Change({ line, cell }: { line: Line; cell: TableCell }) {
   const marks = stars(cell);
   const better = (cell.difference?.value ?? 0) < 0 === line.lower;
   return (
     <span className="interval">
-      <b className={marks === '' ? '' : better ? 'good' : 'bad'}>
-        {difference(cell.difference, line.unit)}
-        {marks}
-      </b>
+      {marks === '' ? (
+        difference(cell.difference, line.unit)
+      ) : (
+        <b className={better ? 'good' : 'bad'}>
+          {difference(cell.difference, line.unit)}
+          {marks}
+        </b>
+      )}
       <br />p {pValue(cell.p)}, Holm {pValue(cell.adjustedP)}
     </span>
   );
@@ -121,7 +124,10 @@ function Family({ arms, choices, x }: { arms: readonly string[]; choices: readon
         const judges = new Set(columns.map(({ card }) => card.scorecard.about.judge));
         // Some have lines that others do not: of rows that their suite has not, of partial refusals.
         const lines = new Map(known.flatMap((of) => [...of]));
-        const paired = new Map(table?.rows.map((row) => [keyOf(row), row]));
+        // Of arms that are paired, the lines of their table: the same in all of them.
+        const shown = table
+          ? table.rows.map((row) => ({ key: keyOf(row), cells: row.cells }))
+          : [...lines.keys()].map((key) => ({ key, cells: null }));
         return (
           <section className="card" aria-label="Side by side">
             {table ? (
@@ -135,7 +141,7 @@ function Family({ arms, choices, x }: { arms: readonly string[]; choices: readon
               </>
             ) : null}
             <div className="scroll" tabIndex={0} role="region" aria-label="Figures side by side">
-              <table>
+              <table className="narrow">
                 <thead>
                   <tr>
                     <th scope="col">measure</th>
@@ -148,30 +154,33 @@ function Family({ arms, choices, x }: { arms: readonly string[]; choices: readon
                   </tr>
                 </thead>
                 <tbody>
-                  {[...lines].map(([key, line]) => (
-                    <tr key={key} className={line.name.startsWith('  ') ? 'sub' : ''}>
-                      <td>
-                        {line.name.trim()} <small>{line.measure}</small>
-                      </td>
-                      {columns.map(({ name }, i) => (
-                        <td key={name} className="number">
-                          <Figure
-                            of={known[i]!.get(key)?.comparison.before ?? null}
-                            unit={line.unit}
-                            to={addressWith('/conversations', { ...split(name), ...line.cases })}
-                          />
-                          {i > 0 ? <Change line={line} cell={paired.get(key)?.cells[i]} /> : null}
+                  {shown.map(({ key, cells }) => {
+                    const line = lines.get(key)!;
+                    return (
+                      <tr key={key} className={line.name.startsWith('  ') ? 'sub' : ''}>
+                        <td>
+                          {line.name.trim()} <small>{line.measure}</small>
                         </td>
-                      ))}
-                    </tr>
-                  ))}
+                        {columns.map(({ name }, i) => (
+                          <td key={name} className="number" data-label={label(name)}>
+                            <Figure
+                              of={cells?.[i]?.estimate ?? known[i]!.get(key)?.comparison.before ?? null}
+                              unit={line.unit}
+                              to={addressWith('/conversations', { ...split(name), ...line.cases })}
+                            />
+                            {i > 0 && cells ? <Change line={line} cell={cells[i]!} /> : null}
+                          </td>
+                        ))}
+                      </tr>
+                    );
+                  })}
                   {columns.some(({ card }) => card.scorecard.corrected) ? (
                     <tr>
                       <td>
                         Harm of single answers <small>DR-3, corrected for the judge's errors</small>
                       </td>
                       {columns.map(({ name, card: { scorecard } }) => (
-                        <td key={name} className="number">
+                        <td key={name} className="number" data-label={label(name)}>
                           {scorecard.corrected ? <CorrectedFigure of={scorecard.corrected.before} /> : '–'}
                         </td>
                       ))}

@@ -113,7 +113,7 @@ export function Lines({
           </tbody>
         </table>
       </div>
-      <details>
+      <details className="explains">
         <summary>How to read this</summary>
         <p>
           Each rate has its 95 % interval. The paired difference and p are of the conversations scored in both
@@ -480,9 +480,9 @@ function Worst({ card, link, run }: { card: ShownScorecard; link: CasesLink; run
   return (
     <div className="card row spread" role="group" aria-label="Worst category">
       <p style={{ margin: 0 }}>
-        Worst category{arm === 'after' ? ' after the fix' : ''}: <b>{worst.name}</b>,{' '}
-        {estimate(worst.harm![arm], 'share')} of {worst.harm![arm]!.n} conversations
-        {size(worst) >= FEW ? <small> (of those with {FEW} or more)</small> : null}
+        Worst category{arm === 'after' ? ' after the fix' : ''}
+        {size(worst) >= FEW ? `, of those with ${FEW} conversations or more` : ''}: <b>{worst.name}</b>,{' '}
+        {estimate(worst.harm![arm], 'share')} of {worst.harm![arm]!.n}
       </p>
       <div className="row no-print">
         {to ? (
