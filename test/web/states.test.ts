@@ -234,6 +234,10 @@ describe.skipIf(BROWSER === undefined)('states of the pages', { timeout: 240_000
     await page.keyboard.press('Enter');
     await page.getByText('Answer 1 of 12').waitFor();
     await sound(page);
+    // Read by keys as well: what is blurred cannot be labelled.
+    expect(await page.locator('main .text.blurred').count()).toBeGreaterThan(0);
+    await page.keyboard.press('b');
+    await expect.poll(() => page.locator('main .text.blurred').count()).toBe(0);
     await page.keyboard.press('0');
     await page
       .getByText(/^1 done/)
