@@ -14,10 +14,9 @@ import { openSqlite } from '../store/sqlite.ts';
 import { runNamed } from './named-run.ts';
 import { namedTarget } from './named-target.ts';
 import { requireWeights } from './remote-targets.ts';
-import { comparisonTable, type ComparisonTable } from '../report/table.ts';
+import type { ComparisonTable } from '../report/table.ts';
 import { aboutSet, evaluationSet, type Wanted } from './evaluation.ts';
-import { type Measured, overShared, pairedCard, type Shared } from './paired.ts';
-import { invalidText, scorecardOf } from './scorecard.ts';
+import { type Measured, overShared, pairedCard, pairedTable, type Shared } from './paired.ts';
 import type { EmbeddedTargets } from './targets.ts';
 import { adapterPath } from './trainer.ts';
 import { type RunOptions, settingsOf, storePath, Workplace } from './workplace.ts';
@@ -116,19 +115,5 @@ export async function compareTable(
   wanted: Wanted,
   tools: RunOptions = {},
 ): Promise<ComparisonTable> {
-  const { arms, refused, notes } = await measureArms(config, names, wanted, tools);
-  const [first, ...others] = arms as [Measured, ...Measured[]];
-  const cards = others.map(({ judged }) =>
-    scorecardOf({ about: first.about, before: first.judged, after: judged }),
-  );
-  const spoilt = arms.map(({ name, judged }) => invalidText(judged, `conversations of ${name}`));
-  return comparisonTable({
-    about: {
-      ...first.about,
-      notes: [...notes, ...spoilt.filter((text) => text !== null)],
-    },
-    models: arms.map(({ name, about }) => ({ name, target: about.target })),
-    cards,
-    refused,
-  });
+  return pairedTable(await measureArms(config, names, wanted, tools));
 }

@@ -4,7 +4,8 @@ import { TemperError } from '../core/errors.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import type { About, Scorecard } from '../metrics/scorecard.ts';
 import type { CalibrationRecord } from '../store/store.ts';
-import { scorecardOf } from './scorecard.ts';
+import { comparisonTable, type ComparisonTable } from '../report/table.ts';
+import { invalidText, scorecardOf } from './scorecard.ts';
 
 export interface Measured {
   readonly name: string;
@@ -109,4 +110,18 @@ export function pairedCard(
     ...(categorySeverity === undefined ? {} : { categorySeverity }),
   });
   return { ...(about.judge === b.about.judge ? withCorrection(card, calibrations) : card), gate: null };
+}
+
+/** All arms as one table, each paired with the first. */
+export function pairedTable({ arms, refused, notes }: Shared, categorySeverity = 3): ComparisonTable {
+  const [first, ...others] = arms as [Measured, ...Measured[]];
+  const spoilt = arms.map(({ name, judged }) => invalidText(judged, `conversations of ${name}`));
+  return comparisonTable({
+    about: { ...first.about, notes: [...notes, ...spoilt.filter((text) => text !== null)] },
+    models: arms.map(({ name, about }) => ({ name, target: about.target })),
+    cards: others.map(({ judged }) =>
+      scorecardOf({ about: first.about, before: first.judged, after: judged, categorySeverity }),
+    ),
+    refused,
+  });
 }

@@ -32,7 +32,7 @@ article header, .side header { display: flex; flex-wrap: wrap; gap: 4px 14px; co
 .arms { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 320px), 1fr)); gap: 0 24px; } .side { min-width: 0; margin-top: 10px; } .side header { border-bottom: 1px solid var(--line); } .side.before header b { color: var(--before); } .side.after header b { color: var(--after); } .side a { color: inherit; }
 .said { white-space: pre-wrap; overflow-wrap: anywhere; margin: 8px 0 0; } .said b { color: var(--soft); font-weight: 600; font-size: 12px; display: block; }
 .verdict { font-size: 12px; color: var(--soft); overflow-wrap: anywhere; }
-.blurred article:not(.shown) .text { filter: blur(7px); user-select: none; }
+.blurred article:not(.shown) .text { filter: blur(9px); user-select: none; }
 @media (max-width: 1100px) {
   .interval { display: inline; } table.stack thead { display: none; } table.stack, table.stack tbody { display: block; } table.stack tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 0 12px; border-bottom: 1px solid var(--line); padding: 8px 0; }
   table.stack td { border: 0; padding: 1px 0; white-space: normal; } table.stack td:first-child, table.stack td.sentence { grid-column: 1 / -1; font-weight: 600; } table.stack td.sentence { font-weight: 400; } table.stack td:not([data-label=""])::before { content: attr(data-label); display: block; color: var(--soft); font-size: 12px; font-weight: 400; } table.stack td:empty { display: none; }

@@ -196,6 +196,8 @@ export function scorecardLines(
     comparison,
     cases: { kind },
   });
+  // The severity that the categories are read at.
+  const own = card.categorySeverity;
   // A benchmark, or a suite of one category, has few of them.
   const counted = ({ comparison: { before, after } }: Line): boolean =>
     before.total + (after?.total ?? 0) > 0;
@@ -204,6 +206,9 @@ export function scorecardLines(
     rest: [
       share('adversarial', 'Harm, all adversarial', 'DR-1', true, card.harm.dr1),
       share('adversarial', 'Harm, all adversarial', 'DR-3', true, card.harm.dr3),
+      ...(own === 1 || own === 3
+        ? []
+        : [share('adversarial', 'Harm, all adversarial', `DR-${own}`, true, card.harm.curve[own - 1]!)]),
       share('benign', 'Over-refusal, benign', 'VPRR', true, card.overRefusal.full),
       ...(partial
         ? [share('benign', '  with partial refusals', 'VPRR', true, card.overRefusal.fullOrPartial)]

@@ -100,7 +100,8 @@ export function comparisonTable({
   };
 }
 
-const stars = ({ adjustedP }: TableCell): string =>
+/** By the p after the correction. */
+export const stars = ({ adjustedP }: TableCell): string =>
   adjustedP === null || adjustedP >= 0.05 ? '' : adjustedP < 0.001 ? '***' : adjustedP < 0.01 ? '**' : '*';
 
 const changeText = (cell: TableCell, unit: Unit): string =>

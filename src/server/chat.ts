@@ -58,7 +58,7 @@ export class Chat implements AsyncDisposable {
     return this.#config.judge;
   }
 
-  /** Adapters that the target can be asked with, the newest of a run first. */
+  /** Folders of adapters that the target can be asked with. */
   adapters(): string[] {
     const folder = join(this.#config.directory, 'adapters');
     if (!existsSync(folder)) return [];

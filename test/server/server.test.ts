@@ -3,7 +3,9 @@ import { mkdtempSync, mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { holm } from '../../src/metrics/corrections.ts';
 import type { Scorecard } from '../../src/metrics/scorecard.ts';
+import type { ComparisonTable } from '../../src/report/table.ts';
 import { SearchIndex } from '../../src/server/search-index.ts';
 import { Search } from '../../src/server/search-query.ts';
 import { serve, type Server } from '../../src/server/serve.ts';
@@ -235,6 +237,42 @@ describe('what it gives', () => {
       scorecard.corrected!.after,
       scorecard.corrected!.before,
     ]);
+  });
+
+  test('several arms: paired with the first over what all share, with p after Holm over the whole table', async () => {
+    const [before, after] = ['before', 'after'].map((arm) => `${store.run}:verify:%20${arm}`);
+    interface Family {
+      readonly columns: { name: string; card: { scorecard: Scorecard } }[];
+      readonly table: ComparisonTable | null;
+      readonly alone: string | null;
+    }
+    const family = async (...arms: (string | undefined)[]) =>
+      (await api(`/api/family?arms=${arms.join(',')}`)).json<Family>();
+    await using records = openSqlite(join(store.config.directory, 'store.sqlite'));
+    const judged = (await records.arms(store.run)).get('verify: before')!;
+    await records.saveArm(store.run, 'choose: some', judged.slice(0, 40));
+    await records.saveArm(store.run, 'choose: others', judged.slice(-10));
+    const some = `${store.run}:choose:%20some`;
+    // The index follows the store.
+    await expect
+      .poll(async () => (await api(`/api/family?arms=${some}`)).status, { timeout: 20_000 })
+      .toBe(200);
+    const { columns, table, alone } = await family(before, after, some);
+    expect(alone).toBeNull();
+    expect(table!.scenarios).toBe(40);
+    expect(columns.map(({ card }) => card.scorecard.counts.before)).toEqual([40, 40, 40]);
+    const cells = table!.rows.flatMap((row) => row.cells.slice(1));
+    const tests = cells.filter(({ p }) => p !== null);
+    expect(tests.map(({ adjustedP }) => adjustedP)).toEqual(holm(tests.map(({ p }) => p!)));
+    const pair = (await api(`/api/compare?a=${before}&b=${after}`)).json<{ scorecard: Scorecard }>();
+    const whole = await family(before, after);
+    const harm = whole.table!.rows.find(({ measure, name }) => measure === 'DR-3' && /all/.test(name))!;
+    expect(harm.cells[1]!.p).toBe(pair.scorecard.harm.dr3.p);
+    // Nothing in common: each by itself, and why.
+    const apart = await family(some, `${store.run}:choose:%20others`);
+    expect(apart.table).toBeNull();
+    expect(apart.alone).toMatch(/no scenario in common/);
+    expect(apart.columns.map(({ card }) => card.scorecard.counts.before)).toEqual([40, 10]);
   });
 
   test('facets say how many each choice would leave, under the others', async () => {

@@ -92,7 +92,8 @@ describe.skipIf(BROWSER === undefined)('the web app', { timeout: 240_000 }, () =
   test('the whole way, by links alone: worst category, three conversations, an attack, a finding, what the next round makes of it', async () => {
     await go('/');
     await settled();
-    const worst = page.locator('p', { hasText: 'Worst category after the fix' });
+    const worst = page.getByRole('group', { name: 'Worst category' });
+    await worst.getByText('Worst category after the fix').waitFor();
     await worst.getByRole('link', { name: 'Read them' }).click();
     await page.waitForSelector('.list [role="row"]:not(.columns) .tag');
     for (let i = 0; i < 3; i++) {
@@ -121,6 +122,12 @@ describe.skipIf(BROWSER === undefined)('the web app', { timeout: 240_000 }, () =
     await page.getByRole('link', { name: /^finding / }).click();
     await page.getByText('What the next round makes of it').waitFor();
     await page.getByText('No training example answers it yet').waitFor();
+    await page.keyboard.press('g');
+    await page.keyboard.press('d');
+    await page
+      .getByRole('region', { name: 'The next run' })
+      .getByText(/learns from \d+ findings? made by hand/)
+      .waitFor();
   });
 
   test('a finding is replayed from its page, and the page says how often it broke again', async () => {
@@ -248,7 +255,7 @@ describe.skipIf(BROWSER === undefined)('the web app', { timeout: 240_000 }, () =
     await page.locator('input[type="range"]').fill('6');
     await page.getByRole('button', { name: 'Harm (DR-6)' }).waitFor();
     await page.getByRole('button', { name: 'Several' }).click();
-    await page.getByText('Each column by itself').waitFor();
+    await page.getByText(/Holm's correction over all \d+ tests/).waitFor();
   });
 
   test('a run is started, followed and ends with its scorecard', async () => {

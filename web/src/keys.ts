@@ -17,6 +17,8 @@ export function useKeys(
   useEffect(() => {
     const listen = (event: KeyboardEvent): void => {
       if (event.defaultPrevented || event.metaKey || event.altKey) return;
+      // A dialog has the keys to itself: Escape closes it, not what is below.
+      if (document.querySelector('dialog[open]')) return;
       const name = `${event.ctrlKey ? 'ctrl+' : ''}${event.key}`;
       if (writes(event.target) && !evenWriting.includes(name)) return;
       const work = latest.current[name];

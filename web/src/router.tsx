@@ -14,9 +14,12 @@ const subscribe = (listener: () => void): (() => void) => {
 
 export function navigate(address: string, { replace = false } = {}): void {
   if (address === location.pathname + location.search) return;
+  const turned = address.split('?')[0] !== location.pathname;
   if (replace) history.replaceState(null, '', address);
   else history.pushState(null, '', address);
   notify();
+  // Another page begins at its top.
+  if (turned) window.scrollTo(0, 0);
 }
 
 export const useAddress = (): string =>
@@ -79,7 +82,6 @@ export function Link({ to, children, ...rest }: LinkProps) {
         if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
         event.preventDefault();
         navigate(to);
-        if (to.split('?')[0] !== location.pathname) window.scrollTo(0, 0);
       }}
     >
       {children}

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
 import type { PreferenceExample } from '../../core/records.ts';
 import { type ExampleReview, reviewedAs } from '../../curation/reviews.ts';
-import { EXAMPLE_NOTE, latest } from '../../loop/people.ts';
+import { EXAMPLE_NOTE, latest, loadPeople } from '../../loop/people.ts';
 import type { Selection } from '../../loop/select.ts';
 import type { Note } from '../../store/store.ts';
 import type { ServerContext } from '../context.ts';
@@ -73,6 +73,44 @@ export const dataRoutes = (context: ServerContext) => {
     return found;
   };
   return [
+    on(
+      {
+        method: 'GET',
+        path: '/api/people',
+        summary: 'What people decided and found by hand that the next round respects',
+        response: z.object({
+          byHand: z
+            .array(
+              z.object({
+                id: z.string(),
+                kind: z.enum(['harm', 'over-refusal']),
+                category: z.string(),
+                severity: z.number().nullable(),
+              }),
+            )
+            .describe('findings; those of harm become examples, unless a check leaves them out'),
+          edited: z.number(),
+          rejected: z.number(),
+          dismissed: z.number(),
+        }),
+      },
+      async () => {
+        const { byHand, reviews, dismissed } = await loadPeople(context.store);
+        const count = (decision: string): number =>
+          [...reviews.values()].filter((review) => review.decision === decision).length;
+        return {
+          byHand: byHand.map(({ finding: { id, kind, category, severity = null } }) => ({
+            id,
+            kind,
+            category,
+            severity,
+          })),
+          edited: count('edit'),
+          rejected: count('reject'),
+          dismissed: dismissed.size,
+        };
+      },
+    ),
     on(
       {
         method: 'GET',

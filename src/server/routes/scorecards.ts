@@ -5,12 +5,13 @@ import { z } from 'zod';
 import { withCorrection } from '../../calibration/correct.ts';
 import { TemperError } from '../../core/errors.ts';
 import { AFTER, BEFORE } from '../../loop/arms.ts';
-import { type Measured, overShared, pairedCard } from '../../loop/paired.ts';
+import { type Measured, overShared, pairedCard, pairedTable, type Shared } from '../../loop/paired.ts';
 import { scorecardOf } from '../../loop/scorecard.ts';
 import { compare, type Comparison } from '../../metrics/comparison.ts';
 import { harmful, type Judged, validPromptRefused } from '../../metrics/conversation.ts';
 import type { GateOptions } from '../../metrics/gate.ts';
 import type { About, CategoryResult, Scorecard } from '../../metrics/scorecard.ts';
+import type { ComparisonTable } from '../../report/table.ts';
 import { clearChange, criterionText, type Line, scorecardLines } from '../../report/format.ts';
 import { BUILT_IN } from '../../scenarios/built-in.ts';
 import { leavesById, loadTaxonomy } from '../../scenarios/taxonomy.ts';
@@ -164,6 +165,16 @@ async function armNamed(context: ServerContext, name: string): Promise<Measured>
   });
 }
 
+/** The arms over what they share; or why they share nothing. */
+function sharedOrNot(arms: readonly Measured[]): { shared: Shared } | { alone: string } {
+  try {
+    return { shared: overShared(arms) };
+  } catch (error) {
+    if (error instanceof TemperError && error.code === 'absent') return { alone: error.message };
+    throw error;
+  }
+}
+
 export const scorecardRoutes = (context: ServerContext) =>
   [
     on(
@@ -222,30 +233,40 @@ export const scorecardRoutes = (context: ServerContext) =>
       {
         method: 'GET',
         path: '/api/family',
-        summary: 'Several arms side by side, each by itself',
+        summary: 'Several arms side by side over the scenarios that all have, each paired with the first',
         query: z.object({
           arms: z.string().describe('RUN or RUN:ARM, separated by commas'),
           x: severity.default(3),
         }),
         response: z.object({
           columns: z.array(record<{ name: string; card: ShownScorecard }>('an arm and its scorecard')),
+          table: record<ComparisonTable>(
+            'docs/formats.md#comparison: paired differences from the first arm, p as it is and after Holm',
+          ).nullable(),
+          alone: z
+            .string()
+            .nullable()
+            .describe('why nothing is paired: each arm then stands by itself, over its own scenarios'),
         }),
       },
       async ({ query }) => {
-        const names = query.arms.split(',').filter((name) => name !== '');
+        const names = [...new Set(query.arms.split(',').filter((name) => name !== ''))];
         if (names.length === 0 || names.length > 12)
           throw new TemperError('usage', 'name one to twelve arms');
+        const arms: Measured[] = [];
+        for (const name of names) arms.push(await armNamed(context, name));
+        const both = names.length > 1 ? sharedOrNot(arms) : { alone: null };
         const calibrations = await context.store.calibrations();
-        const columns: { name: string; card: ShownScorecard }[] = [];
-        for (const name of names) {
-          const { judged, about } = await armNamed(context, name);
+        const columns = ('shared' in both ? both.shared.arms : arms).map(({ name, judged, about }) => {
           const card = scorecardOf({ about, before: judged, categorySeverity: query.x });
-          columns.push({
+          return {
             name,
             card: shown(withCorrection(card, calibrations), { before: judged, after: undefined }),
-          });
-        }
-        return { columns };
+          };
+        });
+        return 'shared' in both
+          ? { columns, table: pairedTable(both.shared, query.x), alone: null }
+          : { columns, table: null, alone: both.alone };
       },
     ),
   ] as const;

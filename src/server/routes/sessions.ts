@@ -18,7 +18,7 @@ import {
   SESSION_NOTE,
   TURN_NOTE,
 } from '../by-hand.ts';
-import { BASE } from '../chat.ts';
+import { type ConsoleArm, consoleArms } from '../console-arms.ts';
 import type { ServerContext } from '../context.ts';
 import { EVENT_STREAM, eventStream } from '../event-stream.ts';
 import { problemOf } from '../problems.ts';
@@ -106,7 +106,9 @@ export const consoleRoutes = (context: ServerContext) =>
         path: '/api/console',
         summary: 'What can be asked: models, attacks, categories; and the sessions',
         response: z.object({
-          arms: z.array(z.object({ id: z.string(), label: z.string() })),
+          arms: z.array(
+            record<ConsoleArm>('`base` or an adapter, and the runs that chose it, the newest first'),
+          ),
           judge: z.string(),
           attacks: z.array(
             z.object({
@@ -122,13 +124,6 @@ export const consoleRoutes = (context: ServerContext) =>
         }),
       },
       async () => {
-        const chosen = new Map<string, string>();
-        for (const run of await context.store.runs())
-          if (run.adapter !== undefined)
-            chosen.set(run.adapter.split(/[/\\]/).at(-1) as string, `chosen by run ${run.id.slice(0, 6)}`);
-        const adapters = context.chat
-          .adapters()
-          .sort((a, b) => Number(chosen.has(b)) - Number(chosen.has(a)) || (a < b ? -1 : 1));
         const turns = Map.groupBy(await context.store.notes(TURN_NOTE), ({ subject }) => subject);
         const all = await context.store.notes<ConsoleSession>(SESSION_NOTE);
         const begun = new Map(all.toReversed().map((note) => [note.subject, note]));
@@ -139,10 +134,7 @@ export const consoleRoutes = (context: ServerContext) =>
           return { id, author: by, created, session, turns: own.length, people };
         });
         return {
-          arms: [
-            { id: BASE, label: 'as it is' },
-            ...adapters.map((id) => ({ id, label: chosen.get(id) ?? 'candidate' })),
-          ],
+          arms: await consoleArms(context),
           judge: context.chat.judgeName,
           attacks: Object.values(ATTACKS).map(({ id, family, kind, description, source }) => ({
             id,

@@ -41,7 +41,11 @@ function glossary(): Term[] {
   return [...rows]
     .map(([, term = '', meaning = '']) => ({
       term,
-      meaning: meaning.replace(/\[([^\]]+)\]\([^)]*\)/g, '$1').replaceAll('`', ''),
+      // A page has no documents to lead to: links in brackets go, of others the words stay.
+      meaning: meaning
+        .replace(/ \((\[[^\]]+\]\([^)]*\)(, )?)+\)/g, '')
+        .replace(/\[([^\]]+)\]\([^)]*\)/g, '$1')
+        .replaceAll('`', ''),
     }))
     .filter(({ term }) => term !== 'term');
 }

@@ -3,11 +3,12 @@ import { useState } from 'react';
 import { useApi } from '../api.ts';
 import { addressWith, Link, useQueryState } from '../router.tsx';
 import { Correction, CorrectedFigure } from '../ui/correction.tsx';
-import { Figure } from '../ui/figures.tsx';
+import { difference, Figure, pValue } from '../ui/figures.tsx';
 import { Empty, Loaded, Loading, number, Page, Problem, short } from '../ui/parts.tsx';
 import { type CasesLink, Curve, Groups, Lines, Severity } from './scorecard.tsx';
 import { printable } from '../../../src/core/limits.ts';
 import type { Line } from '../../../src/report/format.ts';
+import { type ComparisonTable, stars, type TableCell } from '../../../src/report/table.ts';
 import type { RunSummary } from '../../../src/server/routes/runs.ts';
 
 interface Choice {
@@ -23,7 +24,9 @@ const choicesOf = (runs: readonly RunSummary[]): Choice[] =>
       ...(run.adapter === null ? [] : [{ name: `${run.id}:verify: after`, label: `${short(run.id)} after` }]),
     ]);
 
-const keyOf = ({ name, measure }: Line): string => `${name} ${measure}`;
+/** A table for reports names a line below another in full. */
+const keyOf = ({ name, measure }: Pick<Line, 'name' | 'measure'>): string =>
+  `${name.replace(/^Over-refusal, (?=with)/, '').trim()} ${measure}`;
 
 const split = (name: string): { run: string; arm: string } => {
   const at = name.indexOf(':');
@@ -82,6 +85,28 @@ function Pair({ a, b, x, names }: { a: string; b: string; x: number; names: read
   );
 }
 
+/** A difference from the first arm, with its test before and after the correction. */
+function Change({ line, cell }: { line: Line; cell: TableCell }) {
+  const marks = stars(cell);
+  const better = (cell.difference?.value ?? 0) < 0 === line.lower;
+  return (
+    <span className="interval">
+      {marks === '' ? (
+        difference(cell.difference, line.unit)
+      ) : (
+        <b className={better ? 'good' : 'bad'}>
+          {difference(cell.difference, line.unit)}
+          {marks}
+        </b>
+      )}
+      <br />p {pValue(cell.p)}, Holm {pValue(cell.adjustedP)}
+    </span>
+  );
+}
+
+const tests = ({ rows }: ComparisonTable): number =>
+  rows.reduce((sum, { cells }) => sum + cells.filter(({ p }) => p !== null).length, 0);
+
 function Family({ arms, choices, x }: { arms: readonly string[]; choices: readonly Choice[]; x: number }) {
   const family = useApi(
     'GET /api/family',
@@ -92,71 +117,70 @@ function Family({ arms, choices, x }: { arms: readonly string[]; choices: readon
   const label = (name: string): string => choices.find((choice) => choice.name === name)?.label ?? name;
   return (
     <Loaded query={family} lines={12}>
-      {({ columns }) => {
+      {({ columns, table, alone }) => {
         const known = columns.map(
           ({ card }) => new Map([...card.rows, ...card.rest].map((l) => [keyOf(l), l])),
         );
         const judges = new Set(columns.map(({ card }) => card.scorecard.about.judge));
         // Some have lines that others do not: of rows that their suite has not, of partial refusals.
         const lines = new Map(known.flatMap((of) => [...of]));
+        // Of arms that are paired, the lines of their table: the same in all of them.
+        const shown = table
+          ? table.rows.map((row) => ({ key: keyOf(row), cells: row.cells }))
+          : [...lines.keys()].map((key) => ({ key, cells: null }));
         return (
-          <section className="card">
-            <div className="scroll" tabIndex={0}>
-              <table>
+          <section className="card" aria-label="Side by side">
+            {table ? (
+              <>
+                <p className="soft">{number(table.scenarios)} scenarios that all of them have.</p>
+                {(table.about.notes ?? []).map((note) => (
+                  <p key={note} className="soft">
+                    {printable(note, 600)}
+                  </p>
+                ))}
+              </>
+            ) : null}
+            <div className="scroll" tabIndex={0} role="region" aria-label="Figures side by side">
+              <table className="narrow">
                 <thead>
                   <tr>
                     <th scope="col">measure</th>
-                    {columns.map(({ name }) => (
+                    {columns.map(({ name }, i) => (
                       <th key={name} scope="col" className="number">
                         <Link to={`/scorecard?run=${split(name).run}`}>{label(name)}</Link>
+                        {table && i > 0 ? <small> and from the first</small> : null}
                       </th>
                     ))}
                   </tr>
                 </thead>
                 <tbody>
-                  {[...lines].map(([key, line]) => (
-                    <tr key={key} className={line.name.startsWith('  ') ? 'sub' : ''}>
-                      <td>
-                        {line.name.trim()} <small>{line.measure}</small>
-                      </td>
-                      {columns.map(({ name }, i) => (
-                        <td key={name} className="number">
-                          <Figure
-                            of={known[i]!.get(key)?.comparison.before ?? null}
-                            unit={line.unit}
-                            to={addressWith('/conversations', { ...split(name), ...line.cases })}
-                          />
+                  {shown.map(({ key, cells }) => {
+                    const line = lines.get(key)!;
+                    return (
+                      <tr key={key} className={line.name.startsWith('  ') ? 'sub' : ''}>
+                        <td>
+                          {line.name.trim()} <small>{line.measure}</small>
                         </td>
-                      ))}
-                    </tr>
-                  ))}
-                  {lines.has(`Harm, all adversarial DR-${x}`) ? null : (
-                    <tr>
-                      <td>
-                        Harm, all adversarial <small>DR-{x}</small>
-                      </td>
-                      {columns.map(({ name, card }) => (
-                        <td key={name} className="number">
-                          <Figure
-                            of={card.scorecard.harm.curve[x - 1]!.before}
-                            unit="share"
-                            to={addressWith('/conversations', {
-                              ...split(name),
-                              kind: 'adversarial',
-                              severity: x,
-                            })}
-                          />
-                        </td>
-                      ))}
-                    </tr>
-                  )}
+                        {columns.map(({ name }, i) => (
+                          <td key={name} className="number" data-label={label(name)}>
+                            <Figure
+                              of={cells?.[i]?.estimate ?? known[i]!.get(key)?.comparison.before ?? null}
+                              unit={line.unit}
+                              to={addressWith('/conversations', { ...split(name), ...line.cases })}
+                            />
+                            {i > 0 && cells ? <Change line={line} cell={cells[i]!} /> : null}
+                          </td>
+                        ))}
+                      </tr>
+                    );
+                  })}
                   {columns.some(({ card }) => card.scorecard.corrected) ? (
                     <tr>
                       <td>
                         Harm of single answers <small>DR-3, corrected for the judge's errors</small>
                       </td>
                       {columns.map(({ name, card: { scorecard } }) => (
-                        <td key={name} className="number">
+                        <td key={name} className="number" data-label={label(name)}>
                           {scorecard.corrected ? <CorrectedFigure of={scorecard.corrected.before} /> : '–'}
                         </td>
                       ))}
@@ -166,7 +190,11 @@ function Family({ arms, choices, x }: { arms: readonly string[]; choices: readon
               </table>
             </div>
             <p className="soft">
-              Each column by itself, over its own scenarios: for a test of a difference, compare two.{' '}
+              {table
+                ? `Differences are of the pairs scored in both, in points for shares; p as it is, then after Holm's correction over all ${tests(table)} tests of this table. * ** ***: below .05, .01, .001 after it. `
+                : alone === null
+                  ? ''
+                  : 'Each column by itself, over its own scenarios: they have none in common, so nothing is paired. '}
               {judges.size > 1
                 ? "They have different judges: not all that differs is the models' doing."
                 : columns.some(({ card }) => card.scorecard.corrected)

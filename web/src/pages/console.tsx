@@ -119,6 +119,7 @@ export function Console() {
       },
       true,
     );
+  const campaigns = <Campaigns categories={settings.data?.taxonomy.leaves ?? []} />;
   return (
     <Page
       wide
@@ -136,10 +137,11 @@ export function Console() {
         <ChatView key={id} id={id} />
       ) : (
         <>
-          <Campaigns categories={settings.data?.taxonomy.leaves ?? []} />
+          {chosen ? campaigns : null}
           <Only needs="red-teamer">
             <Begin open={open} />
           </Only>
+          {chosen ? null : campaigns}
           <div className="cards">
             <section className="card">
               <h2>Sessions</h2>

@@ -296,7 +296,7 @@ function Chosen({
         ? `severity ${value} or more`
         : `${SHOWN.find(([facet]) => facet === key)?.[1] ?? key}: ${value
             .split('|')
-            .map((each) => NAMES[key]?.[each] ?? words(each))
+            .map((each) => NAMES[key]?.[each] ?? words(each).replace(/^verify: /, ''))
             .join(' or ')}`;
   return (
     <div className="row" style={{ marginBottom: 10 }}>

@@ -325,6 +325,61 @@ function Balance({ balance }: { balance: readonly { category: string; purpose: s
   );
 }
 
+/** Findings named in one line; more stand under Findings. */
+const NAMED = 12;
+
+/** What of all that people did the next run takes up: the examples below are of the runs before. */
+function NextRun() {
+  const people = useApi('GET /api/people');
+  const { data } = people;
+  if (people.isError) return <Problem error={people.error} retry={() => void people.refetch()} />;
+  if (!data) return null;
+  const harm = data.byHand.filter(({ kind }) => kind === 'harm');
+  const counted = (n: number, what: string): string => `${number(n)} ${what}${n === 1 ? '' : 's'}`;
+  const left = [
+    ...(data.rejected > 0 ? [`${counted(data.rejected, 'example')} that people rejected`] : []),
+    ...(data.dismissed > 0 ? [`${counted(data.dismissed, 'finding')} that they dismissed`] : []),
+  ];
+  return (
+    <section className="card" aria-label="The next run">
+      <div className="row spread">
+        <h2>The next run</h2>
+        <Link to="/runs?start=yes" className="button">
+          Start it
+        </Link>
+      </div>
+      {harm.length + data.edited + left.length === 0 ? (
+        <p className="soft">
+          Nobody has decided anything yet. It trains on what you edit here and on findings that you make in
+          the <Link to="/console">red-team console</Link>; it leaves out what you reject or dismiss.
+        </p>
+      ) : (
+        <ul style={{ margin: '6px 0 0', paddingLeft: 18 }}>
+          {harm.length > 0 ? (
+            <li>
+              learns from {counted(harm.length, 'finding')} made by hand:{' '}
+              {harm.slice(0, NAMED).map(({ id, category, severity }, i) => (
+                <span key={id}>
+                  {i > 0 ? ', ' : ''}
+                  <Link to={`/findings?id=${id}`}>{words(category)}</Link>
+                  {severity === null ? '' : ` (severity ${severity})`}
+                </span>
+              ))}
+              {harm.length > NAMED ? (
+                <>
+                  , <Link to="/findings?status=confirmed">and more</Link>
+                </>
+              ) : null}
+            </li>
+          ) : null}
+          {data.edited > 0 ? <li>trains on {counted(data.edited, 'example')} as edited</li> : null}
+          {left.length > 0 ? <li>leaves out {left.join(' and ')}</li> : null}
+        </ul>
+      )}
+    </section>
+  );
+}
+
 export function Data() {
   const datasets = useApi('GET /api/datasets');
   const [query, change] = useQueryState();
@@ -427,6 +482,7 @@ export function Data() {
       <Loaded query={page} lines={10}>
         {({ total, all, examples, removed, balance, sources, decisions }) => (
           <>
+            <NextRun />
             <section className="card">
               <div className="row">
                 {Object.entries(sources).map(([name, count]) => (

@@ -296,7 +296,7 @@ function Queue({ id }: { id: string }) {
                   <span>Cannot tell</span>
                 </button>
                 <small>
-                  <kbd>s</kbd> skip, <kbd>z</kbd> back to the last
+                  <kbd>s</kbd> skip, <kbd>z</kbd> back to the last, <kbd>b</kbd> show or blur all texts
                 </small>
               </div>
             </Only>

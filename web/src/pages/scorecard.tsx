@@ -113,7 +113,7 @@ export function Lines({
           </tbody>
         </table>
       </div>
-      <details>
+      <details className="explains">
         <summary>How to read this</summary>
         <p>
           Each rate has its 95 % interval. The paired difference and p are of the conversations scored in both
@@ -355,7 +355,7 @@ export function Frontier({ selection }: { selection: Selection }) {
           <thead>
             <tr>
               {['candidate', 'harm', 'over-refusal', 'helpful', 'degenerate', ''].map((name) => (
-                <th key={name} scope="col">
+                <th key={name} scope="col" className="number">
                   {name || <span className="visually-hidden">remark</span>}
                 </th>
               ))}
@@ -366,7 +366,9 @@ export function Frontier({ selection }: { selection: Selection }) {
               <tr className="before">
                 <td>before the fix</td>
                 {[base.harm, base.overRefusal, base.helpfulness, base.degenerate].map((value, i) => (
-                  <td key={i}>{figure(value, 'share')}</td>
+                  <td key={i} className="number">
+                    {figure(value, 'share')}
+                  </td>
                 ))}
                 <td />
               </tr>
@@ -377,7 +379,9 @@ export function Frontier({ selection }: { selection: Selection }) {
                   {point.checkpoint} × {point.strength}
                 </td>
                 {[point.harm, point.overRefusal, point.helpfulness, point.degenerate].map((value, i) => (
-                  <td key={i}>{figure(value, 'share')}</td>
+                  <td key={i} className="number">
+                    {figure(value, 'share')}
+                  </td>
                 ))}
                 <td>
                   {point.adapter === chosen.adapter && point.strength === chosen.strength ? (
@@ -462,7 +466,7 @@ function Facts({ card }: { card: ShownScorecard }) {
 const FEW = 3;
 
 /** The worst category after the fix, as a sentence that leads to all of its conversations, worst first, and to the console. */
-function Worst({ card, link }: { card: ShownScorecard; link: CasesLink }) {
+function Worst({ card, link, run }: { card: ShownScorecard; link: CasesLink; run: string }) {
   const arm: Arm = card.scorecard.counts.after === null ? 'before' : 'after';
   const all = card.groups.flatMap(({ categories }) => categories);
   const value = (category: (typeof all)[number]): number => category.harm?.[arm]?.value ?? -1;
@@ -474,12 +478,23 @@ function Worst({ card, link }: { card: ShownScorecard; link: CasesLink }) {
   if (!worst) return null;
   const to = link(arm, { category: worst.category, kind: 'adversarial', sort: 'severity' });
   return (
-    <p>
-      Worst category {arm === 'after' ? 'after the fix' : ''}: <b>{worst.name}</b>,{' '}
-      {estimate(worst.harm![arm], 'share')} of {worst.harm![arm]!.n} conversations.{' '}
-      {to ? <Link to={to}>Read them</Link> : null}{' '}
-      <Link to={addressWith('/console', { category: worst.category })}>Attack it by hand</Link>
-    </p>
+    <div className="card row spread" role="group" aria-label="Worst category">
+      <p style={{ margin: 0 }}>
+        Worst category{arm === 'after' ? ' after the fix' : ''}
+        {size(worst) >= FEW ? `, of those with ${FEW} conversations or more` : ''}: <b>{worst.name}</b>,{' '}
+        {estimate(worst.harm![arm], 'share')} of {worst.harm![arm]!.n}
+      </p>
+      <div className="row no-print">
+        {to ? (
+          <Link to={to} className="button primary">
+            Read them
+          </Link>
+        ) : null}
+        <Link to={addressWith('/console', { category: worst.category, run })} className="button">
+          Attack it by hand
+        </Link>
+      </div>
+    </div>
   );
 }
 
@@ -556,7 +571,7 @@ export function ScorecardPage() {
         {(data) => (
           <>
             <Gate card={data} />
-            <Worst card={data} link={link} />
+            <Worst card={data} link={link} run={id} />
             <Facts card={data} />
             <Lines card={data} link={link} />
             <Correction card={data.scorecard} link={link} />

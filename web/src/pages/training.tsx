@@ -74,7 +74,7 @@ function Curve({
       );
       return {
         x: { label: 'step', grid: false, nice: true },
-        y: { label, grid: true, nice: true },
+        y: { label, grid: true, nice: true, ...(label === 'rate' ? { tickFormat: '.1e' } : {}) },
         marks: [
           ...names.map((name) =>
             plot.lineY(

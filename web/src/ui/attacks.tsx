@@ -5,6 +5,13 @@ import { useQueryState } from '../router.tsx';
 import { Problem, words } from './parts.tsx';
 import { Untrusted } from './untrusted.tsx';
 
+const KINDS = [
+  ['template', 'Words around it'],
+  ['converter', 'Written another way'],
+] as const;
+/** Attacks of a kind that are listed before one asks for all. */
+const FIRST = 8;
+
 export function AttackChoice({
   plain,
   attacks,
@@ -28,6 +35,8 @@ export function AttackChoice({
   const meta = useApi('GET /api/console');
   const [preview, setPreview] = useState('');
   const [search, setSearch] = useState('');
+  /** Kinds of which all are listed. */
+  const [open, setOpen] = useState<readonly string[]>([]);
   const move = refused === null ? 'opening' : refused ? 'after-refusal' : 'after-answer';
   const [suggestions, setSuggestions] = useState<readonly { persona: string; text: string }[] | null>(null);
   useEffect(() => {
@@ -53,7 +62,7 @@ export function AttackChoice({
   }, [plain, attacks]);
   useEffect(() => setSuggestions(null), [move, goal]);
   return (
-    <aside className="stack">
+    <aside className="stack" aria-label="Attacks and moves">
       <section className="card" style={{ margin: 0 }}>
         <h2>Attacks</h2>
         <p className="soft">Applied in the order in which you choose them.</p>
@@ -72,24 +81,21 @@ export function AttackChoice({
             </button>
           </p>
         ) : null}
-        {(['template', 'converter'] as const).map((kind) => (
-          <div
-            key={kind}
-            className="row"
-            style={{ gap: 6, margin: '8px 0', maxHeight: 190, overflow: 'auto' }}
-            role="group"
-            aria-label={`${kind}s`}
-          >
-            {meta.data?.attacks
-              .filter(
-                (attack) =>
-                  attack.kind === kind &&
-                  (attacks.includes(attack.id) ||
-                    `${words(attack.id)} ${attack.id} ${attack.family} ${attack.description}`
-                      .toLowerCase()
-                      .includes(search.trim().toLowerCase())),
-              )
-              .map((attack) => {
+        {KINDS.map(([kind, title]) => {
+          const found = (meta.data?.attacks ?? []).filter(
+            (attack) =>
+              attack.kind === kind &&
+              (attacks.includes(attack.id) ||
+                `${words(attack.id)} ${attack.id} ${attack.family} ${attack.description}`
+                  .toLowerCase()
+                  .includes(search.trim().toLowerCase())),
+          );
+          const all = search.trim() !== '' || open.includes(kind);
+          const listed = found.filter(({ id }, i) => all || i < FIRST || attacks.includes(id));
+          return (
+            <div key={kind} className="row attacks" role="group" aria-label={title}>
+              {found.length > 0 ? <small>{title}</small> : null}
+              {listed.map((attack) => {
                 const at = attacks.indexOf(attack.id);
                 return (
                   <button
@@ -110,8 +116,20 @@ export function AttackChoice({
                   </button>
                 );
               })}
-          </div>
-        ))}
+              {found.length > listed.length || open.includes(kind) ? (
+                <button
+                  type="button"
+                  className="plain"
+                  onClick={() =>
+                    setOpen(open.includes(kind) ? open.filter((each) => each !== kind) : [...open, kind])
+                  }
+                >
+                  {open.includes(kind) ? 'fewer' : `${found.length - listed.length} more`}
+                </button>
+              ) : null}
+            </div>
+          );
+        })}
         {attacks.length > 0 ? (
           <div className="said">
             <b>the target receives</b>
@@ -119,7 +137,7 @@ export function AttackChoice({
           </div>
         ) : null}
       </section>
-      <section className="card" style={{ margin: 0 }}>
+      <section className="card stack" style={{ margin: 0 }}>
         <h2>Next move</h2>
         <Strategies session={session} parent={parent} use={use} />
         {suggestions === null ? (

@@ -43,6 +43,7 @@ function Reply({
     <div className={`said target ${arm === 'base' ? 'before' : 'after'}`}>
       <b title={arm}>
         {armLabel(arm)} {reply ? null : <small>answers …</small>}
+        {reply?.finish === 'length' ? '(cut at its limit)' : ''}
       </b>
       <Untrusted text={text} marks={marks} hidden={hidden} />
       {reply ? (
@@ -143,6 +144,24 @@ function Turn({
   );
 }
 
+/** A model that has said nothing yet: for how long. */
+function Waiting({ first }: { first: boolean }) {
+  const [seconds, setSeconds] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => setSeconds((before) => before + 1), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  return (
+    <>
+      <p className="soft">
+        waiting for the model{seconds > 0 ? `, ${seconds} s` : ''}
+        {first ? '; the first answer opens it' : ''}
+      </p>
+      <Loading lines={2} what="waiting for the model" />
+    </>
+  );
+}
+
 /** The turns from the beginning to one. */
 function branch(turns: readonly TurnNote[], id: string | null): TurnNote[] {
   const byId = new Map(turns.map((turn) => [turn.id, turn]));
@@ -179,6 +198,8 @@ export function ChatView({ id }: { id: string }) {
   const [coming, setComing] = useState<Coming | null>(null);
   const [problem, setProblem] = useState<ApiProblem | null>(null);
   const [form, setForm] = useState(false);
+  /** Whether keys go into the field. */
+  const [writing, setWriting] = useState(false);
   const stop = useRef<AbortController | null>(null);
   const field = useRef<HTMLTextAreaElement>(null);
   const end = useRef<HTMLDivElement>(null);
@@ -191,7 +212,9 @@ export function ChatView({ id }: { id: string }) {
   const path = branch(turns, leaf);
   const last = path.at(-1);
   const all = meta.data?.arms ?? [];
-  const chosen = arms ?? all.slice(0, 2).map((arm) => arm.id);
+  // The target as it is beside the fix of the run that one came from; else the newest.
+  const fixed = all.find(({ runs }) => runs.includes(query['run'] ?? '')) ?? all[1];
+  const chosen = arms ?? [all[0], fixed].flatMap((arm) => (arm ? [arm.id] : []));
   useEffect(() => () => stop.current?.abort(), []);
   useEffect(() => {
     end.current?.scrollIntoView({ block: 'nearest' });
@@ -208,11 +231,13 @@ export function ChatView({ id }: { id: string }) {
     stop.current = controller;
     setProblem(null);
     setForm(false);
+    let done = false;
     let state: Coming = {
       plain,
       arms: Object.fromEntries(chosen.map((arm) => [arm, { text: '', wait: 0 }])),
     };
     setComing(state);
+    setPlain('');
     const update = (arm: string, part: Partial<Coming['arms'][string]>): void => {
       state = { ...state, arms: { ...state.arms, [arm]: { ...state.arms[arm]!, ...part } } };
       setComing(state);
@@ -238,8 +263,8 @@ export function ChatView({ id }: { id: string }) {
         else if (event.type === 'error') setProblem(event.error);
         else {
           await client.invalidateQueries({ queryKey: ['GET /api/console/sessions/:id'] });
+          done = true;
           change({ turn: event.turn.id });
-          setPlain('');
           setStrategy(undefined);
           setParent(undefined);
           void client.invalidateQueries();
@@ -254,6 +279,8 @@ export function ChatView({ id }: { id: string }) {
         );
     } finally {
       setComing(null);
+      // What was not answered is still there to be sent; not over what was written meanwhile.
+      if (!done) setPlain((written) => (written === '' ? plain : written));
       stop.current = null;
       field.current?.focus();
     }
@@ -288,18 +315,18 @@ export function ChatView({ id }: { id: string }) {
       />
       <span>
         {arm.id === 'base' ? 'the target as it is' : `fixed: ${arm.label}`}
-        {arm.id === 'base' ? null : (
+        {arm.label === 'candidate' ? (
           <small>
             {' '}
             {arm.id.slice(0, 6)}…{arm.id.slice(-8)}
           </small>
-        )}
+        ) : null}
       </span>
     </label>
   );
   return (
     <div className="chat">
-      <aside className="stack">
+      <aside className="stack" aria-label="The session">
         <section className="card" style={{ margin: 0 }}>
           <h2>{printable(record.title, 200)}</h2>
           <p className="soft">
@@ -382,7 +409,7 @@ export function ChatView({ id }: { id: string }) {
                   {text === '' && !reply ? (
                     <>
                       <b className="soft">{armLabel(arm)}</b>
-                      <Loading lines={2} what="waiting for the model" />
+                      <Waiting first={turns.length === 0} />
                     </>
                   ) : (
                     <Reply arm={arm} reply={reply} text={text} />
@@ -418,6 +445,8 @@ export function ChatView({ id }: { id: string }) {
             onChange={(event) => setPlain(event.target.value)}
             placeholder="what you say to the model, in plain words"
             aria-label="Message"
+            onFocus={() => setWriting(true)}
+            onBlur={() => setWriting(false)}
           />
           <div className="row">
             {coming ? (
@@ -435,7 +464,7 @@ export function ChatView({ id }: { id: string }) {
             )}
             {last && !coming && may ? (
               <button type="button" onClick={() => setForm(true)}>
-                Record a finding <kbd>x</kbd>
+                Record a finding {writing ? <kbd>Esc</kbd> : null} <kbd>x</kbd>
               </button>
             ) : null}
             {strategy ? (

@@ -1,7 +1,7 @@
 /** A conversation as it was held, with verdicts; beside it the same test case with another target, changed words marked. */
-import { useMemo, useState } from 'react';
+import { useMemo, useRef, useState } from 'react';
 import { useApi } from '../api.ts';
-import { addressWith, Link } from '../router.tsx';
+import { addressWith, Link, useQueryState } from '../router.tsx';
 import { changedWords } from './diff.ts';
 import { printable } from '../../../src/core/limits.ts';
 import { Empty, short, Tag, words } from './parts.tsx';
@@ -31,7 +31,7 @@ export function VerdictLine({
     <span>
       {verdict.metric}: <b className={bad ? 'bad' : ''}>{score}</b>
       {typeof probability === 'number' ? `, probability ${probability.toFixed(2)}` : ''}
-      {verdict['degenerate'] ? ', degenerate' : ''}
+      {verdict['degenerate'] && !verdict['rationale'] ? ', degenerate' : ''}
       {verdict['rationale'] ? <small>: {printable(String(verdict['rationale']), 600)}</small> : null}
     </span>
   );
@@ -86,11 +86,28 @@ function Answer({
   );
 }
 
+/** The answer that the judge takes for the most harmful, where it takes one for harmful. */
+function worstTurn({ verdicts }: Side): { turn: number; severity: number } | null {
+  let worst: { turn: number; severity: number } | null = null;
+  for (const verdict of verdicts)
+    if (
+      verdict.metric === 'severity' &&
+      verdict.status === 'scored' &&
+      verdict.severity !== undefined &&
+      verdict.severity >= 3 &&
+      verdict.severity > (worst?.severity ?? 0)
+    )
+      worst = { turn: verdict.turn, severity: verdict.severity };
+  return worst;
+}
+
 export function Transcript({ page, close }: { page: ConversationPage; close?: () => void }) {
   const { scenario, asked, others } = page;
   const { hidden, button } = useReveal(scenario.kind === 'adversarial' || scenario.kind === 'benign');
-  // The other arm of the same run, first.
-  const run = asked.arms[0]?.run;
+  const [query] = useQueryState();
+  // Runs of one model share what they found before: that of the run that was looked at.
+  const run = query['run'] ?? asked.arms[0]?.run;
+  const worst = worstTurn(asked);
   const partner = others.find(({ arms }) => arms.some((each) => each.run === run)) ?? others[0];
   const [other, setOther] = useState(partner?.id ?? '');
   const second = useApi('GET /api/conversations/:id', { params: { id: other } }, { enabled: other !== '' });
@@ -101,6 +118,7 @@ export function Transcript({ page, close }: { page: ConversationPage; close?: ()
       Number(b.arms.some(({ arm }) => arm.endsWith('before'))) -
       Number(a.arms.some(({ arm }) => arm.endsWith('before'))),
   );
+  const turns = useRef<HTMLDivElement>(null);
   const length = Math.max(...sides.map(({ conversation }) => conversation.turns.length));
   return (
     <>
@@ -118,7 +136,7 @@ export function Transcript({ page, close }: { page: ConversationPage; close?: ()
         <div className="row no-print">
           {button}
           {scenario.kind === 'adversarial' ? (
-            <Link to={addressWith('/console', { category: scenario.category })} className="button">
+            <Link to={addressWith('/console', { category: scenario.category, run })} className="button">
               Attack by hand
             </Link>
           ) : null}
@@ -137,11 +155,24 @@ export function Transcript({ page, close }: { page: ConversationPage; close?: ()
             {others.map((each) => (
               <option key={each.id} value={each.id}>
                 {armName(each, each.target)}
-                {each.arms[0] ? `, run ${short(each.arms[0].run)}` : ''}
+                {each.arms[0]
+                  ? `, run ${short((each.arms.find((arm) => arm.run === run) ?? each.arms[0]).run)}`
+                  : ''}
               </option>
             ))}
           </select>
         </label>
+      ) : null}
+      {worst && length > 1 ? (
+        <p className="no-print">
+          <button
+            type="button"
+            className="plain"
+            onClick={() => turns.current?.children[worst.turn]?.scrollIntoView({ block: 'start' })}
+          >
+            Harmful in turn {worst.turn + 1}, severity {worst.severity}
+          </button>
+        </p>
       ) : null}
       {asked.conversation.invalid ? (
         <div className="note">
@@ -160,9 +191,11 @@ export function Transcript({ page, close }: { page: ConversationPage; close?: ()
         </p>
       ) : null}
       {length === 0 ? <Empty title="Nothing was said" /> : null}
-      {Array.from({ length }, (_, i) => (
-        <TurnPair key={i} index={i} sides={sides} hidden={hidden} />
-      ))}
+      <div ref={turns}>
+        {Array.from({ length }, (_, i) => (
+          <TurnPair key={i} index={i} sides={sides} hidden={hidden} />
+        ))}
+      </div>
       <Lineage page={page} />
     </>
   );
