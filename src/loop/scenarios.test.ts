@@ -34,7 +34,7 @@ test('candidates are chosen by what the limits leave out of training, too, unles
     expect(asked.filter(({ objective }) => learnt.has(objective))).toEqual([]);
     return asked.length;
   };
-  expect([held(8), held(140)]).toEqual([8, 60]);
+  expect([held(8), held(140)]).toEqual([8, 100]);
 });
 
 test('a persona or an attack that nobody knows is found when the suites are loaded, all at once', () => {
