@@ -330,8 +330,9 @@ export function lower(graph: Graph, placement: WeightPlacement): LoweredModel {
     if (valueName(value) !== name) emit.node('Identity', [valueName(value)], {}, [name]);
     output.push(valueInfo(name, value.shape, value.type));
   }
+  const differentiated = graph.nodes.some((node) => node.operation === 'input' && node.attributes.parameter);
   const model = encodeModel({
-    node: byDepth(emit.nodes),
+    node: differentiated ? byDepth(emit.nodes) : emit.nodes,
     initializer: emit.initializers,
     input: emit.inputs,
     output,
