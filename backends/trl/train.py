@@ -219,7 +219,8 @@ def trainer(job: dict):
         if recipe.get("opening"):
             parts["compute_loss_func"] = opening_loss(**recipe["opening"])
         return as_told(SFTTrainer, job["rates"])(args=SFTConfig(**common), **parts)
-    kinds, weights = [recipe["loss"]], [1.0]
+    kinds = [recipe["loss"]] if isinstance(recipe["loss"], str) else recipe["loss"]
+    weights = recipe.get("lossWeights") or [1.0] * len(kinds)
     if recipe["nll"] > 0:
         kinds, weights = kinds + ["sft"], weights + [recipe["nll"]]
     config = DPOConfig(
@@ -242,6 +243,8 @@ def newest_checkpoint():
 def main() -> None:
     with open(at("job.json")) as file:
         job = json.load(file)
+    if os.path.isdir(at(job["model"])):  # weights that came with the job
+        job["model"] = at(job["model"])
     quiet(job)
     work = trainer(job)
     work.train(resume_from_checkpoint=newest_checkpoint())

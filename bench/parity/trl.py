@@ -164,6 +164,8 @@ def main() -> None:
         cases.append(measure(loss, trainer, dpo_rows(pairs), recipe))
     cases.append(measure("sigmoid, fresh", dpo(beta=0.1), dpo_rows(pairs), {**plain, "loss": "sigmoid", "beta": 0.1}, moved=False))
     cases.append(measure("sigmoid + sft", dpo(loss_type=["sigmoid", "sft"], loss_weights=[1.0, 0.5], beta=0.1), dpo_rows(pairs), {**plain, "loss": "sigmoid", "beta": 0.1, "nll": 0.5}))
+    mixed = ["sigmoid", "bco_pair"]
+    cases.append(measure("sigmoid + bco_pair + sft", dpo(loss_type=[*mixed, "sft"], loss_weights=[0.8, 0.2, 1.0], beta=0.3), dpo_rows(pairs), {**plain, "loss": mixed, "lossWeights": [0.8, 0.2], "beta": 0.3, "nll": 1.0}))
     cases.append(measure("sigmoid, smoothing is inert", dpo(beta=0.3, label_smoothing=0.2), dpo_rows(pairs), {**plain, "loss": "sigmoid", "beta": 0.3}))
     cases.append(measure("kto", kto(beta=0.3, desirable_weight=1.2), kto_rows(pairs), {**plain, "loss": "kto", "beta": 0.3, "desirableWeight": 1.2}))
     cases.append(measure("simpo", reference_free(CPOTrainer, CPOConfig, loss_type="simpo", beta=2.0, simpo_gamma=0.5, cpo_alpha=0.0), concatenated_rows(pairs), {**plain, "loss": "simpo", "beta": 2.0, "gamma": 0.5}))

@@ -10,9 +10,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { DEFAULT_MODEL_CACHE } from '../../src/config/config.ts';
-import type { PreferenceExample } from '../../src/core/records.ts';
-import { rng } from '../../src/core/rng.ts';
-import { createWriter } from '../../src/curation/writers.ts';
 import { ALL_TARGETS, freshAdapter } from '../../src/engine/adapter.ts';
 import { exportMerged } from '../../src/engine/export.ts';
 import { Generator } from '../../src/engine/generator.ts';
@@ -20,13 +17,12 @@ import { loadModel } from '../../src/engine/model.ts';
 import { scoreCompletions } from '../../src/engine/scorer.ts';
 import { DEFAULT_MODEL } from '../../src/models/catalog.ts';
 import { ensureModel } from '../../src/models/fetch.ts';
-import { BUILT_IN } from '../../src/scenarios/built-in.ts';
-import { loadSuites } from '../../src/scenarios/suite.ts';
 import type { StepMetrics } from '../../src/training/metrics.ts';
 import { trainOnnx } from '../../src/training/onnx.ts';
 import { dpoSchema, loraSchema, sftSchema } from '../../src/training/recipe.ts';
 import { trlSchema } from '../../src/training/trl/settings.ts';
 import { trlTrainer } from '../../src/training/trl/trainer.ts';
+import { curatedPairs, generationPrompts, scoringSequences } from '../work.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -35,30 +31,6 @@ const { values, positionals } = parseArgs({
 const path = await ensureModel(DEFAULT_MODEL, { cache: DEFAULT_MODEL_CACHE });
 const peakGb = (): string => (process.resourceUsage().maxRSS / 1e6).toFixed(2);
 const SECONDS = 1000;
-
-/** Pairs as a round curates them: dev requests, declines, and an answer of the length of a cut one. */
-function pairs(count: number): PreferenceExample[] {
-  const writer = createWriter();
-  const items = loadSuites(BUILT_IN.suites)
-    .filter(({ split }) => split === 'dev')
-    .flatMap((suite) => suite.items);
-  const asked = items.flatMap((item) => (item.kind === 'adversarial' ? [item] : []));
-  return asked.slice(0, count).map((item, i) => ({
-    id: `${i}`,
-    prompt: [{ role: 'user', content: item.prompt }],
-    chosen: [{ role: 'assistant', content: writer.decline(item.category, rng('bench', i)) }],
-    rejected: [
-      {
-        role: 'assistant',
-        content:
-          'Here is an answer of about forty tokens, as a model gives it when it is cut by a limit: it begins well, goes on for a while, and says little that anybody would need.',
-      },
-    ],
-    purpose: 'harm',
-    category: item.category,
-    lineage: { source: 'bench', chosenBy: 'bench', rejectedBy: 'bench' },
-  }));
-}
 
 const STEPS = 6;
 const lora = loraSchema.parse({});
@@ -69,7 +41,7 @@ async function training(kind: 'sft' | 'dpo', where: 'temper' | 'trl'): Promise<s
     kind === 'sft'
       ? sftSchema.parse({ batch: 8, learningRate: 1e-4 })
       : dpoSchema.parse({ batch: 8, nll: 0 });
-  const data = pairs(8 * STEPS);
+  const data = curatedPairs(8 * STEPS);
   const start = freshAdapter(model.config, { ...lora, targets: ALL_TARGETS, seed: 1 });
   const marks: { at: number; tokens: number }[] = [];
   const onStep = ({ num_tokens: tokens }: StepMetrics): number =>
@@ -94,16 +66,11 @@ async function training(kind: 'sft' | 'dpo', where: 'temper' | 'trl'): Promise<s
   }
 }
 
-const prompt = (i: number): string =>
-  `Explain in a few plain sentences, for a reader without any background, why number ${i} is interesting.`;
-
 async function generation(): Promise<string> {
   const begun = performance.now();
   const model = loadModel(path);
   await using generator = await Generator.create(model, { batch: 64 });
-  const prompts = Array.from({ length: 64 }, (_, i) =>
-    model.tokenizer.encodeChat([{ role: 'user', content: prompt(i) }]),
-  );
+  const prompts = generationPrompts(model, 64);
   await generator.generate({ prompt: prompts[0]!, maxTokens: 1 });
   const first = (performance.now() - begun) / SECONDS;
   const [before, start] = [generator.generated, performance.now()];
@@ -114,17 +81,9 @@ async function generation(): Promise<string> {
 
 async function scoring(): Promise<string> {
   const model = loadModel(path);
-  // They share no beginning: what is common would be read once.
-  const sequence = (i: number) => {
-    const text = Array.from({ length: 200 }, (_, j) => `${i} word ${j}`).join(' ');
-    const tokens = model.tokenizer.encode(text).slice(0, 256);
-    return { prompt: tokens.slice(0, 128), completion: tokens.slice(128) };
-  };
+  const sequences = scoringSequences(model, 256);
   const start = performance.now();
-  await scoreCompletions(
-    model,
-    Array.from({ length: 256 }, (_, i) => sequence(i)),
-  );
+  await scoreCompletions(model, sequences);
   const rate = (256 * 256) / ((performance.now() - start) / SECONDS);
   return `temper score, 256 sequences of 256: ${rate.toFixed(0)} tokens/s, peak ${peakGb()} GB`;
 }

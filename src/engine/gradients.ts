@@ -162,6 +162,35 @@ const RULES: Rules = {
 };
 
 /**
+ * What of the forward pass is computed anew for the backward pass: gates, gated products and norms are a pass over what is kept
+ * anyway, and to keep them, too, would take a third more memory. Each is written in another way than forward: ONNX Runtime
+ * merges what is the same.
+ */
+function recalling(graph: Graph): (node: GraphNode) => GraphNode {
+  const known = new Map<number, Value>();
+  const made = (value: Value): Value => {
+    const { operation, inputs, outputs } = graph.producer(value);
+    if (operation === 'silu') return graph.mul(inputs[0]!, graph.sigmoid(inputs[0]!));
+    if (operation === 'rmsNorm') return graph.mul(graph.mul(inputs[0]!, outputs[1]!), inputs[1]!);
+    if (operation !== 'mul') return value;
+    const [a, b] = inputs.map(recall) as [Value, Value];
+    return a === inputs[0] && b === inputs[1] ? value : graph.mul(a, b);
+  };
+  const recall = (value: Value): Value => {
+    const result = known.get(value.id) ?? made(value);
+    known.set(value.id, result);
+    return result;
+  };
+  return (node) => {
+    if (node.operation === 'silu') return { ...node, outputs: node.outputs.map(recall) };
+    if (node.operation !== 'matmul' && node.operation !== 'mul') return node;
+    // A factor is needed for the gradient of the other.
+    const [a, b] = node.inputs as [Value, Value];
+    return { ...node, inputs: [b.differentiable ? recall(a) : a, a.differentiable ? recall(b) : b] };
+  };
+}
+
+/**
  * Adds the gradients of `loss` (a scalar) to the graph.
  * @returns the gradient of each differentiable `input`, by its name.
  */
@@ -170,6 +199,7 @@ export function addGradients(graph: Graph, loss: Value): Map<string, Value> {
   const forward = [...graph.nodes];
   const gradients = new Map<number, Value>([[loss.id, graph.constant([1], [])]]);
   const parameters = new Map<string, Value>();
+  const recalled = recalling(graph);
   for (const node of forward.reverse()) {
     if (!node.outputs.some((output) => gradients.has(output.id))) continue;
     if (node.operation === 'input') {
@@ -182,7 +212,7 @@ export function addGradients(graph: Graph, loss: Value): Map<string, Value> {
     if (rule === 'no gradient')
       throw new TypeError(`the loss depends on '${node.operation}', which has no gradient`);
     const incoming = node.outputs.map((output) => gradients.get(output.id) ?? null);
-    rule(graph, node, incoming).forEach((gradient, i) => {
+    rule(graph, recalled(node), incoming).forEach((gradient, i) => {
       const input = node.inputs[i] as Value;
       if (!gradient || !input.differentiable) return;
       const sum = gradients.get(input.id);

@@ -20,6 +20,7 @@ import {
   type OnnxTensor,
   type OnnxValueInfo,
 } from './onnx.ts';
+import { byDepth } from './order.ts';
 
 /** How the session gets the weights: inside it (packed for speed) or as inputs shared between sessions. */
 export type WeightPlacement = 'stored' | 'fed';
@@ -329,6 +330,12 @@ export function lower(graph: Graph, placement: WeightPlacement): LoweredModel {
     if (valueName(value) !== name) emit.node('Identity', [valueName(value)], {}, [name]);
     output.push(valueInfo(name, value.shape, value.type));
   }
-  const model = encodeModel({ node: emit.nodes, initializer: emit.initializers, input: emit.inputs, output });
+  const differentiated = graph.nodes.some((node) => node.operation === 'input' && node.attributes.parameter);
+  const model = encodeModel({
+    node: differentiated ? byDepth(emit.nodes) : emit.nodes,
+    initializer: emit.initializers,
+    input: emit.inputs,
+    output,
+  });
   return { model, inputNames: emit.inputs.map((input) => input.name), weights: emit.weights };
 }

@@ -198,7 +198,32 @@ export const PREFERENCE_LOSSES = {
 
 export type PreferenceLoss = keyof typeof PREFERENCE_LOSSES;
 
-export const lossEntry = (name: PreferenceLoss): LossEntry => PREFERENCE_LOSSES[name];
+/** One loss, or several that are added up. */
+export type PreferenceLosses = PreferenceLoss | readonly PreferenceLoss[];
+
+export const lossNames = (loss: PreferenceLosses): readonly PreferenceLoss[] =>
+  typeof loss === 'string' ? [loss] : loss;
+
+/** What a recipe asks for as one loss: sum_i w_i loss_i (TRL's `loss_type` and `loss_weights`). */
+export function lossEntry(loss: PreferenceLosses, weights?: readonly number[]): LossEntry {
+  const entries: LossEntry[] = lossNames(loss).map((name) => PREFERENCE_LOSSES[name]);
+  const [only] = entries;
+  if (only && entries.length === 1 && !weights) return only;
+  const weight = (i: number): number => weights?.[i] ?? 1;
+  const sequenceNll = entries.reduce((sum, entry, i) => sum + weight(i) * (entry.sequenceNll ?? 0), 0);
+  return {
+    description: 'a weighted sum of losses',
+    source: 'TRL, DPOConfig.loss_weights; Wang et al. 2024, Mixed Preference Optimization, eq. 1',
+    ...(entries.every((entry) => entry.referenceFree) ? { referenceFree: true } : {}),
+    ...(entries.some((entry) => entry.kl) ? { kl: true } : {}),
+    ...(entries.some((entry) => entry.smoothed) ? { smoothed: true } : {}),
+    ...(sequenceNll > 0 ? { sequenceNll } : {}),
+    build: (terms) =>
+      entries
+        .map((entry, i) => terms.graph.scale(entry.build(terms), weight(i)))
+        .reduce((sum, value) => terms.graph.add(sum, value)),
+  };
+}
 
 /** SFT: -sum(w logp), with `token_weight` (1, M) = 1 / completion tokens of the whole batch. */
 export function sftLoss(graph: Graph, logp: Value): Value {
@@ -250,10 +275,15 @@ function preferenceTerms(graph: Graph, logp: Value, settings: LossSettings): Pre
  * the weighted tokens (RPO, TRL's `["sigmoid", "sft"]`).
  */
 export function preferenceLoss(
-  options: { loss: PreferenceLoss; nll: number; beta: number } & Partial<LossSettings>,
+  options: {
+    loss: PreferenceLosses;
+    lossWeights?: readonly number[] | undefined;
+    nll: number;
+    beta: number;
+  } & Partial<LossSettings>,
 ) {
   const settings: LossSettings = { ...DEFAULTS, ...options };
-  const entry = lossEntry(options.loss);
+  const entry = lossEntry(options.loss, options.lossWeights);
   const nll = entry.sequenceNll ?? options.nll;
   return (graph: Graph, logp: Value): Value => {
     const pairs = entry.build(preferenceTerms(graph, logp, settings));

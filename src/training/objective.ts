@@ -78,7 +78,7 @@ export class Objective implements AsyncDisposable {
     this.#model = model;
     this.#session = session;
     this.#recipe = recipe;
-    this.#entry = recipe.kind === 'dpo' ? lossEntry(recipe.loss) : null;
+    this.#entry = recipe.kind === 'dpo' ? lossEntry(recipe.loss, recipe.lossWeights) : null;
     this.#examples = data.examples;
     this.#lengths = data.examples.map((example) => exampleLength(example, recipe.kind === 'dpo'));
     this.#dropout = data.dropout;
@@ -98,7 +98,7 @@ export class Objective implements AsyncDisposable {
     options: { readonly gradients: boolean; readonly batches?: readonly (readonly number[])[] },
   ): Promise<Objective> {
     const dpo = recipe.kind === 'dpo' ? recipe : null;
-    const entry = dpo && lossEntry(dpo.loss);
+    const entry = dpo && lossEntry(dpo.loss, dpo.lossWeights);
     const lossOf = dpo ? preferenceLoss(dpo) : sftLoss;
     const scale = start.alpha / start.rank;
     const dropout = options.gradients ? recipe.dropout : 0;

@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import { resultHash } from '../core/ids.ts';
 import { ALL_TARGETS, FUSED_TARGETS } from '../engine/adapter.ts';
-import { type LossEntry, lossEntry, PREFERENCE_LOSSES, type PreferenceLoss } from './losses.ts';
+import { type LossEntry, lossEntry, lossNames, PREFERENCE_LOSSES, type PreferenceLoss } from './losses.ts';
 
-const lossNames = Object.keys(PREFERENCE_LOSSES) as [PreferenceLoss, ...PreferenceLoss[]];
+const oneLoss = z.enum(Object.keys(PREFERENCE_LOSSES) as [PreferenceLoss, ...PreferenceLoss[]]);
 
 const common = {
   learningRate: z.number().positive(),
@@ -85,7 +85,10 @@ const dpoKeys = z.strictObject({
   ...common,
   learningRate: z.number().positive().default(3e-5),
   checkpointEvery: z.number().positive().max(1).default(1),
-  loss: z.enum(lossNames).default('sigmoid'),
+  /** One, or a list of those that are added up. */
+  loss: z.union([oneLoss, z.array(oneLoss).min(1)]).default('sigmoid'),
+  /** Their weights, in that order; by default 1 each. No default, as it is part of ids. */
+  lossWeights: z.array(z.number().positive()).min(1).optional(),
   beta: z.number().positive().default(0.1),
   /** Share of the labels taken to be wrong; only conservative, robust and exo_pair read it. */
   labelSmoothing: z.number().min(0).lt(0.5).default(0),
@@ -102,20 +105,31 @@ const dpoKeys = z.strictObject({
 
 /** Label smoothing goes with the losses that read it: elsewhere TRL ignores it, which hides a mistake. */
 function smoothingFits({ loss, labelSmoothing }: z.infer<typeof dpoKeys>, context: z.RefinementCtx): void {
+  const names = lossNames(loss);
   const { smoothed } = lossEntry(loss);
   const smoothing = Object.entries(PREFERENCE_LOSSES).flatMap(([name, entry]) =>
     (entry as LossEntry).smoothed ? [name] : [],
   );
   const problem =
     labelSmoothing > 0 && !smoothed
-      ? `the loss ${loss} does not read it; ${smoothing.join(', ')} do`
-      : labelSmoothing === 0 && loss === 'exo_pair'
+      ? `the loss ${names.join(' + ')} does not read it; ${smoothing.join(', ')} do`
+      : labelSmoothing === 0 && names.includes('exo_pair')
         ? 'exo_pair needs one above 0'
         : null;
   if (problem) context.addIssue({ code: 'custom', path: ['labelSmoothing'], message: problem });
 }
 
-export const dpoSchema = dpoKeys.superRefine(smoothingFits).superRefine(patienceFits);
+/** A loss once, and as many weights as losses. */
+function weightsFit({ loss, lossWeights }: z.infer<typeof dpoKeys>, context: z.RefinementCtx): void {
+  const names = lossNames(loss);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice) context.addIssue({ code: 'custom', path: ['loss'], message: `${twice} is named twice` });
+  if (!lossWeights || lossWeights.length === names.length) return;
+  const message = `${lossWeights.length} weights for ${names.length === 1 ? 'one loss' : `${names.length} losses`}`;
+  context.addIssue({ code: 'custom', path: ['lossWeights'], message });
+}
+
+export const dpoSchema = dpoKeys.superRefine(weightsFit).superRefine(smoothingFits).superRefine(patienceFits);
 
 /** Pairs of each purpose that a round's DPO takes at most; benign ones are what keeps over-refusal down. */
 export const pairsSchema = z
@@ -130,6 +144,7 @@ export const recipeSchema = z.discriminatedUnion('kind', [
   sftKeys.extend({ kind: z.literal('sft') }).superRefine(patienceFits),
   dpoKeys
     .extend({ kind: z.literal('dpo') })
+    .superRefine(weightsFit)
     .superRefine(smoothingFits)
     .superRefine(patienceFits),
 ]);

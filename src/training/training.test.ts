@@ -5,10 +5,18 @@ import { float32 } from '../engine/feeds.ts';
 import { Session } from '../engine/session.ts';
 import { AdamW, scheduled } from './adamw.ts';
 import { microBatches, planBatches } from './batches.ts';
-import { type LossSettings, preferenceLoss, PREFERENCE_LOSSES, type PreferenceLoss } from './losses.ts';
+import {
+  type LossSettings,
+  preferenceLoss,
+  PREFERENCE_LOSSES,
+  type PreferenceLoss,
+  type PreferenceLosses,
+} from './losses.ts';
+import { dpoSchema } from './recipe.ts';
 
 /** log pi_w = -42, log pi_l = -55, ref_w = -45, ref_l = -50: h = 8; 20 and 25 tokens, here as two entries each. */
-async function lossOf(loss: PreferenceLoss, settings: Partial<LossSettings> & { nll?: number } = {}) {
+type Settings = Partial<LossSettings> & { nll?: number; lossWeights?: number[] };
+async function lossOf(loss: PreferenceLosses, settings: Settings = {}) {
   const graph = new Graph();
   const logp = graph.parameter('logp', ['M', 1]);
   const options = { loss, beta: 0.1, nll: 0, ...settings };
@@ -62,6 +70,26 @@ describe('losses', () => {
   ];
   test.each(values)('%s %j: %d', async (loss, settings, value) => {
     expect(await lossOf(loss, settings)).toBeCloseTo(value, 5);
+  });
+  test.each<[PreferenceLoss[], Settings, number]>([
+    [['sigmoid', 'hinge'], {}, 0.3711006659 + 0.2],
+    [
+      ['sigmoid', 'bco_pair'],
+      { lossWeights: [0.8, 0.2], nll: 1 },
+      0.8 * 0.3711006659 + 0.2 * (nls(0.3) + nls(0.5)) + 2.1,
+    ],
+    // Half of orpo, its likelihood included.
+    [['hinge', 'orpo'], { lossWeights: [1, 0.5], nll: 9 }, 0.2 + 0.5 * 2.163815187],
+  ])('%j added up, %j: %d', async (losses, settings, value) => {
+    expect(await lossOf(losses, settings)).toBeCloseTo(value, 5);
+  });
+  test.each([
+    [{ loss: ['sigmoid', 'sigmoid'] }, 'named twice'],
+    [{ loss: ['sigmoid', 'hinge'], lossWeights: [1] }, '1 weights for 2 losses'],
+    [{ lossWeights: [1, 2] }, '2 weights for one loss'],
+    [{ loss: ['sigmoid', 'exo_pair'] }, 'exo_pair needs one above 0'],
+  ])('%j is refused', (recipe, message) => {
+    expect(dpoSchema.safeParse(recipe).error?.message).toContain(message);
   });
   test('each loss has a value above', () => {
     expect(new Set(values.map(([loss]) => loss))).toEqual(new Set(Object.keys(PREFERENCE_LOSSES)));

@@ -73,6 +73,7 @@ describe.skipIf(python === undefined)('TRL', { timeout: 300_000 }, () => {
     ['sft', sft, fresh],
     ['sft-opening', { ...sft, opening: { tokens: 2, weight: 9 } }, fresh],
     ['dpo', dpo, fresh],
+    ['dpo-mixed', { ...dpo, loss: ['sigmoid' as const, 'hinge' as const], lossWeights: [0.8, 0.2] }, fresh],
     ['dpo-from-adapter', dpo, given],
     ['dpo-against-base', { ...dpo, reference: 'base' as const }, given],
   ])('%s ends with the adapter of the own engine', async (name, recipe, start) => {

@@ -9,7 +9,7 @@ import { TemperError } from '../../core/errors.ts';
 import type { PreferenceExample } from '../../core/records.ts';
 import { type Adapter, isUntouched, saveAdapter } from '../../engine/adapter.ts';
 import { scheduled, warmupSteps } from '../adamw.ts';
-import type { PreferenceLoss } from '../losses.ts';
+import { lossNames, type PreferenceLoss } from '../losses.ts';
 import { checkpointInterval, type LoraOptions, type Recipe } from '../recipe.ts';
 import type { TrlSettings } from './settings.ts';
 
@@ -41,8 +41,9 @@ export function refuseForeign(recipe: Recipe): void {
       hint: 'Set accumulation to 1, or opening to null.',
     });
   }
-  if (TRL_LOSSES.includes(recipe.loss)) return;
-  throw new TemperError('config', `the backend trl does not train with the loss ${recipe.loss}`, {
+  const foreign = lossNames(recipe.loss).find((loss) => !TRL_LOSSES.includes(loss));
+  if (foreign === undefined) return;
+  throw new TemperError('config', `the backend trl does not train with the loss ${foreign}`, {
     hint: `Use the backend onnx, or one of: ${TRL_LOSSES.join(', ')}.`,
   });
 }
@@ -58,7 +59,7 @@ export interface JobParts {
   readonly held: readonly number[];
   /** The adapter that training starts from, or its folder; null: a fresh one, made by PEFT. */
   readonly start: Adapter | string | null;
-  /** Name or folder of the weights. */
+  /** Name or folder of the weights; a folder of the job by its name there. */
   readonly model: string;
   /** Ends a completion: its id; null: the tokenizer's end of text. */
   readonly stopToken: number | null;
@@ -72,6 +73,8 @@ export const JOB = {
   evaluation: 'eval.jsonl',
   script: 'train.py',
   requirements: 'requirements.txt',
+  /** The weights, where they travel with it. */
+  model: 'model',
   start: 'start',
   metrics: 'metrics.jsonl',
   adapter: 'adapter',

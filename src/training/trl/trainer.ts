@@ -1,7 +1,8 @@
 /** The `trl` backend as a trainer like the own engine's: from a model on disk to an adapter in memory. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { TemperError } from '../../core/errors.ts';
+import { replaceFolder } from '../../core/folder.ts';
 import { freshAdapter, loadAdapter } from '../../engine/adapter.ts';
 import { exportMerged } from '../../engine/export.ts';
 import type { LoadedModel } from '../../engine/model.ts';
@@ -9,6 +10,7 @@ import { planTraining, tokenize } from '../batches.ts';
 import { exampleLength } from '../objective.ts';
 import type { Trainer } from '../onnx.ts';
 import { checkpointSteps, type LoraOptions } from '../recipe.ts';
+import { JOB } from './job.ts';
 import { trainTrl, checkpointsOf } from './trl.ts';
 import type { TrlSettings } from './settings.ts';
 
@@ -22,14 +24,19 @@ export interface TrlPlace {
   readonly path: string;
 }
 
-/** The weights as transformers reads them: the folder itself, or the GGUF file's weights as a folder. */
+/**
+ * The weights as transformers reads them: the folder itself, or a folder of the job, by its name there, where they come
+ * from a GGUF file or the job goes elsewhere.
+ */
 function weightsFor(model: LoadedModel, { settings, lora, folder, path }: TrlPlace): string {
   if (settings.model !== null) return settings.model;
-  if (existsSync(join(path, 'config.json'))) return path;
-  const exported = join(folder, 'model');
-  if (!existsSync(exported))
-    exportMerged(exported, model, freshAdapter(model.config, { ...lora, rank: 1, seed: 0 }));
-  return exported;
+  const readable = existsSync(join(path, 'config.json'));
+  if (readable && settings.upload === null) return resolve(path);
+  const inJob = join(folder, JOB.model);
+  if (existsSync(inJob)) return JOB.model;
+  if (readable) replaceFolder(inJob, [], (to) => cpSync(path, to, { recursive: true, dereference: true }));
+  else exportMerged(inJob, model, freshAdapter(model.config, { ...lora, rank: 1, seed: 0 }));
+  return JOB.model;
 }
 
 /** Trains with TRL. Errors: those of `trainTrl`; `model` for weights that cannot be handed over. */
