@@ -4,7 +4,7 @@
  * command again finds them, and goes on where it was killed.
  */
 import type { Config } from '../config/config.ts';
-import { TemperError } from '../core/errors.ts';
+import { endsWork, TemperError } from '../core/errors.ts';
 import type { Finding, Scenario, Verdict } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import { ATTACKS } from '../dialogue/attacks/index.ts';
@@ -138,6 +138,8 @@ class Campaign {
   readonly #bandit = new Bandit();
   readonly #attempts: Attempt[] = [];
   readonly #findings: Finding[] = [];
+  /** The first error that ends the work. */
+  #ended: { readonly error: unknown } | null = null;
   #queries = 0;
   readonly #shown = { queries: 0, broken: 0 };
 
@@ -253,24 +255,38 @@ class Campaign {
     return planned;
   }
 
-  /** All of a batch at once; what it taught is learnt in the order in which it was planned. */
+  /**
+   * All of a batch at once; what it taught is learnt in the order in which it was planned. Errors: the first; calls under way are
+   * waited for, as they are paid for, and none is begun.
+   */
   async #attempt(batch: readonly Planned[]): Promise<(number | undefined)[]> {
     const width = Math.max(1, this.#workplace.targets.concurrency);
-    const results: PromiseSettledResult<Judged>[] = [];
-    for (let at = 0; at < batch.length; at += width)
-      results.push(
-        ...(await Promise.allSettled(batch.slice(at, at + width).map((planned) => this.#made(planned)))),
-      );
-    const values: (number | undefined)[] = [];
-    for (const [i, result] of results.entries()) {
-      if (result.status === 'rejected') throw result.reason;
-      values.push(this.#learn(batch[i]!, result.value));
+    const made: Judged[] = [];
+    for (let at = 0; at < batch.length; at += width) {
+      const slice = batch.slice(at, at + width).map((planned) => this.#made(planned));
+      for (const result of await Promise.allSettled(slice))
+        if (result.status === 'fulfilled') made.push(result.value);
+        else this.#ended ??= { error: result.reason };
+      this.#goOn();
     }
-    return values;
+    return made.map((judged, i) => this.#learn(batch[i]!, judged));
+  }
+
+  #goOn(): void {
+    if (this.#ended) throw this.#ended.error;
+  }
+
+  async #made(planned: Planned): Promise<Judged> {
+    try {
+      return await this.#attempted(planned);
+    } catch (error) {
+      if (endsWork(error)) this.#ended ??= { error };
+      throw error;
+    }
   }
 
   /** An attempt with its verdicts, from the store where it is there whole. */
-  async #made({ base, technique: chosen, sample }: Planned): Promise<Judged> {
+  async #attempted({ base, technique: chosen, sample }: Planned): Promise<Judged> {
     const { store, judge, config, tools, targets } = this.#workplace;
     const { maxTokens, system } = config.target;
     const scenario = attackedScenario(base, chosen);
@@ -279,6 +295,7 @@ class Campaign {
       sample,
       maxTokens,
       harmSeverity: config.curation.harmSeverity,
+      goOn: () => this.#goOn(),
       ...(system === undefined ? {} : { system }),
       ...(tools.signal ? { signal: tools.signal } : {}),
     };
