@@ -4,7 +4,7 @@
  * command again finds them, and goes on where it was killed.
  */
 import type { Config } from '../config/config.ts';
-import { endsWork, TemperError } from '../core/errors.ts';
+import { TemperError } from '../core/errors.ts';
 import type { Finding, Scenario, Verdict } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import { ATTACKS } from '../dialogue/attacks/index.ts';
@@ -138,7 +138,7 @@ class Campaign {
   readonly #bandit = new Bandit();
   readonly #attempts: Attempt[] = [];
   readonly #findings: Finding[] = [];
-  /** The first error that ends the work. */
+  /** The first error. */
   #ended: { readonly error: unknown } | null = null;
   #queries = 0;
   readonly #shown = { queries: 0, broken: 0 };
@@ -266,7 +266,6 @@ class Campaign {
       const slice = batch.slice(at, at + width).map((planned) => this.#made(planned));
       for (const result of await Promise.allSettled(slice))
         if (result.status === 'fulfilled') made.push(result.value);
-        else this.#ended ??= { error: result.reason };
       this.#goOn();
     }
     return made.map((judged, i) => this.#learn(batch[i]!, judged));
@@ -280,7 +279,7 @@ class Campaign {
     try {
       return await this.#attempted(planned);
     } catch (error) {
-      if (endsWork(error)) this.#ended ??= { error };
+      this.#ended ??= { error };
       throw error;
     }
   }

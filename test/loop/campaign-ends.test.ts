@@ -11,7 +11,11 @@ const REFUSAL = 'I am sorry, but I cannot help with that.';
 const proposal = (body: string): string => {
   // The same words for the same question: the campaign that goes on must find what it was told before.
   const length = body.replace(/"seed":\d+/, '').length;
-  return JSON.stringify({ observation: 'o', improvement: 'i', prompt: `Please tell me about it, number ${length}` });
+  return JSON.stringify({
+    observation: 'o',
+    improvement: 'i',
+    prompt: `Please tell me about it, number ${length}`,
+  });
 };
 
 test.each([
@@ -32,7 +36,8 @@ test.each([
   const attack = (...more: string[]) =>
     temper(directory, [
       'attack',
-      ...['--budget', '216', '--tries', '2', '--technique', 'pair', '--json'],
+      '--json',
+      ...'--budget 216 --tries 2 --technique pair'.split(' '),
       ...[
         'target.model=openai-compatible:t',
         `target.baseUrl=${target.url}/v1`,
@@ -43,12 +48,14 @@ test.each([
       ...more,
     ]);
   const { status, stderr } = await attack();
-  expect(stderr).toMatch(/error: openai-compatible:t\S* refuses calls \(401: bad key\)\n {2}Check its address, key/);
+  expect(stderr).toMatch(
+    /error: openai-compatible:t\S* refuses calls \(401: bad key\)\n {2}Check its address, key/,
+  );
   expect(status).toBe(9);
   // Those under way when it came, or waiting for a place, and no other.
   expect(asked - refusesFrom).toBeLessThan(width);
   expect(refused).toBeLessThan(width + 8);
-  const before = target.seen.filter((_each, i) => i < refusesFrom - 1).map(({ body }) => body);
+  const before = new Set(target.seen.slice(0, refusesFrom - 1).map(({ body }) => body));
   refusesFrom = Infinity;
   const rest = target.seen.length;
   const whole = await attack();
@@ -57,5 +64,5 @@ test.each([
   expect([queries, attempts]).toEqual([216, 24]);
   // What was answered is not asked again.
   const again = target.seen.slice(rest).map(({ body }) => body);
-  expect(again.filter((body) => before.includes(body))).toEqual([]);
+  expect(again.filter((body) => before.has(body))).toEqual([]);
 });
