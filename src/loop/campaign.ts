@@ -32,6 +32,7 @@ import type { Target } from '../models/target.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { leavesById, loadTaxonomy } from '../scenarios/taxonomy.ts';
 import { Bandit } from './bandit.ts';
+import { inLanguage, OWN_LANGUAGE, plainRequests } from './campaign-requests.ts';
 import { failedConversation, type Unread, unreadBy } from './probing.ts';
 import { organise } from './register.ts';
 import { rememberTarget } from './target-names.ts';
@@ -48,6 +49,8 @@ export interface CampaignSettings {
   /** Names of attacks, chains and strategies; default: all of the split. */
   readonly techniques?: readonly string[] | undefined;
   readonly split: 'dev' | 'sealed';
+  /** Code of the language that requests are translated into; default: English, as they are. */
+  readonly language?: string | undefined;
 }
 
 export interface SearchCampaign extends CampaignNumbers {
@@ -162,7 +165,10 @@ class Campaign {
 
   async run(techniques: readonly Technique[]): Promise<SearchCampaign> {
     const { emit, store } = this.#workplace;
-    const { budget, tries, split } = this.#settings;
+    const { budget, tries, split, language = OWN_LANGUAGE } = this.#settings;
+    const { requests: most = Math.max(1, Math.ceil(budget / (2 * tries))) } = this.#settings;
+    const plain = plainRequests(this.#workplace.scenarios[split], most);
+    const requests = await inLanguage(this.#workplace, plain, language);
     await rememberTarget(store, this.#dependencies.target);
     const { unread, asked: probeQueries } = await unreadBy(
       this.#workplace,
@@ -170,11 +176,10 @@ class Campaign {
       techniques,
     );
     const usable = techniques.filter(({ id }) => !unread.some((each) => each.technique === id));
-    const requests = this.#requests();
     const what = `${requests.length} requests, ${usable.length} techniques, ${budget} queries`;
     emit({ type: 'stage', stage: 'attack', status: 'start', detail: what });
     const used = new Map<string, string[]>();
-    let open = requests;
+    let open: readonly Scenario[] = requests;
     for (let pass = 0; pass < tries && open.length > 0; pass++) {
       const held: Scenario[] = [];
       for (let at = 0; at < open.length; at += BATCH) {
@@ -206,23 +211,6 @@ class Campaign {
       attacker: this.#dependencies.proposer.description,
       findings: this.#findings,
     };
-  }
-
-  /** Plain single-turn requests, categories in turn; those of restricted categories are never attacked. */
-  #requests(): Scenario[] {
-    const { split, budget, tries, requests = Math.max(1, Math.ceil(budget / (2 * tries))) } = this.#settings;
-    const leaves = leavesById(loadTaxonomy(BUILT_IN.taxonomy));
-    const seen = new Set<string>();
-    const all = this.#workplace.scenarios[split].filter(
-      ({ kind, attack, turns, category, objective }) =>
-        kind === 'adversarial' &&
-        attack === undefined &&
-        turns === 1 &&
-        leaves.get(category)?.restricted !== true &&
-        !seen.has(objective) &&
-        seen.add(objective),
-    );
-    return all.slice(0, requests);
   }
 
   /** One attempt for each request, as far as the budget surely reaches. */
@@ -346,7 +334,7 @@ class Campaign {
       category,
       technique: id,
       family,
-      language: 'en',
+      language: base.language ?? OWN_LANGUAGE,
       queries,
       value,
     });
