@@ -118,7 +118,12 @@ test('from an example to all that it came from, and to what learnt it', async ()
 test('on to the sealed verdicts that the adapter changed, and from one of them back to what it learnt', async () => {
   await using store = await filled();
   const refused = (id: string, conversation: string, refusal: 'full' | 'none'): Verdict => ({
-    ...{ id, conversation, turn: 0, metric: 'refusal', judge: 'j:1', status: 'scored' },
+    id,
+    conversation,
+    turn: 0,
+    metric: 'refusal',
+    judge: 'j:1',
+    status: 'scored',
     refusal,
   });
   // Severity before and after, whether it declined, kind, category; `undefined`: unscored.
