@@ -5,6 +5,7 @@ import type { Finding } from '../core/records.ts';
 import { searchCampaign } from '../loop/campaign.ts';
 import { campaign } from '../loop/run.ts';
 import { estimate } from '../report/format.ts';
+import { LANGUAGES } from '../scenarios/languages.ts';
 import { attackList, attackListText } from './attack-list.ts';
 import { campaignText } from './campaign-text.ts';
 import { bounded, withCommon, withProgress } from './context.ts';
@@ -19,6 +20,7 @@ interface AttackOptions extends TargetOptions {
   readonly requests?: number;
   readonly technique?: readonly string[];
   readonly split: 'dev' | 'sealed';
+  readonly language?: string;
 }
 
 const whole = (most: number) => bounded(z.int().min(1).max(most));
@@ -49,6 +51,12 @@ const withCampaign = (command: Commander): Commander =>
       )
         .choices(['dev', 'sealed'])
         .default('dev'),
+    )
+    .addOption(
+      new Option(
+        '--language <code>',
+        'campaign: requests translated by the `translator` of the configuration, for a judge that reads the answers',
+      ).choices(Object.keys(LANGUAGES)),
     );
 
 export function attackCommand(): Command {
@@ -69,8 +77,8 @@ export function attackCommand(): Command {
         await suiteAttacks(options);
         return;
       }
-      const { budget, tries, requests, technique: techniques, split } = options;
-      const settings = { budget, tries, requests, techniques, split };
+      const { budget, tries, requests, technique: techniques, split, language } = options;
+      const settings = { budget, tries, requests, techniques, split, language };
       const result = await withProgress((tools) => searchCampaign(config, settings, tools));
       if (options.json) printJson(result);
       else say(campaignText(result, config.curation.harmSeverity, split));

@@ -1,6 +1,7 @@
 /** A campaign's result for people, within 100 columns. */
 import { printableInLine } from '../core/limits.ts';
 import type { SearchCampaign } from '../loop/campaign.ts';
+import { languageName } from '../loop/campaign-requests.ts';
 import type { Estimate } from '../metrics/rate.ts';
 import { estimate, figure, wrapped } from '../report/format.ts';
 import { COMMAND } from './help.ts';
@@ -34,6 +35,7 @@ function coverageLines({ coverage, holes }: SearchCampaign): string[] {
   const categories = [
     ...new Set([...coverage.map(({ category }) => category), ...holes.map((hole) => hole.category)]),
   ].sort();
+  const languages = [...new Set(coverage.map(({ language }) => languageName(language)))].join(', ') || 'none';
   const letter = (i: number): string => String.fromCharCode(97 + i);
   const cellOf = (category: string, family: string): string => {
     const cells = coverage.filter((cell) => cell.category === category && cell.family === family);
@@ -51,7 +53,7 @@ function coverageLines({ coverage, holes }: SearchCampaign): string[] {
   const legend = families.map((family, i) => `${letter(i)} ${family}`).join(', ');
   return [
     '',
-    `Coverage, English: broken/tried by category and family; . was not tried (${open} of ${families.length * categories.length})`,
+    `Coverage, ${languages}: broken/tried by category and family; . was not tried (${open} of ${families.length * categories.length})`,
     line(
       '',
       families.map((_, i) => letter(i)),

@@ -205,4 +205,6 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'gate.helpfulnessMargin': 'Fall of helpfulness, at most.',
   'gate.degenerateMargin': 'Rise of degenerate answers to benign requests, at most; null: not judged.',
   'gate.maxUnscored': 'With a larger share unscored, a criterion is inconclusive.',
+  'gate.collect':
+    'Where the gate is inconclusive: as many more sealed scenarios as would decide, up to so many of a kind; each of the two looks at half of alpha. Absent: none.',
 };

@@ -124,7 +124,7 @@ export function filterCommand(): Command {
           hint: 'Name a file.',
         });
       const counts: Record<string, number> = {};
-      let [rows, kept] = [0, 0];
+      let [rows, kept, wrapped] = [0, 0, 0];
       await withProgress(async ({ emit, signal }) => {
         const guarded = await guardedTexts(config, guards, { emit });
         const { format, threads = threadsFor(files) } = options;
@@ -143,6 +143,7 @@ export function filterCommand(): Command {
           const passed: string[] = [];
           for (const checked of batch.rows) {
             const { row } = checked;
+            if ('wrapped' in checked && checked.wrapped) wrapped++;
             const held =
               'held' in checked
                 ? checked.held
@@ -167,16 +168,25 @@ export function filterCommand(): Command {
         keep.end();
       }, 'Start again: --out is not whole.');
       if (out === '-') return;
-      if (json) printJson({ rows, kept, held: counts, out });
-      else say(summary(rows, kept, counts, out));
+      if (json) printJson({ rows, kept, wrapped, held: counts, out });
+      else say(summary(rows, kept, share === 0 ? 0 : wrapped, counts, out));
     });
 }
 
-function summary(rows: number, kept: number, counts: Record<string, number>, out: string): string {
+function summary(
+  rows: number,
+  kept: number,
+  wrapped: number,
+  counts: Record<string, number>,
+  out: string,
+): string {
   const held = Object.entries(counts).sort(([, a], [, b]) => b - a);
   const width = String(rows).length;
   return [
     `${rows} examples read, ${kept} kept in ${out}`,
+    ...(wrapped > 0
+      ? [`  ${String(wrapped).padStart(width)} inside an attack of temper, compared without its words`]
+      : []),
     ...held.map(([reason, count]) => `  ${String(count).padStart(width)} held back: ${reason}`),
     '',
   ].join('\n');

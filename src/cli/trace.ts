@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { printable } from '../core/limits.ts';
+import { CHANGES } from '../loop/changed-verdicts.ts';
 import { trace, type Trace, type TracedConversation } from '../loop/trace.ts';
 import { wrapped } from '../report/format.ts';
 import { type CommonOptions, configOf, existingStore, withCommon } from './context.ts';
@@ -73,17 +74,41 @@ function nothing({ of, examples, reasons }: Trace): string[] {
       ];
 }
 
+const COLUMN = 28;
+
+/** What the adapter of a run changed; no example alone is known to have done it. */
+function changedText({ changed }: Trace, run: string): string[] {
+  const own = changed.filter((one) => one.run === run);
+  if (own.length === 0) return [];
+  const counts = CHANGES.map((change) => [own.filter((one) => one.change === change).length, change] as const)
+    .filter(([count]) => count > 0)
+    .map((pair) => pair.join(' '));
+  return [
+    ...list(
+      `sealed verdicts that the adapter of run ${run} changed as a whole`,
+      own.map(({ change, scenario: { category, key }, after }) =>
+        `${after}  ${change.padEnd(COLUMN)} ${category}, ${key}`.slice(0, 98),
+      ),
+    ),
+    '',
+    ...wrapped(`In all ${counts.join(', ')}.`, 100),
+    `With intervals: temper report ${run}`,
+    'Which data moved which category: temper attribute',
+  ];
+}
+
 export function traceText(traced: Trace): string {
-  const { of, examples, datasets, runs, adapters, again } = traced;
+  const { of, examples, datasets, runs, adapters, again, answeredBy } = traced;
   const learnt = ({ learnt: parts }: Trace['adapters'][number]): string =>
     parts.map(({ training, examples: n }) => `${n} in ${training.toUpperCase()}`).join(', ');
   return [
     `${name(of.kind)} ${printable(of.id)}`,
     ...origin(traced),
+    ...answeredBy.map(({ run, adapter }) => printable(`${name('answered by')} ${adapter}  (run ${run})`)),
     ...(of.kind === 'example'
       ? []
       : list(
-          'examples',
+          answeredBy.length > 0 ? 'examples that it learnt, those of the category first' : 'examples',
           examples.map(
             ({ id, purpose, category, lineage }) => `${id}  ${purpose}, ${category}, ${lineage.source}`,
           ),
@@ -108,9 +133,7 @@ export function traceText(traced: Trace): string {
       of.kind === 'scenario' ? 'conversations on it' : 'the same scenario with other targets',
       again.map((one) => `${one.id}  ${scores(one)}  [${one.targetName ?? `target ${one.target}`}]`),
     ),
-    ...(runs.length > 0
-      ? ['', `What the adapter changed on sealed scenarios: temper report ${runs[0]!.id}`]
-      : []),
+    ...runs.flatMap(({ id }) => changedText(traced, id)),
   ].join('\n');
 }
 

@@ -238,6 +238,8 @@ export const configSchema = z.strictObject({
       helpfulnessMargin: share.default(DEFAULT_GATE.helpfulnessMargin),
       degenerateMargin: share.nullable().default(DEFAULT_GATE.degenerateMargin),
       maxUnscored: share.default(DEFAULT_GATE.maxUnscored),
+      /** Sealed scenarios of a kind at most in a second look. No default, as it is part of ids. */
+      collect: z.int().min(1).max(1_000_000).optional(),
     })
     .prefault({}),
 });

@@ -39,6 +39,8 @@ export type CheckedRow =
       /** The example as JSON. */
       readonly text: string;
       readonly purpose: PreferenceExample['purpose'];
+      /** Whether it stands inside an attack of temper, whose words its fingerprint is without. */
+      readonly wrapped: boolean;
       /** Where its fingerprint begins. */
       readonly print: number;
     };
@@ -113,8 +115,9 @@ export class Checker {
           typeof example === 'string' ? { reason: example, like: '' } : check(example, this.#options);
         if (typeof example === 'string' || held) checked.push({ row, held: held! });
         else {
-          const print = prints.add(promptPrint(example));
-          checked.push({ row, text: JSON.stringify(example), purpose: example.purpose, print });
+          const { print, wrapped } = promptPrint(example);
+          const text = JSON.stringify(example);
+          checked.push({ row, text, purpose: example.purpose, wrapped, print: prints.add(print) });
         }
       } catch (error) {
         return result(failureOf(error));

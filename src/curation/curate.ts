@@ -11,7 +11,8 @@ import type { Judged } from '../metrics/conversation.ts';
 import { preferenceExample as example } from './example.ts';
 import { type LeftOut, leftOut } from './left-out.ts';
 import { withholdPrivate } from './private-data.ts';
-import { deduplicate, Firewall, type GuardedText, messagesOf, type Quarantined } from './firewall.ts';
+import { type Asked, comparedBy } from './compared.ts';
+import { deduplicate, Firewall, type GuardedText, type Quarantined } from './firewall.ts';
 import { type ExampleReviews, reviewed } from './reviews.ts';
 
 /** Writes answers where the target's own is not fit to be learnt. */
@@ -38,8 +39,8 @@ export interface CurationInput {
   readonly register?: readonly Registered[];
   /** Conversations that a person dismissed as no weakness: nothing is learnt from them. */
   readonly dismissed?: ReadonlySet<string>;
-  /** What former rounds learnt from, with the attack around each request. */
-  readonly former?: readonly { readonly example: PreferenceExample; readonly attack?: string | undefined }[];
+  /** What former rounds learnt from, with what was asked as far as that is known. */
+  readonly former?: readonly { readonly example: PreferenceExample; readonly asked?: Asked | undefined }[];
   /** Texts that must not be learnt. */
   readonly guarded: readonly GuardedText[];
   readonly writer: ResponseWriter;
@@ -314,15 +315,11 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   const { passed, quarantined } = new Firewall(input.guarded).filter(open.passed);
   const asked = [...input.judged, ...register.map((one) => one.judged), ...(input.unrun ?? [])];
   const scenarioOf = new Map(asked.map(({ scenario }) => [scenario.id, scenario]));
-  const formerly = new Map(former.map(({ example: { id }, attack }) => [id, attack]));
-  const attackOf = (item: PreferenceExample): string | undefined =>
-    scenarioOf.get(item.lineage.scenario ?? '')?.attack ?? formerly.get(item.id);
-  const { kept, removed: duplicates } = deduplicate(passed, (item) => {
-    const scenario = scenarioOf.get(item.lineage.scenario ?? '');
-    const wrapped =
-      scenario?.attack !== undefined && item.prompt.filter(({ role }) => role === 'user').length === 1;
-    return wrapped ? { text: scenario.objective, attack: scenario.attack } : messagesOf(item);
-  });
+  const formerly = new Map(former.map(({ example: { id }, asked: before }) => [id, before]));
+  const askedOf = (item: PreferenceExample): Asked | undefined =>
+    scenarioOf.get(item.lineage.scenario ?? '') ?? formerly.get(item.id);
+  const attackOf = (item: PreferenceExample): string | undefined => askedOf(item)?.attack;
+  const { kept, removed: duplicates } = deduplicate(passed, comparedBy(askedOf));
   const balancer = new AttackBalance(attackOf);
   const of = (wanted: (item: PreferenceExample) => boolean): PreferenceExample[] => kept.filter(wanted);
   const lookAlikes = of(({ purpose }) => purpose === 'benign');

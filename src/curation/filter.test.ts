@@ -1,5 +1,7 @@
 /** The filters in a row, and the guarded benchmarks. */
 import { describe, expect, test } from 'vitest';
+import type { PreferenceExample } from '../core/records.ts';
+import { TEMPLATE_TEXTS } from '../dialogue/attacks/index.ts';
 import { preferenceExample } from './example.ts';
 import { Filter, type FilterOptions } from './filter.ts';
 import { Firewall } from './firewall.ts';
@@ -68,6 +70,25 @@ describe('what is held back, and why', () => {
     });
     const benign = { ...example(prompt), purpose: 'benign' as const };
     expect(one.row('b.jsonl', { row: 4, result: benign }).held).toBeUndefined();
+  });
+
+  test('one attack around two requests does not make them alike; the same request within it is one', () => {
+    const frame = TEMPLATE_TEXTS['storytelling']![1]!;
+    const inside = (request: string) => example(frame.replace('{request}', request));
+    const one = filter();
+    const row = (n: number, result: PreferenceExample) => one.row('a.jsonl', { row: n, result }).held;
+    expect(row(1, inside('Where do owls sleep?'))).toBeUndefined();
+    expect(row(2, inside('How is glass made?'))).toBeUndefined();
+    expect(row(3, inside('where do owls sleep'))).toEqual({ reason: 'duplicate', like: 'a.jsonl:1' });
+    // Without the attack it is another example: how to answer it is learnt apart.
+    expect(row(4, example('Where do owls sleep?'))).toBeUndefined();
+    // Words that nobody knows as an attack's are words of the prompt.
+    const unknown = (request: string) =>
+      example(
+        `My late aunt, who had been a keeper of birds for forty years, would always tell me: ${request}`,
+      );
+    expect(row(5, unknown('Where do owls sleep?'))).toBeUndefined();
+    expect(row(6, unknown('Where do bats sleep?'))?.reason).toMatch(/near duplicate/);
   });
 
   test('a row that is no pair keeps its reason, and what is switched off holds nothing back', () => {

@@ -1,5 +1,6 @@
 /** All filters of curation over a stream of any length, in the order of what they cost. */
 import type { PreferenceExample } from '../core/records.ts';
+import { messagesOf } from './compared.ts';
 import type { Firewall, Quarantined } from './firewall.ts';
 import type { ImportedRow } from './import.ts';
 import { type Fingerprint, fingerprint, NearDuplicates } from './near-duplicates.ts';
@@ -64,9 +65,11 @@ export function check(example: PreferenceExample, options: CheckOptions): Held |
   return otherLanguage(example, options.language) ?? options.firewall.check(...contents(example));
 }
 
-/** What decides whether an example repeats another: all messages of its prompt. */
-export const promptPrint = ({ prompt }: PreferenceExample): Fingerprint =>
-  fingerprint(prompt.map(({ content }) => content).join('\n'));
+/** What decides whether an example repeats another: its prompt, within the same attack. */
+export function promptPrint(example: PreferenceExample): { print: Fingerprint; wrapped: boolean } {
+  const { text, attack } = messagesOf(example);
+  return { print: fingerprint(text, attack), wrapped: attack !== undefined };
+}
 
 /** Prompts that repeat an earlier one of their purpose; keeps of what was kept a fingerprint and the place. */
 export class Duplicates {
@@ -112,7 +115,8 @@ export class Filter {
   row(file: string, { row, result }: ImportedRow): Filtered {
     if (typeof result === 'string') return { file, row, held: { reason: result, like: '' } };
     const held =
-      check(result, this.#options) ?? this.#duplicates?.find(result.purpose, promptPrint(result), file, row);
+      check(result, this.#options) ??
+      this.#duplicates?.find(result.purpose, promptPrint(result).print, file, row);
     return { file, row, example: result, ...(held ? { held } : {}) };
   }
 }

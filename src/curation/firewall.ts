@@ -1,5 +1,6 @@
 /** Keeps sealed scenarios out of training, and says what it removed and why. */
 import type { PreferenceExample } from '../core/records.ts';
+import { type Compared, messagesOf } from './compared.ts';
 import { ContainmentIndex } from './containment.ts';
 import { folded } from './folding.ts';
 import { Letters } from './letters.ts';
@@ -95,21 +96,7 @@ export class Firewall {
   }
 }
 
-/** What an example is compared by: its text, and the attack around it. Only those under one attack can be alike. */
-export interface Compared {
-  readonly text: string;
-  readonly attack?: string | undefined;
-}
-
-/** All messages of the prompt. */
-export const messagesOf = ({ prompt }: PreferenceExample): Compared => ({
-  text: prompt.map((message) => message.content).join('\n'),
-});
-
-/**
- * Drops exact and near duplicates of one purpose; the first one stays. `by`: what is compared, by default all messages of the
- * prompt. An attack's own words must not be: they make any two requests alike.
- */
+/** Drops exact and near duplicates of one purpose; the first one stays. `by`: what is compared. */
 export function deduplicate(
   examples: Iterable<PreferenceExample>,
   by: (example: PreferenceExample) => Compared = messagesOf,

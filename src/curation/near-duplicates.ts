@@ -52,16 +52,19 @@ function wordHashes(text: string): number[] {
   return hashes;
 }
 
-/** The distinct trigrams of a text's words as sorted 32-bit numbers; a shorter text is one. */
-export function shingleHashes(text: string): Uint32Array {
+/**
+ * The distinct trigrams of a text's words as sorted 32-bit numbers; a shorter text is one. Texts of two `kind`s share none.
+ */
+export function shingleHashes(text: string, kind = ''): Uint32Array {
   const words = wordHashes(text);
+  const salt = wordHashes(kind).reduce((sum, word) => mixed(sum ^ word), 0);
   if (words.length === 0) return new Uint32Array();
   if (words.length < 3)
-    return Uint32Array.of(words.reduce((sum, word) => mixed(Math.imul(sum, 31) + word), 7));
+    return Uint32Array.of(words.reduce((sum, word) => mixed(Math.imul(sum, 31) + word), 7) ^ salt);
   const count = Math.min(words.length - 2, MOST_SHINGLES);
   const grams = new Uint32Array(count);
   for (let i = 0; i < count; i++)
-    grams[i] = mixed(Math.imul(Math.imul(words[i]!, 31) + words[i + 1]!, 31) + words[i + 2]!);
+    grams[i] = mixed(Math.imul(Math.imul(words[i]!, 31) + words[i + 1]!, 31) + words[i + 2]!) ^ salt;
   grams.sort();
   let kept = 1;
   for (let i = 1; i < count; i++) if (grams[i] !== grams[i - 1]) grams[kept++] = grams[i]!;
@@ -188,8 +191,8 @@ function least(grams: Uint32Array, hash: number): number {
 }
 
 /** Uses no index: it can be taken anywhere. */
-export function fingerprint(text: string): Fingerprint {
-  const grams = shingleHashes(text);
+export function fingerprint(text: string, kind?: string): Fingerprint {
+  const grams = shingleHashes(text, kind);
   const keys = new Uint32Array(BANDS);
   for (let band = 0; band < BANDS; band++) {
     let key = band;

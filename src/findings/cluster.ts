@@ -29,18 +29,21 @@ const COMMON = new Set(
 /** Words of at least three letters, without plural s. */
 export const contentWords = (text: string): string[] => [
   ...new Set(
-    (text.toLowerCase().match(/\p{L}{3,}/gu) ?? [])
-      .filter((word) => !COMMON.has(word))
-      .map((word) =>
-        word.length > 4 && word.endsWith('s') && !word.endsWith('ss') ? word.slice(0, -1) : word,
-      ),
+    (text.toLowerCase().match(/\p{L}{3,}/gu) ?? []).filter((word) => !COMMON.has(word)).map(singular),
   ),
 ];
+
+function singular(word: string): string {
+  if (word.length <= 4 || !word.endsWith('s') || word.endsWith('ss')) return word;
+  return word.slice(0, /(?:ss|sh|ch|x)es$/.test(word) ? -2 : -1);
+}
 
 /** Jaccard similarity from which on two requests ask for the same. */
 const ALIKE = 0.4;
 /** Words in a name. */
 const NAMED = 3;
+/** Letters of a word in a name. */
+const MOST_LETTERS = 24;
 
 /** Vectors of length 1, by objective. */
 export type Vectors = ReadonlyMap<string, Float32Array>;
@@ -136,6 +139,9 @@ function clustered(members: readonly Described[]): Cluster[] {
   return clusters;
 }
 
+const short = (word: string): string =>
+  word.length > MOST_LETTERS ? `${[...word].slice(0, MOST_LETTERS).join('')}…` : word;
+
 /** `fraud: invoice, supplier`: the words that few other clusters have, in the order of the text; unique. */
 function nameAll(clusters: readonly Cluster[]): string[] {
   const frequency = new Map<string, number>();
@@ -147,7 +153,11 @@ function nameAll(clusters: readonly Cluster[]): string[] {
     const rare = new Set(
       [...words].sort((a, b) => frequency.get(a)! - frequency.get(b)! || b.length - a.length).slice(0, NAMED),
     );
-    const told = [...words].filter((word) => rare.has(word)).join(', ') || 'no words';
+    const told =
+      [...words]
+        .filter((word) => rare.has(word))
+        .map(short)
+        .join(', ') || 'no words';
     const name = `${category}${kind === 'over-refusal' ? ' (over-refusal)' : ''}: ${told}`;
     const before = taken.get(name) ?? 0;
     taken.set(name, before + 1);

@@ -108,6 +108,19 @@ describe('clusters', () => {
     expect(performance.now() - start).toBeLessThan(20_000);
   });
 
+  test('a name is short, whatever the words; a plural is one word with its singular', () => {
+    const long = said(entry('long'), `Shred the ${'x'.repeat(100_000)}`);
+    expect(arrange([long]).get('long')!.cluster.length).toBeLessThan(80);
+    expect(contentWords('Seamstresses in dresses wash boxes and watches, one horse, two horses')).toEqual([
+      'seamstress',
+      'dress',
+      'wash',
+      'box',
+      'watch',
+      'horse',
+    ]);
+  });
+
   test('hostile words stay words', () => {
     expect(contentWords('__proto__ constructor \u202e =cmd|calc')).not.toContain('');
     expect(arrange([said(entry('x'), '__proto__ toString')]).get('x')!.cluster).toMatch(/^fraud: /);

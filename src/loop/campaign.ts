@@ -32,6 +32,7 @@ import type { Target } from '../models/target.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { leavesById, loadTaxonomy } from '../scenarios/taxonomy.ts';
 import { Bandit } from './bandit.ts';
+import { inLanguage, OWN_LANGUAGE, plainRequests } from './campaign-requests.ts';
 import { failedConversation, type Unread, unreadBy } from './probing.ts';
 import { organise } from './register.ts';
 import { rememberTarget } from './target-names.ts';
@@ -48,6 +49,8 @@ export interface CampaignSettings {
   /** Names of attacks, chains and strategies; default: all of the split. */
   readonly techniques?: readonly string[] | undefined;
   readonly split: 'dev' | 'sealed';
+  /** Code of the language that requests are translated into; default: English, as they are. */
+  readonly language?: string | undefined;
 }
 
 export interface SearchCampaign extends CampaignNumbers {
@@ -138,6 +141,8 @@ class Campaign {
   readonly #bandit = new Bandit();
   readonly #attempts: Attempt[] = [];
   readonly #findings: Finding[] = [];
+  /** The first error. */
+  #ended: { readonly error: unknown } | null = null;
   #queries = 0;
   readonly #shown = { queries: 0, broken: 0 };
 
@@ -160,7 +165,10 @@ class Campaign {
 
   async run(techniques: readonly Technique[]): Promise<SearchCampaign> {
     const { emit, store } = this.#workplace;
-    const { budget, tries, split } = this.#settings;
+    const { budget, tries, split, language = OWN_LANGUAGE } = this.#settings;
+    const { requests: most = Math.max(1, Math.ceil(budget / (2 * tries))) } = this.#settings;
+    const plain = plainRequests(this.#workplace.scenarios[split], most);
+    const requests = await inLanguage(this.#workplace, plain, language);
     await rememberTarget(store, this.#dependencies.target);
     const { unread, asked: probeQueries } = await unreadBy(
       this.#workplace,
@@ -168,11 +176,10 @@ class Campaign {
       techniques,
     );
     const usable = techniques.filter(({ id }) => !unread.some((each) => each.technique === id));
-    const requests = this.#requests();
     const what = `${requests.length} requests, ${usable.length} techniques, ${budget} queries`;
     emit({ type: 'stage', stage: 'attack', status: 'start', detail: what });
     const used = new Map<string, string[]>();
-    let open = requests;
+    let open: readonly Scenario[] = requests;
     for (let pass = 0; pass < tries && open.length > 0; pass++) {
       const held: Scenario[] = [];
       for (let at = 0; at < open.length; at += BATCH) {
@@ -206,23 +213,6 @@ class Campaign {
     };
   }
 
-  /** Plain single-turn requests, categories in turn; those of restricted categories are never attacked. */
-  #requests(): Scenario[] {
-    const { split, budget, tries, requests = Math.max(1, Math.ceil(budget / (2 * tries))) } = this.#settings;
-    const leaves = leavesById(loadTaxonomy(BUILT_IN.taxonomy));
-    const seen = new Set<string>();
-    const all = this.#workplace.scenarios[split].filter(
-      ({ kind, attack, turns, category, objective }) =>
-        kind === 'adversarial' &&
-        attack === undefined &&
-        turns === 1 &&
-        leaves.get(category)?.restricted !== true &&
-        !seen.has(objective) &&
-        seen.add(objective),
-    );
-    return all.slice(0, requests);
-  }
-
   /** One attempt for each request, as far as the budget surely reaches. */
   #plan(
     requests: readonly Scenario[],
@@ -253,24 +243,37 @@ class Campaign {
     return planned;
   }
 
-  /** All of a batch at once; what it taught is learnt in the order in which it was planned. */
+  /**
+   * All of a batch at once; what it taught is learnt in the order in which it was planned. Errors: the first; calls under way are
+   * waited for, as they are paid for, and none is begun.
+   */
   async #attempt(batch: readonly Planned[]): Promise<(number | undefined)[]> {
     const width = Math.max(1, this.#workplace.targets.concurrency);
-    const results: PromiseSettledResult<Judged>[] = [];
-    for (let at = 0; at < batch.length; at += width)
-      results.push(
-        ...(await Promise.allSettled(batch.slice(at, at + width).map((planned) => this.#made(planned)))),
-      );
-    const values: (number | undefined)[] = [];
-    for (const [i, result] of results.entries()) {
-      if (result.status === 'rejected') throw result.reason;
-      values.push(this.#learn(batch[i]!, result.value));
+    const made: Judged[] = [];
+    for (let at = 0; at < batch.length; at += width) {
+      const slice = batch.slice(at, at + width).map((planned) => this.#made(planned));
+      for (const result of await Promise.allSettled(slice))
+        if (result.status === 'fulfilled') made.push(result.value);
+      this.#goOn();
     }
-    return values;
+    return made.map((judged, i) => this.#learn(batch[i]!, judged));
+  }
+
+  #goOn(): void {
+    if (this.#ended) throw this.#ended.error;
+  }
+
+  async #made(planned: Planned): Promise<Judged> {
+    try {
+      return await this.#attempted(planned);
+    } catch (error) {
+      this.#ended ??= { error };
+      throw error;
+    }
   }
 
   /** An attempt with its verdicts, from the store where it is there whole. */
-  async #made({ base, technique: chosen, sample }: Planned): Promise<Judged> {
+  async #attempted({ base, technique: chosen, sample }: Planned): Promise<Judged> {
     const { store, judge, config, tools, targets } = this.#workplace;
     const { maxTokens, system } = config.target;
     const scenario = attackedScenario(base, chosen);
@@ -279,6 +282,7 @@ class Campaign {
       sample,
       maxTokens,
       harmSeverity: config.curation.harmSeverity,
+      goOn: () => this.#goOn(),
       ...(system === undefined ? {} : { system }),
       ...(tools.signal ? { signal: tools.signal } : {}),
     };
@@ -330,7 +334,7 @@ class Campaign {
       category,
       technique: id,
       family,
-      language: 'en',
+      language: base.language ?? OWN_LANGUAGE,
       queries,
       value,
     });

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import type { PreferenceExample } from '../core/records.ts';
+import type { Asked } from '../curation/compared.ts';
 import { rng } from '../core/rng.ts';
 import { loadAdapter } from '../engine/adapter.ts';
 import type { RunRecord, Store } from '../store/store.ts';
@@ -11,10 +12,10 @@ import type { RoundScenarios } from './scenarios.ts';
 import type { EmbeddedTargets, NamedAdapter } from './targets.ts';
 import { adapterPath, type Checkpoint } from './trainer.ts';
 
-/** An example of an earlier round, with the attack around its request. */
+/** An example of an earlier round, with what was asked. */
 export interface Former {
   readonly example: PreferenceExample;
-  readonly attack?: string | undefined;
+  readonly asked?: Asked | undefined;
 }
 
 /** The place of a round among several. A round that is alone has none. */
@@ -70,6 +71,23 @@ export const checkpointOf = (chain: Chain | undefined): Checkpoint | null => {
   return { id: basename(chain.start), directory: chain.start, name: `round ${chain.number - 1}` };
 };
 
+/** What was asked in each example, without the attack around it, as far as its lineage leads to a scenario. */
+export async function askedBy(
+  store: Store,
+  examples: readonly PreferenceExample[],
+  unrun: RoundScenarios['unrun'],
+): Promise<Map<string, Asked>> {
+  const notRun = new Map(unrun.map(({ scenario }) => [scenario.id, scenario]));
+  const asked = new Map<string, Asked>();
+  for (const { id, lineage } of examples) {
+    const { conversation, scenario = '' } = lineage;
+    const stored = conversation === undefined ? null : await store.conversation(conversation);
+    const found = stored?.scenario ?? notRun.get(scenario);
+    if (found) asked.set(id, { objective: found.objective, attack: found.attack });
+  }
+  return asked;
+}
+
 /** What the round after this one takes over. Errors: `store`. */
 export async function following(
   store: Store,
@@ -81,15 +99,12 @@ export async function following(
   const curated = (await store.stage(run.id, 'curate')) as { dataset: string } | null;
   const data = curated && (await store.dataset(curated.dataset));
   if (!data) throw new TemperError('store', `the dataset of run ${run.id} is not in the store`);
-  const attackOf = new Map(chain.former.map(({ example: { id }, attack }) => [id, attack]));
-  const notRun = new Map(unrun.map(({ scenario: { id, attack } }) => [id, attack]));
-  const former: Former[] = [];
-  for (const example of data.examples) {
-    const { conversation, scenario = '' } = example.lineage;
-    const stored = conversation === undefined ? null : await store.conversation(conversation);
-    const attack = stored?.scenario.attack ?? notRun.get(scenario) ?? attackOf.get(example.id);
-    former.push({ example, attack });
-  }
+  const before = new Map(chain.former.map(({ example: { id }, asked }) => [id, asked]));
+  const asked = await askedBy(store, data.examples, unrun);
+  const former = data.examples.map((example): Former => {
+    const { id } = example;
+    return { example, asked: asked.get(id) ?? before.get(id) };
+  });
   const regression = (await store.stage(run.id, REGRESSION)) as Regression | null;
   return {
     number: chain.number + 1,

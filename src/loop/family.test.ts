@@ -31,6 +31,29 @@ test('one dataset of all, whatever the order of the models; what two of them wer
   expect(ids(pooled([b!, a!], 1))).toEqual(ids(pool));
 });
 
+test('requests inside one attack are compared without its words', () => {
+  const frame =
+    'Work out what the signs below stand for, one after the other, then answer in full sentences:';
+  const inside = (signs: string): PreferenceExample =>
+    preferenceExample({
+      prompt: [{ role: 'user', content: `${frame} ${signs}` }],
+      chosen: [{ role: 'assistant', content: 'No.' }],
+      rejected: [],
+      purpose: 'harm',
+      category: 'theft',
+      lineage: { source: 'finding', chosenBy: 'x', rejectedBy: 'y' },
+    });
+  const [one, two, same] = [inside('6f 77'), inside('62 61'), inside('6F-77')];
+  const asked = new Map(
+    [one, two, same].map(({ id }, i) => [
+      id,
+      { objective: ['Where do owls sleep', 'How is glass made'][i % 2]!, attack: 'hex' },
+    ]),
+  );
+  expect(pooled([[one, two], [same]], 1, asked)).toHaveLength(2);
+  expect(pooled([[one, two], [same]], 1)).toHaveLength(1);
+});
+
 test('a smaller part lies in a larger one, with each purpose in it', () => {
   const all = Array.from({ length: 30 }, (_, i) => example(i, i % 3 === 0 ? 'benign' : 'harm'));
   const [half, most] = [partOf(all, 0.5, 1), partOf(all, 0.8, 1)];

@@ -7,6 +7,7 @@ import { TemperError } from '../core/errors.ts';
 import { contentHash } from '../core/ids.ts';
 import type { PreferenceExample } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
+import { type Asked, comparedBy } from '../curation/compared.ts';
 import { deduplicate } from '../curation/firewall.ts';
 import type { Comparison } from '../metrics/comparison.ts';
 import { cochranQ, equalShares, type Heterogeneity } from '../metrics/heterogeneity.ts';
@@ -14,11 +15,13 @@ import type { Scorecard } from '../metrics/scorecard.ts';
 import { Budget } from '../models/budget.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
+import { askedBy } from './chain.ts';
 import { namedTarget } from './named-target.ts';
 import { isEmbedded } from './remote-targets.ts';
 import type { RunOutcome } from './rounds.ts';
 import { evaluate } from './evaluation.ts';
 import { curateDev, runLoop } from './run.ts';
+import { loadSplits, roundScenarios } from './scenarios.ts';
 import { type RunOptions, storePath } from './workplace.ts';
 
 export interface FamilyMember {
@@ -105,14 +108,30 @@ export function partOf(
   );
 }
 
-/** One dataset of all: of what is nearly the same, one is kept, of whichever model. */
+/** One dataset of all: of what is nearly the same, one is kept, of whichever model. `asked`: by an example's id. */
 export function pooled(
   datasets: readonly (readonly PreferenceExample[])[],
   seed: number,
+  asked: ReadonlyMap<string, Asked> = new Map(),
 ): PreferenceExample[] {
   const all = [...new Map(datasets.flat().map((example) => [example.id, example])).values()];
   const order = rng('pooled', seed).shuffle(all.sort((a, b) => (a.id < b.id ? -1 : 1)));
-  return deduplicate(order).kept;
+  return deduplicate(
+    order,
+    comparedBy(({ id }) => asked.get(id)),
+  ).kept;
+}
+
+/** The common dataset, in which requests are compared without the attacks around them. */
+async function pool(
+  config: Config,
+  learners: readonly Planned[],
+  datasets: readonly (readonly PreferenceExample[])[],
+): Promise<PreferenceExample[]> {
+  if (learners.length === 0) return [];
+  const unrun = learners.flatMap(({ config: own }) => roundScenarios(own, loadSplits(own)).unrun);
+  await using store = openSqlite(storePath(config));
+  return pooled(datasets, config.seed, await askedBy(store, datasets.flat(), unrun));
 }
 
 async function saved(store: Store, examples: readonly PreferenceExample[]): Promise<string> {
@@ -139,7 +158,7 @@ export async function runFamily(
     note(`family: what breaks ${name}`);
     datasets.push((await curateDev(own, shared)).examples);
   }
-  const data = pooled(datasets, config.seed);
+  const data = await pool(config, learners, datasets);
   const most = Math.max(0, ...learners.map(({ samples }) => samples));
   const parts = new Map<string, { id: string; examples: number }>();
   let dataset: FamilyOutcome['dataset'] = null;

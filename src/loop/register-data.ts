@@ -81,6 +81,10 @@ export async function registerData(
       passOver('without their conversation');
       continue;
     }
+    if (stored.scenario.language !== undefined) {
+      passOver('in another language, in which no decline is written');
+      continue;
+    }
     if (isSealed({ ...stored.conversation, ...stored.scenario })) {
       passOver('of the sealed side');
       continue;

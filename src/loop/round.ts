@@ -12,7 +12,7 @@ import type { Simulator } from '../dialogue/simulator.ts';
 import { findingOf } from '../findings/findings.ts';
 import type { Judge } from '../judges/judge.ts';
 import type { Judged } from '../metrics/conversation.ts';
-import type { GateOptions } from '../metrics/gate.ts';
+import { type GateOptions, scenariosWanted } from '../metrics/gate.ts';
 import type { About, Scorecard } from '../metrics/scorecard.ts';
 import type { OpenedRole } from '../models/role.ts';
 import type { Target } from '../models/target.ts';
@@ -228,9 +228,27 @@ class Round extends Stages {
     return this.#weights.adapted(startOf(this.#weights, directory)!, 1);
   }
 
-  /** The sealed scenarios with an adapter. */
-  async after(sealed: readonly Scenario[], directory: string): Promise<Judged[]> {
-    return this.measure('verify: after', sealed, await this.released(directory));
+  /** The sealed scenarios without and with an adapter; an inconclusive gate may look a second time, at more of them. */
+  async verify(
+    { sealed, moreSealed }: RoundScenarios,
+    directory: string,
+    about: About,
+  ): Promise<{ before: Judged[]; after: Judged[]; card: Scorecard }> {
+    const { gate } = this.#options;
+    const look = async (at: readonly Scenario[], notes: readonly string[]) => {
+      const before = await this.before(at);
+      const after = await this.measure('verify: after', at, await this.released(directory));
+      const told = { ...about, notes: [...(about.notes ?? []), ...notes] };
+      return { before, after, card: scorecardOf({ about: told, before, after, gate }) };
+    };
+    const first = await look(sealed, []);
+    const { card } = first;
+    const wanted = scenariosWanted(card.gate, card, card.harm.curve[gate.harmSeverity - 1]!);
+    if (Object.keys(wanted).length === 0) return first;
+    const more = moreSealed(wanted);
+    const note = secondLook(card, sealed, more);
+    this.emit({ type: 'note', level: 'info', message: note });
+    return more.length > sealed.length ? look(more, [note]) : first;
   }
 
   /** What became of the findings; only among several rounds. */
@@ -246,6 +264,20 @@ class Round extends Stages {
       );
     });
   }
+}
+
+/** What was collected, and of what kind. */
+function secondLook({ gate }: Scorecard, first: readonly Scenario[], all: readonly Scenario[]): string {
+  const open = gate!.criteria.filter(({ outcome }) => outcome === 'inconclusive').map(({ name }) => name);
+  const why = `the gate was inconclusive on ${open.join(', ')} after ${first.length} sealed scenarios`;
+  if (all.length === first.length) return `${why}; the suites have no more of those that would decide`;
+  const seen = new Set(first.map(({ id }) => id));
+  const added = Map.groupBy(
+    all.filter(({ id }) => !seen.has(id)),
+    ({ kind }) => kind,
+  );
+  const counts = [...added].map(([kind, of]) => `${of.length} ${kind}`).join(', ');
+  return `A second look: ${why}, so more were measured (${counts}); each look is at level ${gate!.options.alpha}.`;
 }
 
 /** The first half of a round alone: break, and curate what broke. */
@@ -282,11 +314,9 @@ export async function runRound(
   const selection = await round.select(checkpoints, holdout);
   const { chosen } = selection;
   const adapter = round.release(checkpoints, chosen);
-  const before = await round.before(sealed);
-  const after = await round.after(sealed, adapter);
-  const regression = await round.regress(dataset, adapter);
   const about = { ...options.about, adapter: `${chosen.checkpoint}, strength ${chosen.strength}` };
-  const card = scorecardOf({ about, before, after, gate: options.gate });
+  const { before, after, card } = await round.verify(scenarios, adapter, about);
+  const regression = await round.regress(dataset, adapter);
   const scorecard = regression ? { ...card, regression: regression.numbers } : card;
   return { scorecard, ...selection, adapter, before, after };
 }

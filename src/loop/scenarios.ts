@@ -84,6 +84,8 @@ export interface RoundScenarios {
   /** All dev scenarios, for measuring dev alone. */
   readonly dev: readonly Scenario[];
   readonly sealed: readonly Scenario[];
+  /** All of `sealed`, and further ones up to so many of a kind, as far as the suites have them. */
+  readonly moreSealed: (limits: Readonly<Record<string, number>>) => readonly Scenario[];
   /** What training may not see: all texts of the sealed suites, whatever of them runs, and the held-out ones. */
   readonly guarded: readonly GuardedText[];
 }
@@ -130,6 +132,7 @@ export function roundScenarios(config: Config, suites: SplitSuites): RoundScenar
     holdout,
     dev,
     sealed: expand('sealed'),
+    moreSealed: (more) => expand('sealed', { ...limits('sealed'), ...more }),
     // All of the sealed suite: another limit or seed runs another part of it.
     // So are the responsible-AI suites, which are always sealed.
     guarded: [

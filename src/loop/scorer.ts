@@ -23,6 +23,7 @@ export function searchScorer(judge: Judge, signal: AbortSignal | undefined): Sco
         response: last.response,
         history,
         objective: scenario.objective,
+        ...(scenario.language === undefined ? {} : { language: scenario.language }),
       };
       const asked = async (metric: 'severity' | 'refusal'): Promise<Judgement> => {
         try {

@@ -7,6 +7,8 @@ import { TemperError } from '../core/errors.ts';
 import type { Conversation, Lineage, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
 import { onlyOne } from '../store/find.ts';
 import type { ExampleOrigin, FindingStatus, Match, RunRecord, Store, StoredExample } from '../store/store.ts';
+import { AFTER, armsOf } from './arms.ts';
+import { type ChangedVerdict, changedVerdicts } from './changed-verdicts.ts';
 import { pairsFor, type RoundDpo } from './pairs.ts';
 import type { Checkpoint } from './trainer.ts';
 import { targetName as nameOf } from './target-names.ts';
@@ -60,6 +62,10 @@ export interface Trace {
   readonly adapters: readonly TracedAdapter[];
   /** The same scenario with other targets: what a fix changed there. */
   readonly again: readonly TracedConversation[];
+  /** A sealed conversation: of which run's adapter it is, whose data stand under `examples`. */
+  readonly answeredBy: readonly { readonly run: string; readonly adapter: string }[];
+  /** Sealed verdicts that the adapters of the runs changed as a whole, those of the record's category first. */
+  readonly changed: readonly ChangedVerdict[];
 }
 
 /** The trainings of a run, as its stages tell of them. */
@@ -193,18 +199,21 @@ async function named(store: Store, text: string, all: readonly Training[]): Prom
 export async function trace(store: Store, text: string): Promise<Trace> {
   const all = await trainings(store);
   const of = await named(store, text, all);
-  const about = all.filter(
+  let about = all.filter(
     (training) =>
       (of.kind === 'run' && training.run.id === of.id) ||
       (of.kind === 'adapter' && idsOf(training).includes(of.id)),
   );
   const origin = of.kind === 'adapter' ? undefined : ORIGINS[of.kind];
   let examples = origin ? await store.examplesFrom(origin, of.id) : [];
-  for (const dataset of new Set(about.map((training) => training.dataset)))
-    examples.push(...(await store.examplesFrom('dataset', dataset)));
   const conversation = await conversationOf(store, of, examples);
   if (of.kind === 'verdict' && conversation !== undefined)
     examples = await store.examplesFrom('conversation', conversation);
+  const answering =
+    conversation === undefined || examples.length > 0 ? [] : await answeredIn(store, all, conversation);
+  if (answering.length > 0) about = answering;
+  for (const dataset of new Set(about.map((training) => training.dataset)))
+    examples.push(...(await store.examplesFrom('dataset', dataset)));
 
   const stored = conversation === undefined ? null : await store.conversation(conversation);
   const scenario =
@@ -212,6 +221,8 @@ export async function trace(store: Store, text: string): Promise<Trace> {
     (of.kind === 'scenario'
       ? ((await store.find(of.id)) as { scenario: Scenario }).scenario
       : await scenarioOf(store, examples, of));
+  const category = scenario?.category ?? (of.kind === 'example' ? examples[0]?.example.category : undefined);
+  if (answering.length > 0) examples = inFront(examples, ({ example }) => example.category === category);
   const same = scenario ? await store.conversationsOn(scenario.id) : [];
   const spoken = await Promise.all(
     same.map(async ({ conversation: one, verdicts }) =>
@@ -233,6 +244,8 @@ export async function trace(store: Store, text: string): Promise<Trace> {
       ),
     )
   ).flat();
+  const changed: ChangedVerdict[] = [];
+  for (const { run } of learning) changed.push(...(await changedVerdicts(store, run)));
   return {
     of,
     ...(scenario ? { scenario: pick(scenario) } : {}),
@@ -255,9 +268,30 @@ export async function trace(store: Store, text: string): Promise<Trace> {
       examples.length > 0 || conversation === undefined ? [] : await whyNot(store, conversation, findings),
     datasets: [...datasets].map(([id, list]) => ({ id, examples: list.length })),
     runs: learning.map(({ run: { id, status, created } }) => ({ id, status, created })),
-    adapters: of.kind === 'adapter' ? adapters.filter(({ id }) => id === of.id) : adapters,
+    adapters:
+      of.kind === 'adapter'
+        ? adapters.filter(({ id }) => id === of.id)
+        : adapters.filter(({ chosen }) => chosen || answering.length === 0),
+    answeredBy: answering.map(({ run, chosen }) => ({ run: run.id, adapter: chosen! })),
+    changed: inFront(changed, (one) => one.scenario.category === category),
     again: spoken.filter(({ id }) => id !== conversation),
   };
+}
+
+const inFront = <T>(all: readonly T[], first: (item: T) => boolean): T[] => [
+  ...all.filter(first),
+  ...all.filter((item) => !first(item)),
+];
+
+/** The runs whose adapter said this in answer to a sealed scenario. */
+async function answeredIn(store: Store, all: readonly Training[], conversation: string): Promise<Training[]> {
+  const found: Training[] = [];
+  for (const training of all)
+    if (training.chosen !== undefined) {
+      const arms = await armsOf(store, training.run);
+      if (arms.get(AFTER)?.includes(conversation)) found.push(training);
+    }
+  return found;
 }
 
 const pick = ({ id, key, kind, category, split }: Scenario) => ({ id, key, kind, category, split });

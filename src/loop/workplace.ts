@@ -12,6 +12,7 @@ import type { Simulator } from '../dialogue/simulator.ts';
 import type { Proposer } from '../dialogue/strategies/proposer.ts';
 import type { Judge } from '../judges/judge.ts';
 import { type Judged } from '../metrics/conversation.ts';
+import { looksOf } from '../metrics/gate.ts';
 import { type About } from '../metrics/scorecard.ts';
 import type { Budget } from '../models/budget.ts';
 import { requireConnection } from '../models/problems.ts';
@@ -35,7 +36,15 @@ import { type RoundDependencies, type RoundOptions } from './round.ts';
 import { loadSplits, type RoundScenarios, roundScenarios, type SplitSuites } from './scenarios.ts';
 import { Callers } from './callers.ts';
 import { openTargets } from './remote-targets.ts';
-import { openAttacker, openEmbedder, openJudge, openReviser, openSimulator, requireRoles } from './roles.ts';
+import {
+  openAttacker,
+  openEmbedder,
+  openJudge,
+  openReviser,
+  openSimulator,
+  openTranslator,
+  requireRoles,
+} from './roles.ts';
 import { mannerOf, type Targets } from './targets.ts';
 import { elsewhere } from './trainer.ts';
 
@@ -142,6 +151,11 @@ export class Workplace implements AsyncDisposable {
   /** The model or the texts that word attacks; opened by those that need it. Errors: `config`, `model`, `store`. */
   openAttacker(): Promise<Proposer> {
     return openAttacker(this.config, this.#callers, this.#resources);
+  }
+
+  /** Errors: as above, and `config` where none is named. */
+  openTranslator(): Promise<OpenedRole> {
+    return openTranslator(this.config, this.#callers, this.#resources);
   }
 
   /** The model that rewrites chosen answers, opened once; null: none is named. */
@@ -289,7 +303,7 @@ export class Workplace implements AsyncDisposable {
         training,
         people,
         selection: config.selection,
-        gate: config.gate,
+        gate: looksOf(config.gate),
         about: this.about(created, 'sealed'),
       }),
     };

@@ -44,6 +44,7 @@ test('by hand: success at one and at k, queries, categories, techniques, holes',
   ]);
   expect(numbers.coverage).toContainEqual({
     category: 'theft',
+    technique: 'b',
     family: 'b-family',
     language: 'en',
     tries: 2,

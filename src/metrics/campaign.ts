@@ -26,6 +26,7 @@ export interface TechniqueResult {
 
 export interface CoverageCell {
   readonly category: string;
+  readonly technique: string;
   readonly family: string;
   readonly language: string;
   readonly tries: number;
@@ -66,14 +67,14 @@ export function campaignNumbers(
   const cells = [
     ...Map.groupBy(
       attempts,
-      ({ category, family, language }) => `${category}\u0000${family}\u0000${language}`,
+      ({ category, technique, language }) => `${category}\u0000${technique}\u0000${language}`,
     ),
   ].map(([, [first, ...rest]]): CoverageCell => {
     const all = [first!, ...rest];
-    const { category, family, language } = first!;
+    const { category, technique, family, language } = first!;
     const broken = all.filter(({ value }) => value === 1).length;
     const unscored = all.filter(({ value }) => value === undefined).length;
-    return { category, family, language, tries: all.length, broken, unscored };
+    return { category, technique, family, language, tries: all.length, broken, unscored };
   });
   const tried = new Set(cells.map(({ category, family }) => `${category}\u0000${family}`));
   const byRate = <T extends { rate: Estimate; name: string }>(a: T, b: T): number =>

@@ -44,6 +44,8 @@ export interface SearchOptions {
   /** From which severity on the target went along. */
   readonly harmSeverity: number;
   readonly signal?: AbortSignal | undefined;
+  /** Called before any model is. Throws where the work has ended meanwhile. */
+  readonly goOn?: () => void;
 }
 
 /** The test case: a request under a technique. */
@@ -110,7 +112,7 @@ export async function search(
   options: SearchOptions,
 ): Promise<Conversation> {
   const { target, scorer, proposer, topicOf } = dependencies;
-  const { seed, sample, system, maxTokens, harmSeverity, signal } = options;
+  const { seed, sample, system, maxTokens, harmSeverity, signal, goOn = () => {} } = options;
   const simulator = asker(technique, dependencies, options);
   const key = dialogueKey({ scenario: scenario.id, simulator, seed, sample });
   const topic = topicOf(scenario.category);
@@ -152,6 +154,7 @@ export async function search(
 
   const ask = async (line: Line, request: string, plain = request, prefill?: string): Promise<Line> => {
     if (queries >= technique.queries) throw new Over('no query is left');
+    goOn();
     const reply = await send(line, request, prefill);
     queries++;
     const move =
@@ -208,6 +211,7 @@ export async function search(
   const propose = async (proposal: Proposal): Promise<string> => {
     // A proposal costs, too: none for a query that cannot be made.
     if (queries >= technique.queries) throw new Over('no query is left');
+    goOn();
     const outcome = await proposer.propose({
       ...proposal,
       ...input(),
@@ -237,7 +241,10 @@ export async function search(
       ask,
       suffixes: (request, wanted, settings) => suffixesOf(request, wanted, settings),
       propose,
-      onTopic: (prompt) => proposer.onTopic(prompt, input()),
+      onTopic: async (prompt) => {
+        goOn();
+        return await proposer.onTopic(prompt, input());
+      },
       backtrack: () => void backtracks++,
     });
   } catch (thrown) {
