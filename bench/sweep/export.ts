@@ -10,7 +10,8 @@ import { loadConfig } from '../../src/config/config.ts';
 import type { Scenario } from '../../src/core/records.ts';
 import { rng } from '../../src/core/rng.ts';
 import { preferenceExample } from '../../src/curation/example.ts';
-import { deduplicate, Firewall, messagesOf } from '../../src/curation/firewall.ts';
+import { comparedBy } from '../../src/curation/compared.ts';
+import { deduplicate, Firewall } from '../../src/curation/firewall.ts';
 import { createWriter } from '../../src/curation/writers.ts';
 import { nextRequest } from '../../src/dialogue/simulator.ts';
 import { loadModel } from '../../src/engine/model.ts';
@@ -51,10 +52,10 @@ const examples = [...scenarios.values()].map((scenario) =>
     lineage: { source: 'augmentation', scenario: scenario.id, chosenBy: 'target', rejectedBy: 'none' },
   }),
 );
-const { kept } = deduplicate(new Firewall(guarded).filter(examples).passed, (example) => {
-  const { attack, objective } = scenarios.get(example.lineage.scenario!)!;
-  return attack === undefined ? messagesOf(example) : { text: objective, attack };
-});
+const { kept } = deduplicate(
+  new Firewall(guarded).filter(examples).passed,
+  comparedBy(({ lineage }) => scenarios.get(lineage.scenario!)),
+);
 
 const seen = new Set<string>();
 const rows = [
