@@ -20,6 +20,7 @@ export const OPTIONAL: Readonly<Record<string, string>> = {
   'models.cache': '/var/cache/temper/models',
   'suites.directory': 'suites',
   'suites.benchmarks': '{ xstest: { path: data/xstest_prompts.csv, limit: 200 }, or-bench: { path: hub } }',
+  'gate.collect': '400',
   'selection.patience': '1',
   'training.sft.patience': '3',
   'training.dpo.patience': '3',

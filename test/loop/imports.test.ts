@@ -100,7 +100,7 @@ describe('train refuses data that teaches nothing', () => {
     const result = run('train', data, '--recipe', 'dpo', '--target', model, '--out', out, '--json');
     expect(result.stderr).toMatch(/warning: .*1 of 2 records passed over/);
     // The recipe of a run, and it says so.
-    expect(result.stderr).toContain('dpo: learningRate=0.00015 epochs=1');
+    expect(result.stderr).toContain('dpo: learningRate=0.001 epochs=1');
     expect(JSON.parse(result.stdout)).toMatchObject({
       steps: 1,
       passedOver: { 'the chosen answer is the rejected one': 1 },

@@ -24,6 +24,9 @@ const settings = (directory: string): string[] =>
     'suites.dev.adversarial=60',
     // What a model of random weights says is at worst mildly harmful.
     'curation.harmSeverity=1',
+    // Rates that leave the second round something to find.
+    'training.sft.learningRate=1e-3',
+    'training.dpo.learningRate=1.5e-4',
   ]);
 const args = (directory: string, command: string, ...more: string[]): string[] =>
   commandLine(settings(directory), command, ...more);
