@@ -7,6 +7,20 @@ import type { Config } from '../../src/config/config.ts';
 import { serve, type Server } from '../../src/server/serve.ts';
 import { clientFolder } from '../../src/cli/client.ts';
 
+/** The pages by their addresses. */
+export const PAGES = [
+  'runs',
+  'scorecard',
+  'compare',
+  'conversations',
+  'console',
+  'findings',
+  'data',
+  'training',
+  'labels',
+  'settings',
+];
+
 export const BROWSER = ['/usr/bin/chromium', '/usr/bin/google-chrome'].find(existsSync);
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));

@@ -9,7 +9,7 @@ import { configSchema } from '../../src/config/config.ts';
 import { storePath } from '../../src/loop/run.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { makeWebStore, type WebStore } from '../web-store.ts';
-import { type App, BROWSER, openApp, violations, visit } from './browser.ts';
+import { type App, BROWSER, openApp, PAGES, violations, visit } from './browser.ts';
 
 declare const document: {
   documentElement: { scrollWidth: number };
@@ -249,17 +249,7 @@ describe.skipIf(BROWSER === undefined)('states of the pages', { timeout: 240_000
     const directory = mkdtempSync(join(tmpdir(), 'temper-empty-'));
     await using empty = await openApp(configSchema.parse({ directory: join(directory, 'store') }));
     const first = await empty.open();
-    for (const name of [
-      'runs',
-      'scorecard',
-      'compare',
-      'conversations',
-      'console',
-      'findings',
-      'data',
-      'training',
-      'labels',
-    ]) {
+    for (const name of PAGES.filter((page) => page !== 'settings')) {
       await visit(first, empty, `/${name}`);
       await sound(first);
     }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildClient } from '../../src/cli/client.ts';
 import { tinyGguf } from '../tiny-model.ts';
 import { makeWebStore, type WebStore } from '../web-store.ts';
-import { type App, BROWSER, openApp, violations } from './browser.ts';
+import { type App, BROWSER, openApp, PAGES, violations } from './browser.ts';
 
 /** Of the page's own world, in functions that run there. */
 declare const document: {
@@ -16,19 +16,6 @@ declare const document: {
   documentElement: { scrollWidth: number };
 };
 declare const location: { search: string };
-
-const PAGES = [
-  'runs',
-  'scorecard',
-  'compare',
-  'conversations',
-  'console',
-  'findings',
-  'data',
-  'training',
-  'labels',
-  'settings',
-];
 
 /** A whole run of the tiny model in seconds. */
 const SMALL = {
