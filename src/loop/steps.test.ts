@@ -5,7 +5,8 @@ import type { PreferenceExample } from '../core/records.ts';
 import { learntBy, type RoundWords, trainingSteps, wordsFor } from './steps.ts';
 
 const { sft, dpo, words } = loadConfig(undefined, []).training;
-const names = (recipes: Parameters<typeof trainingSteps>[0]) => trainingSteps(recipes).map(({ name }) => name);
+const names = (recipes: Parameters<typeof trainingSteps>[0]) =>
+  trainingSteps(recipes).map(({ name }) => name);
 
 const examples = (['harm', 'benign', 'general'] as const).flatMap((purpose) =>
   Array.from(
