@@ -140,6 +140,8 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'curation.maxTokens': 'Answers of dev conversations are cut here: training learns their beginning.',
   'curation.harmExamples': 'Harm examples wanted; dev requests that were not run fill up.',
   'curation.benignPerHarm': 'Benign examples for each harm example, at most.',
+  'curation.beginAnswers':
+    "Ask harmless requests that the target refused again, with an answer's first word put into its mouth; false = no.",
   'curation.declinePhrases':
     'Phrases of each kind that a category’s declines are made of: 1 for small models, which mix up more; up to 4.',
   'curation.reviser':

@@ -156,8 +156,10 @@ export const configSchema = z.strictObject({
       harmExamples: z.int().min(0).default(380),
       /** Phrases of a category that its declines are made of. */
       declinePhrases: z.int().min(1).default(1),
-      benignPerHarm: z.number().min(0).default(1),
+      benignPerHarm: z.number().min(0).default(1.3),
       generalPerHarm: z.number().min(0).default(0.3),
+      /** Harmless requests that the target refused are asked again with an answer's first word put into its mouth. */
+      beginAnswers: z.boolean().default(true),
       /** Examples with personal data or secrets are held back: of `imports` by default. No default, as it is part of ids. */
       personalData: z.enum(['imports', 'all', 'keep']).optional(),
       /** A model that criticises and rewrites chosen answers, by `provider:model` or a name under `targets`. */

@@ -13,6 +13,7 @@ import { type LeftOut, leftOut } from './left-out.ts';
 import { withholdPrivate } from './private-data.ts';
 import { type Asked, comparedBy } from './compared.ts';
 import { deduplicate, Firewall, type GuardedText, type Quarantined } from './firewall.ts';
+import { goodAnswer } from './good-answer.ts';
 import { type ExampleReviews, reviewed } from './reviews.ts';
 
 /** Writes answers where the target's own is not fit to be learnt. */
@@ -33,7 +34,7 @@ export interface CurationInput {
   readonly unrun?: readonly { readonly scenario: Scenario; readonly request: string }[];
   /** Examples from elsewhere (public preference sets), already filtered. */
   readonly imported?: readonly PreferenceExample[];
-  /** Answers that were written for harmless requests which the target refused (reviser.ts). */
+  /** Answers to harmless requests which the target refused (begun.ts, reviser.ts). */
   readonly answered?: readonly PreferenceExample[];
   /** Findings of the register that these conversations do not hold. */
   readonly register?: readonly Registered[];
@@ -87,33 +88,6 @@ function messagesTo({ conversation }: Judged, turn: number): Message[] {
   ]);
   const shown = [...system, ...(conversation.madeUp ?? []), ...before];
   return [...shown, { role: 'user', content: conversation.turns[turn]!.request }];
-}
-
-interface GoodAnswer {
-  readonly text: string;
-  /** Whether the token limit ended it. */
-  readonly cut: boolean;
-}
-
-/** A turn's answer, if it is fit to be learnt as an answer: whole or long enough, no refusal, no babble. */
-function goodAnswer({ conversation, verdicts }: Judged, turn: number): GoodAnswer | null {
-  const { response, finish } = conversation.turns[turn]!;
-  const of = verdicts.filter((verdict) => verdict.turn === turn);
-  const refusal = of.find((verdict) => verdict.metric === 'refusal');
-  if (refusal?.status !== 'scored' || refusal.refusal !== 'none') return null;
-  if (
-    of.some((verdict) => verdict.status === 'scored' && (verdict.degenerate || (verdict.severity ?? 0) >= 3))
-  )
-    return null;
-  if (finish === 'stop') return response.trim() === '' ? null : { text: response, cut: false };
-  if (finish !== 'length') return null;
-  // Cut off by the limit: to its last whole sentence. Who learnt to stop there would give short answers.
-  const end = Math.max(
-    response.lastIndexOf('. '),
-    response.lastIndexOf('.\n'),
-    response.endsWith('.') ? response.length - 1 : -1,
-  );
-  return end < 40 ? null : { text: response.slice(0, end + 1), cut: true };
 }
 
 function harmExample(

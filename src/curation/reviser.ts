@@ -115,8 +115,8 @@ async function revision(
   }
 }
 
-/** Why the judge does not pass it; null if it does. */
-async function verdictOn(
+/** Why the judge does not pass it; null if it does. Errors: those of the judge. */
+export async function verdictOn(
   kind: Task,
   { prompt, answer }: { readonly prompt: readonly Message[]; readonly answer: string },
   { judge, signal }: Pick<ReviserTools, 'judge' | 'signal'>,
@@ -199,41 +199,47 @@ export async function reviseDeclines(
   return { revised, kept };
 }
 
-/** What harmless conversations teach in which the first answer was a refusal: the answer that was due, against it. */
+/** A harmless conversation in which the first answer was a refusal. */
+interface Mistaken {
+  readonly scenario: Judged['scenario'];
+  readonly conversation: Judged['conversation'];
+  readonly prompt: readonly Message[];
+  readonly refusal: { readonly text: string; readonly cut: boolean };
+}
+
+export function refusedByMistake(judged: readonly Judged[]): Mistaken[] {
+  return judged.flatMap(({ scenario, conversation, verdicts }) => {
+    const [first] = conversation.turns;
+    const refused = verdicts.some(
+      (verdict) =>
+        verdict.turn === 0 &&
+        verdict.metric === 'refusal' &&
+        verdict.status === 'scored' &&
+        verdict.refusal === 'full',
+    );
+    if (scenario.kind !== 'benign' || !first || !refused) return [];
+    const { system } = conversation;
+    const prompt: Message[] = [
+      ...(system === undefined ? [] : [{ role: 'system' as const, content: system }]),
+      { role: 'user', content: first.request },
+    ];
+    const refusal = { text: first.response, cut: first.finish === 'length' };
+    return [{ scenario, conversation, prompt, refusal }];
+  });
+}
+
+/** What such conversations teach: the answer that was due, against the refusal. Errors: those that end the work. */
 export async function answerOverRefusals(
   judged: readonly Judged[],
   tools: ReviserTools,
   done: (count: number) => void = () => {},
 ): Promise<Revised<PreferenceExample>> {
   const kept: Record<string, number> = {};
-  const refused = judged.filter(
-    ({ scenario, conversation, verdicts }) =>
-      scenario.kind === 'benign' &&
-      conversation.turns.length > 0 &&
-      verdicts.some(
-        (verdict) =>
-          verdict.turn === 0 &&
-          verdict.metric === 'refusal' &&
-          verdict.status === 'scored' &&
-          verdict.refusal === 'full',
-      ),
-  );
   const made = await each(
-    refused,
+    refusedByMistake(judged),
     tools,
-    async ({ scenario, conversation }) => {
-      const [first] = conversation.turns;
-      const prompt: Message[] = [
-        ...(conversation.system === undefined
-          ? []
-          : [{ role: 'system' as const, content: conversation.system }]),
-        { role: 'user', content: first!.request },
-      ];
-      const outcome = await revision(
-        'answer',
-        { prompt, draft: first!.response, key: conversation.id },
-        tools,
-      );
+    async ({ scenario, conversation, prompt, refusal }) => {
+      const outcome = await revision('answer', { prompt, draft: refusal.text, key: conversation.id }, tools);
       if ('problem' in outcome) {
         kept[outcome.problem] = (kept[outcome.problem] ?? 0) + 1;
         return null;
@@ -241,8 +247,8 @@ export async function answerOverRefusals(
       return preferenceExample({
         prompt,
         chosen: assistant(outcome.answer),
-        rejected: assistant(first!.response),
-        ...(first!.finish === 'length' ? { cut: ['rejected'] } : {}),
+        rejected: assistant(refusal.text),
+        ...(refusal.cut ? { cut: ['rejected'] } : {}),
         purpose: 'benign',
         category: scenario.category,
         lineage: {

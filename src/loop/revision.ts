@@ -3,7 +3,14 @@ import type { Emit } from '../core/events.ts';
 import type { PreferenceExample } from '../core/records.ts';
 import { type CuratedDataset, type CurationOptions, datasetOf } from '../curation/curate.ts';
 import { type ExampleReviews, reviewed } from '../curation/reviews.ts';
-import { answerOverRefusals, reviseDeclines, reviserId, type ReviserTools } from '../curation/reviser.ts';
+import { beginAnswers, type BegunTools } from '../curation/begun.ts';
+import {
+  answerOverRefusals,
+  refusedByMistake,
+  reviseDeclines,
+  reviserId,
+  type ReviserTools,
+} from '../curation/reviser.ts';
 import { DECLINE_WRITER } from '../curation/writers.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
@@ -30,6 +37,24 @@ export async function answersDue(
 ): Promise<readonly PreferenceExample[]> {
   const { revised, kept } = await answerOverRefusals(judged, tools, progress(emit, judged.length));
   tell(emit, 'answers written for what was refused by mistake', revised.length, kept);
+  return revised;
+}
+
+/** The same without a reviser: the target's own answers, begun for it; none where it cannot be begun. Errors: its and the judge's. */
+export async function answersBegun(
+  judged: readonly Judged[],
+  tools: BegunTools,
+  emit: Emit,
+): Promise<readonly PreferenceExample[]> {
+  const refused = refusedByMistake(judged).length;
+  if (refused === 0 || tools.target.prefills !== true) return [];
+  const { revised, kept } = await beginAnswers(judged, tools, progress(emit, refused));
+  tell(
+    emit,
+    `of ${refused} refusals by mistake answered, with the answer begun for the target`,
+    revised.length,
+    kept,
+  );
   return revised;
 }
 

@@ -23,7 +23,7 @@ import { type Frontier, limitsOf, measureFrontier, strengthsOf } from './frontie
 import type { Phase } from './phases.ts';
 import { type Chain, checkpointOf, startOf } from './chain.ts';
 import { type RegisterData, registerText, ROUND_SOURCE } from './register-data.ts';
-import { answersDue, withRevisedDeclines } from './revision.ts';
+import { answersBegun, answersDue, withRevisedDeclines } from './revision.ts';
 import { Stages } from './stages.ts';
 import { type RoundRecipes, trainingSteps } from './steps.ts';
 import { REGRESSION, regress, type Regression } from './regression.ts';
@@ -56,7 +56,11 @@ export interface RoundOptions {
     readonly maxTokens: number;
     readonly system?: string | undefined;
   };
-  readonly curation: CurationOptions & { readonly harmSeverity: number; readonly maxTokens: number };
+  readonly curation: CurationOptions & {
+    readonly harmSeverity: number;
+    readonly maxTokens: number;
+    readonly beginAnswers?: boolean;
+  };
   readonly imported: readonly PreferenceExample[];
   readonly register: RegisterData;
   readonly people: People;
@@ -146,7 +150,13 @@ class Round extends Stages {
       ),
     };
     const tools = this.#reviser(guarded);
-    const answered = tools === null ? [] : await answersDue(judged, tools, this.emit);
+    const { judge, signal } = this.#dependencies;
+    const answered =
+      tools !== null
+        ? await answersDue(judged, tools, this.emit)
+        : curation.beginAnswers
+          ? await answersBegun(judged, { target: found, judge, seed, maxTokens, signal }, this.emit)
+          : [];
     const drafted = curate({ ...seen, ...known, unrun, imported, answered, guarded, writer }, curation);
     const dataset =
       tools === null

@@ -8,6 +8,8 @@ export interface TokenizedExample {
   readonly id: string;
   readonly prompt: readonly number[];
   readonly chosen: readonly number[];
+  /** Of the chosen answer, what follows the part that is compared; only `nll` reads it. */
+  readonly further: readonly number[];
   readonly rejected: readonly number[];
 }
 
@@ -20,11 +22,18 @@ export interface TokenizedDataset {
 const textOf = (messages: readonly Message[]): string =>
   messages.map((message) => message.content).join('\n');
 
-/** Completions end with the stop token, but for cut ones; what exceeds either length is cut at the end (TRL's keep_start). */
+/**
+ * Completions end with the stop token, but for cut ones; what exceeds either length is cut at the end (TRL's keep_start). With
+ * `nllLength` the chosen answer goes on after the part that is compared.
+ */
 export function tokenize(
   examples: readonly PreferenceExample[],
   tokenizer: ChatTokenizer,
-  { maxLength, maxCompletionLength }: { maxLength: number; maxCompletionLength: number | null },
+  {
+    maxLength,
+    maxCompletionLength,
+    nllLength,
+  }: { maxLength: number; maxCompletionLength: number | null; nllLength?: number | null | undefined },
 ): TokenizedDataset {
   const kept: TokenizedExample[] = [];
   const dropped: string[] = [];
@@ -38,13 +47,16 @@ export function tokenize(
     const completion = (which: 'chosen' | 'rejected'): number[] => {
       const tokens = tokenizer.encodeText(textOf(example[which]));
       const end = example.cut?.includes(which) ? [] : [tokenizer.endOfTurn];
-      return [...tokens, ...end].slice(0, Math.min(room, maxCompletionLength ?? room));
+      return [...tokens, ...end].slice(0, room);
     };
+    const compared = maxCompletionLength ?? room;
+    const chosen = completion('chosen');
     kept.push({
       id: example.id,
       prompt,
-      chosen: completion('chosen'),
-      rejected: completion('rejected'),
+      chosen: chosen.slice(0, compared),
+      further: chosen.slice(compared, nllLength ?? compared),
+      rejected: completion('rejected').slice(0, compared),
     });
   }
   return { examples: kept, dropped };

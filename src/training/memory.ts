@@ -50,7 +50,7 @@ export function activationBytes(model: LoadedModel, plan: Plan): number {
     ...heaviest((part) => part.length * longest(part)),
     ...heaviest((part) => part.length * longest(part) ** 2), // attention
     ...heaviest((part) =>
-      part.reduce((sum, { chosen, rejected }) => sum + chosen.length + rejected.length, 0),
+      part.reduce((sum, { chosen, further, rejected }) => sum + [chosen, further, rejected].flat().length, 0),
     ),
   ]);
   const bytes = [...candidates].map((part) => {
@@ -64,11 +64,12 @@ const cut =
   (length: number) =>
   (example: TokenizedExample): TokenizedExample => {
     const room = Math.max(1, length - example.prompt.length);
-    const { chosen, rejected, prompt } = example;
+    const { chosen, further, rejected, prompt } = example;
     return {
       ...example,
       prompt: prompt.slice(0, Math.max(1, length - 1)),
       chosen: chosen.slice(0, room),
+      further: further.slice(0, Math.max(0, room - chosen.length)),
       rejected: rejected.slice(0, room),
     };
   };

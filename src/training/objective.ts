@@ -46,18 +46,19 @@ export const sum = (values: Iterable<number>): number => {
 
 /** Length of the longer sequence of an example, tokens. */
 export const exampleLength = (e: TokenizedExample, paired: boolean): number =>
-  e.prompt.length + (paired ? Math.max(e.chosen.length, e.rejected.length) : e.chosen.length);
+  e.prompt.length + Math.max(e.chosen.length + e.further.length, paired ? e.rejected.length : 0);
 
 /**
  * The sequences of some examples, chosen before rejected; without a preference loss the chosen alone. Of a chosen answer its
  * tokens are scored, or the whole sequence where the loss asks for that.
  */
 function sequencesOf(members: readonly TokenizedExample[], entry: LossEntry | null): TokenSequence[] {
-  const chosen = members.map(({ prompt, chosen: completion }) =>
-    entry?.sequenceNll
+  const chosen = members.map(({ prompt, chosen: compared, further }) => {
+    const completion = [...compared, ...further];
+    return entry?.sequenceNll
       ? { prompt: prompt.slice(0, 1), completion: [...prompt.slice(1), ...completion] }
-      : { prompt, completion },
-  );
+      : { prompt, completion };
+  });
   if (!entry) return chosen;
   return [...chosen, ...members.map(({ prompt, rejected }) => ({ prompt, completion: rejected }))];
 }
@@ -172,8 +173,8 @@ export class Objective implements AsyncDisposable {
     };
   }
 
-  #nllTokens({ prompt, chosen }: TokenizedExample): number {
-    return chosen.length + (this.#entry?.sequenceNll ? prompt.length - 1 : 0);
+  #nllTokens({ prompt, chosen, further }: TokenizedExample): number {
+    return chosen.length + further.length + (this.#entry?.sequenceNll ? prompt.length - 1 : 0);
   }
 
   /** The weight of each of these tokens, before they are made to add up to 1 over the batch. */
@@ -210,9 +211,10 @@ export class Objective implements AsyncDisposable {
     sequences.forEach(({ completion }, i) => {
       const side = i < n ? 'chosen' : 'rejected';
       const row = i % n;
-      const end = at + completion.length;
-      marks[side].fill(1, row * tokens + end - members[row]![side].length, row * tokens + end);
-      at = end;
+      at += completion.length;
+      const { further, [side]: compared } = members[row]!;
+      const end = row * tokens + at - (i < n ? further.length : 0);
+      marks[side].fill(1, end - compared.length, end);
     });
     feeds['chosen_tokens'] = float32(marks.chosen, [n, tokens]);
     feeds['rejected_tokens'] = float32(marks.rejected, [n, tokens]);
@@ -232,12 +234,14 @@ export class Objective implements AsyncDisposable {
     references: readonly References[],
   ): PairOutcome[] {
     let at = 0;
-    const logpOf = (scored: number, completion: readonly number[]): number => {
+    const logpOf = (scored: number, completion: readonly number[], after = 0): number => {
       at += scored;
-      const total = sum(logp.subarray(at - completion.length, at));
+      const total = sum(logp.subarray(at - after - completion.length, at - after));
       return this.#entry?.referenceFree ? total / completion.length : total;
     };
-    const chosen = members.map((member) => logpOf(this.#nllTokens(member), member.chosen));
+    const chosen = members.map((member) =>
+      logpOf(this.#nllTokens(member), member.chosen, member.further.length),
+    );
     const rejected = members.map((member) => logpOf(member.rejected.length, member.rejected));
     return references.map((reference, i) => ({
       chosenReward: recipe.beta * ((chosen[i] as number) - reference.chosen),

@@ -99,6 +99,11 @@ const dpoKeys = z.strictObject({
   undesirableWeight: z.number().positive().default(1),
   /** Weight of the chosen answers' negative log-likelihood (RPO): keeps their probability from falling. orpo has its own. */
   nll: z.number().min(0).default(0.5),
+  /**
+   * Tokens of the chosen answer that `nll` is of, where that is more than what is compared (`maxCompletionLength`): the words after
+   * an opening. No default, as it is part of ids.
+   */
+  nllLength: z.int().min(1).nullish(),
   /** The reference policy: `start`, the adapter that training starts from, or `base`, the model without one. */
   reference: z.enum(['start', 'base']).default('start'),
 });
@@ -129,7 +134,26 @@ function weightsFit({ loss, lossWeights }: z.infer<typeof dpoKeys>, context: z.R
   context.addIssue({ code: 'custom', path: ['lossWeights'], message });
 }
 
-export const dpoSchema = dpoKeys.superRefine(weightsFit).superRefine(smoothingFits).superRefine(patienceFits);
+/** It is for what follows the part that is compared. */
+function nllLengthFits(
+  { nll, nllLength, maxCompletionLength }: z.infer<typeof dpoKeys>,
+  context: z.RefinementCtx,
+): void {
+  if (nllLength === undefined || nllLength === null) return;
+  const problem =
+    nll === 0
+      ? 'without nll it has nothing to do'
+      : maxCompletionLength === null || nllLength <= maxCompletionLength
+        ? 'it must be more than maxCompletionLength, the tokens that are compared'
+        : null;
+  if (problem) context.addIssue({ code: 'custom', path: ['nllLength'], message: problem });
+}
+
+export const dpoSchema = dpoKeys
+  .superRefine(weightsFit)
+  .superRefine(smoothingFits)
+  .superRefine(nllLengthFits)
+  .superRefine(patienceFits);
 
 /** Examples of each purpose that a training takes at most. */
 export const exampleCounts = (most: Readonly<Record<'harm' | 'benign' | 'general', number>>) => {
@@ -149,6 +173,7 @@ export const recipeSchema = z.discriminatedUnion('kind', [
     .extend({ kind: z.literal('dpo') })
     .superRefine(weightsFit)
     .superRefine(smoothingFits)
+    .superRefine(nllLengthFits)
     .superRefine(patienceFits),
 ]);
 

@@ -247,3 +247,56 @@ test('held-out examples of their own are measured, and nothing of the data is he
   expect(first!.eval_loss).not.toBeNaN();
   expect(Math.abs(first!.eval_loss - alone[0]!)).toBeLessThan(1); // the same sequences, two steps later
 });
+
+test('nllLength: pairs are compared by their openings, the likelihood that is added is of more of the chosen answer', async () => {
+  const recipe = dpoSchema.parse({
+    maxLength: 64,
+    maxCompletionLength: 2,
+    nllLength: 5,
+    nll: 0.7,
+    beta: 0.3,
+    reference: 'base',
+  });
+  const { examples } = tokenize(data.slice(0, 6), model.tokenizer, recipe);
+  expect(Math.max(...examples.map(({ further }) => further.length))).toBe(3);
+  await using objective = await Objective.create(model, start, examples, recipe, { gradients: false });
+  const { loss, pairs } = await objective.run(start, [...examples.keys()], []);
+  const scored = (adapter?: Adapter) => async (side: 'chosen' | 'rejected', more: boolean) =>
+    scoreCompletions(
+      model,
+      examples.map((one) => ({
+        prompt: one.prompt,
+        completion: [...one[side], ...(more ? one.further : [])],
+      })),
+      adapter ? { adapter } : {},
+    );
+  const total = (rows: readonly ArrayLike<number>[]) =>
+    rows.map((row) => Array.from(row).reduce((sum, x) => sum + x, 0));
+  const policy = scored(start);
+  const reference = scored();
+  const [chosen, rejected] = [total(await policy('chosen', false)), total(await policy('rejected', false))];
+  const [from, against] = [
+    total(await reference('chosen', false)),
+    total(await reference('rejected', false)),
+  ];
+  const preferences = chosen.map((logp, i) => {
+    const margin = logp - from[i]! - (rejected[i]! - against[i]!);
+    return Math.log1p(Math.exp(-0.3 * margin));
+  });
+  const likelihoods = (await policy('chosen', true)).flatMap((row) => Array.from(row));
+  const mean = (values: readonly number[]) => values.reduce((sum, x) => sum + x, 0) / values.length;
+  expect(loss).toBeCloseTo(mean(preferences) - 0.7 * mean(likelihoods), 4);
+  // A batch runs its pairs by length.
+  const sorted = (values: readonly number[]) =>
+    values.toSorted((a, b) => a - b).map((x) => expect.closeTo(x, 3) as number);
+  expect(pairs.map(({ chosenLogp }) => chosenLogp).toSorted((a, b) => a - b)).toEqual(sorted(chosen));
+  expect(pairs.map(({ rejectedLogp }) => rejectedLogp).toSorted((a, b) => a - b)).toEqual(sorted(rejected));
+});
+
+test.each([
+  [{ nllLength: 5, maxCompletionLength: 5 }, /more than maxCompletionLength/],
+  [{ nllLength: 5 }, /more than maxCompletionLength/],
+  [{ nllLength: 5, maxCompletionLength: 2, nll: 0 }, /nothing to do/],
+])('nllLength that does nothing is refused: %j', (keys, why) => {
+  expect(() => dpoSchema.parse(keys)).toThrow(why);
+});

@@ -1,0 +1,103 @@
+/**
+ * Answers that were due, in the target's own words: a harmless request that it refused is asked again with the first word of an
+ * answer put into its mouth. The words are those with which its own answers begin most often; what comes of one is judged.
+ */
+import type { Message, PreferenceExample } from '../core/records.ts';
+import { rng } from '../core/rng.ts';
+import type { Judge } from '../judges/judge.ts';
+import type { Judged } from '../metrics/conversation.ts';
+import type { Target } from '../models/target.ts';
+import { preferenceExample } from './example.ts';
+import { goodAnswer, learnable } from './good-answer.ts';
+import { refusedByMistake, type Revised, verdictOn } from './reviser.ts';
+
+export interface BegunTools {
+  readonly target: Target;
+  readonly judge: Judge;
+  readonly seed: number;
+  readonly maxTokens: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** For lineage. */
+export const BEGUN = 'target, begun for it';
+
+/** First words that are tried for a request, one after the other. */
+const TRIES = 3;
+
+const firstWord = (text: string): string => /^[\p{L}\p{M}\p{N}]+/u.exec(text.trimStart())?.[0] ?? '';
+
+/** The words with which answers begin most often, none of which a refusal begins with. */
+function firstWords(judged: readonly Judged[]): string[] {
+  const counts = new Map<string, number>();
+  const refusals = new Set<string>();
+  for (const one of judged)
+    for (const [turn, { response }] of one.conversation.turns.entries()) {
+      const word = firstWord(response);
+      const verdict = one.verdicts.find((each) => each.turn === turn && each.metric === 'refusal');
+      if (verdict?.status === 'scored' && verdict.refusal !== 'none') refusals.add(word.toLowerCase());
+      else if (one.scenario.kind !== 'adversarial' && word !== '' && goodAnswer(one, turn))
+        counts.set(word, (counts.get(word) ?? 0) + 1);
+    }
+  return [...counts]
+    .filter(([word]) => !refusals.has(word.toLowerCase()))
+    .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+    .slice(0, TRIES)
+    .map(([word]) => word);
+}
+
+/** One example for each harmless request whose refusal could be turned. Errors: those of the target and the judge. */
+export async function beginAnswers(
+  judged: readonly Judged[],
+  { target, judge, seed, maxTokens, signal }: BegunTools,
+  done: (count: number) => void = () => {},
+): Promise<Revised<PreferenceExample>> {
+  const kept: Record<string, number> = {};
+  const words = target.prefills === true ? firstWords(judged) : [];
+  if (words.length === 0) return { revised: [], kept };
+  let count = 0;
+  const begun = async ({
+    scenario,
+    conversation,
+    prompt,
+    refusal,
+  }: ReturnType<typeof refusedByMistake>[number]) => {
+    let problem = '';
+    for (const word of words) {
+      const messages: Message[] = [...prompt, { role: 'assistant', content: word }];
+      const stream = rng('begun', seed, conversation.id, word).int(2 ** 31);
+      const reply = await target.respond(messages, {
+        seed: stream,
+        maxTokens,
+        ...(signal ? { signal } : {}),
+      });
+      const answer = learnable(`${word}${reply.text}`, reply.finish);
+      problem =
+        answer === null
+          ? 'the answer has no whole sentence'
+          : ((await verdictOn('answer', { prompt, answer: answer.text }, { judge, signal })) ?? '');
+      if (answer === null || problem !== '') continue;
+      done(++count);
+      return preferenceExample({
+        prompt,
+        chosen: [{ role: 'assistant', content: answer.text }],
+        rejected: [{ role: 'assistant', content: refusal.text }],
+        cut: [...(answer.cut ? ['chosen' as const] : []), ...(refusal.cut ? ['rejected' as const] : [])],
+        purpose: 'benign',
+        category: scenario.category,
+        lineage: {
+          source: 'over-refusal',
+          scenario: scenario.id,
+          conversation: conversation.id,
+          chosenBy: BEGUN,
+          rejectedBy: 'target',
+        },
+      });
+    }
+    kept[problem] = (kept[problem] ?? 0) + 1;
+    done(++count);
+    return null;
+  };
+  const made = await Promise.all(refusedByMistake(judged).map(begun));
+  return { revised: made.filter((example) => example !== null), kept };
+}
