@@ -55,10 +55,11 @@ def rows(job: dict, tokenizer, name: str) -> list:
         for line in file:
             example = json.loads(line)
             prompt = tokenizer.apply_chat_template(example["prompt"], add_generation_prompt=True, return_dict=False)
-            room = min(recipe["maxLength"] - len(prompt), recipe["maxCompletionLength"] or math.inf)
+            left = recipe["maxLength"] - len(prompt)
+            room = min(left, recipe["maxCompletionLength"] or math.inf)
             if room < 1:
                 continue
-            chosen = completion(example, "chosen", tokenizer, stop, room)
+            chosen = completion(example, "chosen", tokenizer, stop, min(left, recipe.get("nllLength") or room))
             if recipe["kind"] == "dpo":
                 rejected = completion(example, "rejected", tokenizer, stop, room)
                 result.append({"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected})
@@ -226,6 +227,8 @@ def trainer(job: dict):
     config = DPOConfig(
         **common, loss_type=kinds, loss_weights=weights, beta=recipe["beta"], label_smoothing=recipe["labelSmoothing"],
         disable_dropout=recipe["dropout"] == 0,
+        # Of the longer chosen answer only as much is compared as the rejected one has (LD-DPO without its tail); `sft` reads it all.
+        ld_alpha=0.0 if recipe.get("nllLength") else None,
     )
     work = as_told(DPOTrainer, job["rates"])(args=config, **parts)
     # TRL takes a copy of a given adapter for the reference; without that copy it is the model without adapter.

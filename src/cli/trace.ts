@@ -97,12 +97,10 @@ function changedText({ changed }: Trace, run: string): string[] {
   ];
 }
 
-const TRAINING_NAMES = { sft: 'SFT', dpo: 'DPO', words: 'words' };
-
 export function traceText(traced: Trace): string {
   const { of, examples, datasets, runs, adapters, again, answeredBy } = traced;
   const learnt = ({ learnt: parts }: Trace['adapters'][number]): string =>
-    parts.map(({ training, examples: n }) => `${n} in ${TRAINING_NAMES[training]}`).join(', ');
+    parts.map(({ training, examples: n }) => `${n} in ${training.toUpperCase()}`).join(', ');
   return [
     `${name(of.kind)} ${printable(of.id)}`,
     ...origin(traced),

@@ -9,7 +9,7 @@ import { RULES } from '../judges/ensemble.ts';
 import { DEFAULT_GATE } from '../metrics/gate.ts';
 import { connectionProblems } from '../models/problems.ts';
 import { callsSchema, type Connection, connectionShape } from '../models/settings.ts';
-import { dpoSchema, exampleCounts, loraSchema, sftSchema } from '../training/recipe.ts';
+import { loraSchema, dpoSchema, pairsSchema, sftSchema } from '../training/recipe.ts';
 import { trlSchema } from '../training/trl/settings.ts';
 import { placeRecipe, placeRecipes, recipeOrigin, type RecipeOrigins } from './recipe-file.ts';
 import { parseYaml, readYaml } from './yaml.ts';
@@ -194,21 +194,11 @@ export const configSchema = z.strictObject({
       dpo: dpoSchema
         .safeExtend({
           maxCompletionLength: completionLength(5),
-          /** Benign ones are what keeps over-refusal down. */
-          pairs: exampleCounts({ harm: 240, benign: 400, general: 120 }),
+          pairs: pairsSchema,
           learningRate: z.number().positive().default(1e-3),
           beta: z.number().positive().default(0.3),
-          nll: z.number().min(0).default(0.1),
-        })
-        .nullable()
-        .prefault({}),
-      /** SFT on the words of answers, after DPO, which learns only how they begin. */
-      words: sftSchema
-        .safeExtend({
-          maxCompletionLength: completionLength(56),
-          learningRate: z.number().positive().default(4e-4),
-          opening: sftSchema.shape.opening.default({ tokens: 4, weight: 0.02 }),
-          examples: exampleCounts({ harm: 110, benign: 70, general: 30 }),
+          nll: z.number().min(0).default(0.5),
+          nllLength: dpoSchema.shape.nllLength.default(40),
         })
         .nullable()
         .prefault({}),

@@ -21,7 +21,6 @@ import { requireWeights } from './remote-targets.ts';
 import { finishedResult } from './run.ts';
 import type { FrontierPoint } from './select.ts';
 import { type EmbeddedTargets, mannerOf } from './targets.ts';
-import { type TrainingName, trainingStage } from './steps.ts';
 import type { Checkpoint } from './trainer.ts';
 import { loadCheckpoint, startingAdapter, trainRound } from './training.ts';
 import { type RunOptions, settingsOf, Workplace } from './workplace.ts';
@@ -70,10 +69,8 @@ export interface Attribution {
 interface Finished {
   readonly run: RunRecord;
   readonly chosen: FrontierPoint;
-  /** How the chosen candidate came about: SFT alone, all trainings, or a share of the way between the two. */
-  readonly way: 'sft' | 'all' | number;
-  /** Whether words followed DPO. */
-  readonly words: boolean;
+  /** How the chosen candidate came about: SFT alone, DPO, or a share of the way between the two. */
+  readonly way: 'sft' | 'dpo' | number;
   readonly dataset: string;
   readonly examples: readonly PreferenceExample[];
   /** Folder of the adapter that the round before released: the target as this round found it. */
@@ -100,14 +97,13 @@ async function finished(
   const curated = await stage<{ dataset: string }>('curate');
   const data = curated && (await store.dataset(curated.dataset));
   if (!data || !chosen) throw nothing('nothing broke, and no adapter was trained');
-  const made = async (name: TrainingName) => (await stage<Checkpoint[]>(trainingStage(name))) ?? [];
-  const [sft, dpo, words] = [await made('sft'), await made('dpo'), await made('words')];
-  const last = words.length > 0 ? words : dpo;
+  const sft = (await stage<Checkpoint[]>('train-sft')) ?? [];
+  const dpo = (await stage<Checkpoint[]>('train-dpo')) ?? [];
   const is = ({ id }: Checkpoint): boolean => id === chosen.adapter;
-  const share = last.flatMap(({ id }) =>
+  const share = dpo.flatMap(({ id }) =>
     chosen.adapter.startsWith(`${id}-`) ? [Number(chosen.adapter.slice(id.length + 1))] : [],
   )[0];
-  const way = share ?? (last.some(is) ? 'all' : sft.some(is) ? 'sft' : null);
+  const way = share ?? (dpo.some(is) ? 'dpo' : sft.some(is) ? 'sft' : null);
   if (way === null) throw nothing('it released what it had started from');
   const link = await stage<Link>(LINK);
   const before = link?.previous ? await store.run(link.previous) : null;
@@ -115,7 +111,6 @@ async function finished(
     run,
     chosen,
     way,
-    words: words.length > 0,
     dataset: curated.dataset,
     examples: data.examples,
     start: before?.adapter === undefined ? undefined : directoryOf(config, before.adapter),
@@ -152,9 +147,9 @@ class Attributor {
   /** An adapter of these examples, trained as the round's was. */
   async adapted(name: string, examples: readonly PreferenceExample[]): Promise<Judged[]> {
     const { config, emit, tools } = this.#workplace;
-    const { way, words: spoken, start, from, chosen } = this.#round;
+    const { way, start, from, chosen } = this.#round;
     const { share } = this.#options;
-    const { sft, dpo, words } = config.training;
+    const { sft, dpo } = config.training;
     // One checkpoint, the last: nothing is chosen here.
     const shorter = <R extends { epochs: number; checkpointEvery: number }>(recipe: R): R => ({
       ...recipe,
@@ -166,7 +161,6 @@ class Attributor {
         ...config.training,
         sft: shorter(sft),
         dpo: way === 'sft' || dpo === null ? null : shorter(dpo),
-        words: spoken && words ? shorter(words) : null,
       },
       directory: join(config.directory, 'attribution'),
       selection: {

@@ -12,7 +12,6 @@ import type { RegressionNumbers } from '../metrics/scorecard.ts';
 import { type Link, linkOf } from './chain.ts';
 import { type Followed, REGRESSION, type Regression } from './regression.ts';
 import type { RoundOptions, RoundResult } from './round.ts';
-import { trainingStage, type TrainingStep, trainingSteps } from './steps.ts';
 import { loadCheckpoint, roundTraining, startingAdapter } from './training.ts';
 import { adapterPath, type Checkpoint } from './trainer.ts';
 import type { Workplace } from './workplace.ts';
@@ -89,34 +88,31 @@ async function trainingsOf(
   options: RoundOptions,
 ): Promise<TrainingEntry[]> {
   const weights = targets.weights!;
-  const entry = async ({ name, recipe }: TrainingStep, start: string): Promise<TrainingEntry> => {
-    const made = ((await store.stage(run, trainingStage(name))) as Checkpoint[] | null) ?? [];
-    const checkpoints = made.map(({ id, name: checkpoint, directory: stored }) => {
+  const { sft, dpo } = options.training;
+  const entry = async (
+    recipe: typeof sft | NonNullable<typeof dpo>,
+    start: string,
+  ): Promise<TrainingEntry> => {
+    const made = ((await store.stage(run, `train-${recipe.kind}`)) as Checkpoint[] | null) ?? [];
+    const checkpoints = made.map(({ id, name, directory: stored }) => {
       const directory = adapterPath(options.directory, stored);
       const hash = existsSync(directory)
-        ? adapterHash(loadCheckpoint(weights, { id, name: checkpoint, directory }))
+        ? adapterHash(loadCheckpoint(weights, { id, name, directory }))
         : null;
       return { id, hash };
     });
     const id = roundTraining(recipe, dataset, start, { weights, training: options.training });
-    const entered = { id, recipe, data: dataset, start, checkpoints };
-    if (recipe.kind !== 'dpo') return entered;
-    const reference =
-      recipe.reference === 'start'
-        ? { id: start, is: "the round's SFT adapter, from which DPO starts" }
-        : { id: weights.file.id, is: 'the model without an adapter' };
-    return { ...entered, reference };
+    return { id, recipe, data: dataset, start, checkpoints };
   };
-  const entries: TrainingEntry[] = [];
-  let start = startingAdapter(weights, options).id;
-  for (const step of trainingSteps(options.training)) {
-    const made = await entry(step, start);
-    entries.push(made);
-    const last = made.checkpoints.at(-1);
-    if (!last) break; // it found nothing to learn
-    start = last.id;
-  }
-  return entries;
+  const tuned = await entry(sft, startingAdapter(weights, options).id);
+  const last = tuned.checkpoints.at(-1)?.id;
+  if (!dpo || last === undefined) return [tuned];
+  const preferred = await entry(dpo, last);
+  const reference =
+    dpo.reference === 'start'
+      ? { id: last, is: "the round's SFT adapter, from which DPO starts" }
+      : { id: weights.file.id, is: 'the model without an adapter' };
+  return [tuned, { ...preferred, reference }];
 }
 
 export async function manifestOf(

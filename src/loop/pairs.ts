@@ -8,14 +8,17 @@ export interface RoundDpo extends DpoRecipe {
   readonly pairs: Readonly<Record<PreferenceExample['purpose'], number>>;
 }
 
-/** The pairs of DPO: those in which both answers mean something, so many of each purpose; findings before other harm. */
+/** What the target did wrong goes before what it did well. */
+const WRONG: readonly string[] = ['finding', 'over-refusal'];
+
+/** The pairs of DPO: those in which both answers mean something, so many of each purpose; what broke before the rest. */
 export function pairsFor(
   { seed, pairs }: RoundDpo,
   examples: readonly PreferenceExample[],
 ): PreferenceExample[] {
   const usable = rng('pairs', seed)
     .shuffle(examples.filter((example) => example.rejected[0]?.content.trim() !== ''))
-    .sort((a, b) => Number(b.lineage.source === 'finding') - Number(a.lineage.source === 'finding'));
+    .sort((a, b) => Number(WRONG.includes(b.lineage.source)) - Number(WRONG.includes(a.lineage.source)));
   return (['harm', 'benign', 'general'] as const).flatMap((purpose) =>
     usable.filter((example) => example.purpose === purpose).slice(0, pairs[purpose]),
   );

@@ -17,15 +17,16 @@ import type { About, Scorecard } from '../metrics/scorecard.ts';
 import type { OpenedRole } from '../models/role.ts';
 import type { Target } from '../models/target.ts';
 import type { Store } from '../store/store.ts';
+import type { SftRecipe } from '../training/recipe.ts';
 import type { Checkpoint, TrainingPlace } from './trainer.ts';
 import { countsText } from './counts.ts';
+import type { RoundDpo } from './pairs.ts';
 import { type Frontier, limitsOf, measureFrontier, strengthsOf } from './frontier.ts';
 import type { Phase } from './phases.ts';
 import { type Chain, checkpointOf, startOf } from './chain.ts';
 import { type RegisterData, registerText, ROUND_SOURCE } from './register-data.ts';
 import { answersBegun, answersDue, withRevisedDeclines } from './revision.ts';
 import { Stages } from './stages.ts';
-import { type RoundRecipes, trainingSteps } from './steps.ts';
 import { REGRESSION, regress, type Regression } from './regression.ts';
 import { release, startingAdapter, type TrainingDependencies, trainRound } from './training.ts';
 import { chooseCandidate, type FrontierPoint, type Selection, tellFrontier } from './select.ts';
@@ -68,7 +69,7 @@ export interface RoundOptions {
   readonly chain?: Chain;
   /** Of a family: what to learn from, instead of what breaks the target. */
   readonly dataset?: string;
-  readonly training: TrainingPlace & RoundRecipes;
+  readonly training: TrainingPlace & { readonly sft: SftRecipe; readonly dpo: RoundDpo | null };
   readonly selection: {
     readonly strengths: readonly number[];
     readonly between: readonly number[];
@@ -306,9 +307,9 @@ export async function runRound(
   dependencies: RoundDependencies,
   options: RoundOptions,
 ): Promise<RoundResult> {
-  const trainings = trainingSteps(options.training).map(({ name }) => `train ${name}` as const);
+  const dpo = options.training.dpo ? (['train dpo'] as const) : [];
   const more = options.chain ? (['replay'] as const) : [];
-  const phases = ['break', 'curate', ...trainings, 'choose', 'verify', ...more] as const;
+  const phases = ['break', 'curate', 'train sft', ...dpo, 'choose', 'verify', ...more] as const;
   const round = new Round(dependencies, options, phases);
   // Before the work, so that an adapter that cannot be trained costs none of it.
   const start = round.start();

@@ -9,14 +9,7 @@ import { onlyOne } from '../store/find.ts';
 import type { ExampleOrigin, FindingStatus, Match, RunRecord, Store, StoredExample } from '../store/store.ts';
 import { AFTER, armsOf } from './arms.ts';
 import { type ChangedVerdict, changedVerdicts } from './changed-verdicts.ts';
-import {
-  learntBy,
-  type RoundRecipes,
-  TRAININGS,
-  type TrainingName,
-  trainingStage,
-  trainingSteps,
-} from './steps.ts';
+import { pairsFor, type RoundDpo } from './pairs.ts';
 import type { Checkpoint } from './trainer.ts';
 import { targetName as nameOf } from './target-names.ts';
 import { whyNot } from './why-not.ts';
@@ -39,8 +32,8 @@ export interface TracedAdapter {
   readonly id: string;
   readonly name: string;
   readonly run: string;
-  /** In which trainings the traced examples were learnt; each goes on from the one before, and those after SFT take some alone. */
-  readonly learnt: readonly { readonly training: TrainingName; readonly examples: number }[];
+  /** In which trainings the traced examples were learnt; DPO starts from SFT, and takes some of the pairs alone. */
+  readonly learnt: readonly { readonly training: 'sft' | 'dpo'; readonly examples: number }[];
   /** The run chose it. */
   readonly chosen: boolean;
 }
@@ -79,9 +72,10 @@ export interface Trace {
 interface Training {
   readonly run: RunRecord;
   readonly dataset: string;
-  readonly made: Readonly<Record<TrainingName, readonly Checkpoint[]>>;
-  /** Adapters between the first and the last, and the chosen one with its strength; `after`: the last training in it. */
-  readonly derived: readonly { readonly id: string; readonly name: string; readonly after: TrainingName }[];
+  readonly sft: readonly Checkpoint[];
+  readonly dpo: readonly Checkpoint[];
+  /** Adapters between the two, and the chosen one with its strength. */
+  readonly derived: readonly { readonly id: string; readonly name: string; readonly dpo: boolean }[];
   readonly chosen: string | undefined;
 }
 
@@ -96,68 +90,50 @@ async function trainings(store: Store): Promise<Training[]> {
     const run = await store.run(id);
     const { dataset } = (result ?? {}) as { dataset?: string };
     if (!run || dataset === undefined) continue;
-    const made = { sft: [], dpo: [], words: [] } as Record<TrainingName, Checkpoint[]>;
-    for (const name of TRAININGS)
-      made[name] = ((await store.stage(id, trainingStage(name))) as Checkpoint[] | null) ?? [];
-    const ofWhich = (adapter: string | undefined): TrainingName | undefined =>
-      TRAININGS.find((name) => made[name].some((checkpoint) => checkpoint.id === adapter));
-    const last = TRAININGS.findLast((name) => made[name].length > 0) ?? 'sft';
+    const [sft, dpo] = (await Promise.all(
+      ['train-sft', 'train-dpo'].map(async (name) => (await store.stage(id, name)) ?? []),
+    )) as [Checkpoint[], Checkpoint[]];
     const { frontier = [], chosen } = ((await store.stage(id, 'select')) ?? {}) as Selected;
+    const known = new Set([...sft, ...dpo].map((checkpoint) => checkpoint.id));
     const mixed = new Map(frontier.map(({ adapter, checkpoint }) => [adapter, checkpoint]));
-    for (const adapter of mixed.keys()) if (ofWhich(adapter)) mixed.delete(adapter);
-    const derived = [...mixed].map(([adapter, name]) => ({ id: adapter, name, after: last }));
+    for (const checkpoint of known) mixed.delete(checkpoint);
+    const derived = [...mixed].map(([adapter, name]) => ({ id: adapter, name, dpo: true }));
     const release = run.adapter === undefined ? undefined : basename(run.adapter);
     if (release !== undefined && chosen)
       derived.push({
         id: release,
         name: `${chosen.adapter} at strength ${chosen.strength}`,
-        after: ofWhich(chosen.adapter) ?? last,
+        dpo: !sft.some((checkpoint) => checkpoint.id === chosen.adapter),
       });
-    found.push({ run, dataset, made, derived, chosen: release });
+    found.push({ run, dataset, sft, dpo, derived, chosen: release });
   }
   return found;
 }
 
-const idsOf = ({ made, derived }: Training): string[] =>
-  [...Object.values(made).flat(), ...derived].map(({ id }) => id);
+const idsOf = ({ sft, dpo, derived }: Training): string[] => [...sft, ...dpo, ...derived].map(({ id }) => id);
 
-/** In which trainings of a run the traced examples were learnt, in their order. */
-async function learntIn(
-  store: Store,
-  { run, dataset, made }: Training,
-  traced: Set<string>,
-): Promise<TracedAdapter['learnt']> {
-  const { training } = (run.config ?? {}) as { training?: Partial<RoundRecipes> };
-  const { sft, dpo, words } = training ?? {};
-  // A run of before its configuration was kept says nothing of what DPO took.
-  const steps = sft && dpo ? trainingSteps({ sft, dpo, words: words ?? null }) : [];
+/** How many of the traced examples the DPO of a run took as pairs. */
+async function pairsTaken(store: Store, { run, dataset }: Training, traced: Set<string>): Promise<number> {
+  const { training } = (run.config ?? {}) as { training?: { dpo?: Partial<RoundDpo> | null } };
+  const dpo = training?.dpo;
+  if (!dpo?.pairs || dpo.seed === undefined) return 0;
   const { examples } = (await store.dataset(dataset))!;
-  const later = steps
-    .filter(({ name }) => name !== 'sft' && made[name].length > 0)
-    .map((step) => ({
-      training: step.name,
-      examples: learntBy(step, examples).filter(({ id }) => traced.has(id)).length,
-    }));
-  return [{ training: 'sft', examples: traced.size }, ...later.filter((one) => one.examples > 0)];
+  return pairsFor(dpo as RoundDpo, examples).filter(({ id }) => traced.has(id)).length;
 }
 
 /** The adapters of a run that learnt from the examples. */
 async function adaptersOf(store: Store, training: Training, traced: Set<string>): Promise<TracedAdapter[]> {
-  const { run, made, derived, chosen } = training;
-  const learnt = await learntIn(store, training, traced);
-  const upTo = (last: TrainingName): TracedAdapter['learnt'] =>
-    learnt.filter(({ training: name }) => TRAININGS.indexOf(name) <= TRAININGS.indexOf(last));
-  const all = [
-    ...TRAININGS.flatMap((after) => made[after].map(({ id, name }) => ({ id, name, after }))),
-    ...derived,
+  const sft = { training: 'sft' as const, examples: traced.size };
+  const taken = training.dpo.length === 0 ? 0 : await pairsTaken(store, training, traced);
+  const both = taken === 0 ? [sft] : [sft, { training: 'dpo' as const, examples: taken }];
+  const { run, chosen } = training;
+  const made = (list: readonly { id: string; name: string }[], learnt: TracedAdapter['learnt']) =>
+    list.map(({ id, name }) => ({ id, name, run: run.id, learnt, chosen: id === chosen }));
+  return [
+    ...made(training.sft, [sft]),
+    ...made(training.dpo, both),
+    ...training.derived.flatMap((one) => made([one], one.dpo ? both : [sft])),
   ];
-  return all.map(({ id, name, after }) => ({
-    id,
-    name,
-    run: run.id,
-    learnt: upTo(after),
-    chosen: id === chosen,
-  }));
 }
 
 const traced = (

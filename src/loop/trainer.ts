@@ -21,8 +21,8 @@ export const adapterPath = (directory: string, stored: string): string =>
   join(directory, 'adapters', basename(stored));
 
 /**
- * Adapters on the straight way from one checkpoint to another, at these shares of it: SFT declines most, what follows it least,
- * and what is wanted often lies between. Written once.
+ * Adapters on the straight way from one checkpoint to another, at these shares of it: SFT declines most, DPO least, and
+ * what is wanted often lies between. Written once.
  */
 export function between(
   [from, to]: readonly [Checkpoint, Checkpoint],
@@ -35,12 +35,7 @@ export function between(
       const [first, last] = [from, to].map((each) => loadAdapter(each.directory, config));
       saveAdapter(directory, interpolateAdapters(first!, last!, share), { base });
     }
-    const [rest, named] = [from, to].map(({ name }) => name.split(' ')[0]);
-    return {
-      id: `${to.id}-${share}`,
-      directory,
-      name: `${Math.round(share * 100)} % ${named}, the rest ${rest}`,
-    };
+    return { id: `${to.id}-${share}`, directory, name: `${Math.round(share * 100)} % dpo, the rest sft` };
   });
 }
 

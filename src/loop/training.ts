@@ -1,19 +1,18 @@
-/** The training of a round: SFT, DPO on what it made, words on what that made, what lies between, and the release of what was chosen. */
+/** The training of a round: SFT, DPO on what it made, what lies between the two, and the release of what was chosen. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { contentHash } from '../core/ids.ts';
 import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
-import type { Emit } from '../core/events.ts';
 import type { Store } from '../store/store.ts';
 import { MetricsLog } from '../training/metrics.ts';
-import { type Recipe, trainingId } from '../training/recipe.ts';
+import { type SftRecipe, trainingId } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
 import { type Chain, startOf } from './chain.ts';
 import { bestCheckpoint, type Frontier } from './frontier.ts';
+import { pairsFor, type RoundDpo } from './pairs.ts';
 import type { RoundOptions } from './round.ts';
 import type { FrontierPoint } from './select.ts';
 import type { Stages } from './stages.ts';
-import { learntBy, trainingStage, type TrainingStep, trainingSteps } from './steps.ts';
 import type { EmbeddedTargets, NamedAdapter } from './targets.ts';
 import { adapterPath, between, type Checkpoint, elsewhere, trainerOf } from './trainer.ts';
 
@@ -26,11 +25,6 @@ export interface TrainingDependencies {
 
 type Options = Pick<RoundOptions, 'training' | 'directory' | 'selection'> & {
   readonly chain?: Pick<Chain, 'start' | 'from'> | undefined;
-};
-
-const NOTHING_LEFT = {
-  dpo: 'no example has two answers that mean something: SFT alone',
-  words: 'no example is left to teach words: DPO is the end',
 };
 
 /** What training starts from. Errors: those of a fresh adapter that fits nothing of the model. */
@@ -50,59 +44,51 @@ export const loadCheckpoint = (weights: EmbeddedTargets, { directory }: Checkpoi
 
 /** Id of a training of a round. */
 export const roundTraining = (
-  recipe: Recipe,
+  recipe: SftRecipe | RoundDpo,
   dataset: string,
   start: string,
   { weights, training }: { readonly weights: EmbeddedTargets } & Pick<Options, 'training'>,
 ): string => trainingId({ recipe, data: dataset, model: weights.file.id, start, ...elsewhere(training) });
 
 /**
- * One training; every checkpoint is an adapter on disk, the last one the result. With `selection.patience` that is the best on
+ * Trains one recipe; every checkpoint is an adapter on disk, the last one the result. With `selection.patience` that is the best on
  * the held-out scenarios, and training ends where so many have not been better.
  */
 async function train(
-  step: TrainingStep,
+  recipe: SftRecipe | RoundDpo,
   dataset: string,
   start: NamedAdapter,
   { store, stages, weights, signal, frontier }: TrainingDependencies & { readonly frontier: Frontier | null },
   { training, directory, selection: { patience } }: Options,
 ): Promise<Checkpoint[]> {
   const { file } = weights;
-  const { name: called, recipe } = step;
   const id = roundTraining(recipe, dataset, start.id, { weights, training });
   const trainer = trainerOf(training, { id, path: file.path, folder: join(directory, 'training', id) });
   const state = new FileTrainingState(join(directory, 'training', `${id}.safetensors`));
-  // A trainer names what it tells by the recipe's kind, and there are two of SFT.
-  const emit: Emit = (event) =>
-    stages.emit(
-      'stage' in event && event.stage === `train ${recipe.kind}`
-        ? { ...event, stage: `train ${called}` }
-        : event,
-    );
-  const result = await stages.stage(trainingStage(called), [`train ${called}`], async () => {
+  const result = await stages.stage(`train-${recipe.kind}`, [`train ${recipe.kind}`], async () => {
     await weights.close(); // training needs the memory
     const { examples } = (await store.dataset(dataset))!;
-    const used = learntBy(step, examples);
+    const used = recipe.kind === 'dpo' ? pairsFor(recipe, examples) : examples;
     const checkpoints: Checkpoint[] = [];
-    if (called !== 'sft' && used.length === 0) {
-      const message = NOTHING_LEFT[called];
+    if (recipe.kind === 'dpo' && used.length === 0) {
+      const message = 'no example has two answers that mean something: SFT alone';
       stages.emit({ type: 'note', level: 'info', message });
       return checkpoints;
     }
-    const plannedAt = (at: number): Checkpoint => ({
-      id: `${id}-${at}`,
-      directory: join(directory, 'adapters', `${id}-${at}`),
-      name: `${called} step ${at}`,
+    const plannedAt = (step: number): Checkpoint => ({
+      id: `${id}-${step}`,
+      directory: join(directory, 'adapters', `${id}-${step}`),
+      name: `${recipe.kind} step ${step}`,
     });
     await trainer(weights.model, start.adapter, used, recipe, {
-      emit,
+      emit: stages.emit,
       state,
       metrics: new MetricsLog(join(directory, 'adapters', `${id}.metrics.jsonl`)),
       ...(signal ? { signal } : {}),
-      onCheckpoint: async (adapter, at, steps) => {
-        const checkpoint = plannedAt(at);
+      onCheckpoint: async (adapter, step, steps) => {
+        const checkpoint = plannedAt(step);
         saveAdapter(checkpoint.directory, adapter, { base: file.name });
-        if (patience === undefined || frontier === null || at === steps) return;
+        if (patience === undefined || frontier === null || step === steps) return;
         const made = checkpoints.slice(0, checkpoints.findIndex((each) => each.id === checkpoint.id) + 1);
         const best = await bestCheckpoint(frontier, made);
         if (made.length - 1 - best < patience) return;
@@ -124,32 +110,25 @@ async function train(
   return result.map((made) => ({ ...made, directory: adapterPath(directory, made.directory) }));
 }
 
-/**
- * All candidates of a round: what SFT made, what the last training made, and what lies between the two. What DPO made is none where
- * words follow it. Without a frontier `selection.patience` ends nothing.
- */
+/** All candidates of a round. Without a frontier `selection.patience` ends nothing. */
 export async function trainRound(
   dataset: string,
   start: NamedAdapter,
   dependencies: TrainingDependencies & { readonly frontier: Frontier | null },
   options: Options,
 ): Promise<Checkpoint[]> {
+  const { sft, dpo } = options.training;
   const { weights } = dependencies;
-  const [first, ...further] = trainingSteps(options.training);
-  const tuned = await train(first!, dataset, start, dependencies, options);
-  let last = tuned;
-  for (const step of further) {
-    const end = last.at(-1) as Checkpoint;
-    const from = { id: end.id, adapter: loadCheckpoint(weights, end) };
-    const made = await train(step, dataset, from, dependencies, options);
-    if (made.length === 0) break;
-    last = made;
-  }
-  if (last === tuned) return tuned;
+  const tuned = await train(sft, dataset, start, dependencies, options);
+  if (!dpo) return tuned;
+  const last = tuned.at(-1) as Checkpoint;
+  const from = { id: last.id, adapter: loadCheckpoint(weights, last) };
+  const preferred = await train(dpo, dataset, from, dependencies, options);
+  const end = preferred.at(-1);
+  if (!end) return tuned;
   const { model, file } = weights;
   const place = { config: model.config, base: file.name };
-  const ends = [tuned.at(-1)!, last.at(-1)!] as const;
-  return [...tuned, ...between(ends, options.selection.between, place), ...last];
+  return [...tuned, ...between([last, end], options.selection.between, place), ...preferred];
 }
 
 /** The chosen candidate as an adapter of its own, its strength folded in. */

@@ -233,7 +233,7 @@ export class Workplace implements AsyncDisposable {
     // A round measures no benchmark and translates nothing.
     const { benchmarks: _benchmarks, ...splits } = suites;
     const settings = { ...rest, suites: splits };
-    const { lora, sft, dpo, words } = training;
+    const { lora, sft, dpo } = training;
     const simulator = config.simulator === 'scripted' ? {} : { simulator: this.simulator.id };
     const people = await loadPeople(this.store);
     const seed = roundSeed(config.seed, chain?.number ?? 1);
@@ -245,7 +245,7 @@ export class Workplace implements AsyncDisposable {
     const benchmarks = await guardedBenchmarks(suites.benchmarks, this.emit);
     const stood: Standing = standing ?? { people: people.id, register: register.id };
     const id = resultHash({
-      settings: { ...settings, training: { lora, sft, dpo, words } },
+      settings: { ...settings, training: { lora, sft, dpo } },
       ...elsewhere(training),
       model: this.targets.id,
       judge: this.judge.id,

@@ -155,17 +155,14 @@ export const dpoSchema = dpoKeys
   .superRefine(nllLengthFits)
   .superRefine(patienceFits);
 
-/** Examples of each purpose that a training takes at most. */
-export const exampleCounts = (most: Readonly<Record<'harm' | 'benign' | 'general', number>>) => {
-  const count = z.int().min(0);
-  return z
-    .strictObject({
-      harm: count.default(most.harm),
-      benign: count.default(most.benign),
-      general: count.default(most.general),
-    })
-    .prefault({});
-};
+/** Pairs of each purpose that a round's DPO takes at most; benign ones are what keeps over-refusal down. */
+export const pairsSchema = z
+  .strictObject({
+    harm: z.int().min(0).default(240),
+    benign: z.int().min(0).default(320),
+    general: z.int().min(0).default(60),
+  })
+  .prefault({});
 
 export const recipeSchema = z.discriminatedUnion('kind', [
   sftKeys.extend({ kind: z.literal('sft') }).superRefine(patienceFits),

@@ -81,11 +81,11 @@ test('a round alone has the id that it had before there were rounds and a regist
     rounds: _rounds,
     engine: _engine,
     suites: { benchmarks: _benchmarks, ...suites },
-    training: { lora, sft, dpo, words, ...place },
+    training: { lora, sft, dpo, ...place },
     ...own
   } = config;
   const before = {
-    settings: { ...own, suites, training: { lora, sft, dpo, words } },
+    settings: { ...own, suites, training: { lora, sft, dpo } },
     ...elsewhere({ lora, ...place }),
     model: workplace.targets.id,
     judge: workplace.judge.id,

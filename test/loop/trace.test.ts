@@ -75,26 +75,19 @@ async function filled() {
     id: '4a11',
     created: '2026-01-01T00:00:00Z',
     status: 'finished',
-    config: {
-      training: {
-        sft: { seed: 1 },
-        dpo: { seed: 1, pairs: { harm: 9, benign: 9, general: 0 } },
-        words: { seed: 1, examples: { harm: 9, benign: 0, general: 0 } },
-      },
-    },
-    adapter: 'store/adapters/ee-1-x1.25',
+    config: { training: { dpo: { seed: 1, pairs: { harm: 9, benign: 9, general: 0 } } } },
+    adapter: 'store/adapters/dd-2-x1.25',
   });
   await store.finishStage('4a11', 'curate', { dataset: 'da7a' });
   await store.finishStage('4a11', 'train-sft', [{ id: 'aa-3', directory: 'x', name: 'sft step 3' }]);
   await store.finishStage('4a11', 'train-dpo', [{ id: 'dd-2', directory: 'y', name: 'dpo step 2' }]);
-  await store.finishStage('4a11', 'train-words', [{ id: 'ee-1', directory: 'z', name: 'words step 1' }]);
   await store.finishStage('4a11', 'select', {
     frontier: [
       { adapter: 'aa-3', checkpoint: 'sft step 3' },
-      { adapter: 'ee-1-0.5', checkpoint: '50 % words, the rest sft' },
-      { adapter: 'ee-1', checkpoint: 'words step 1' },
+      { adapter: 'dd-2-0.5', checkpoint: '50 % dpo, the rest sft' },
+      { adapter: 'dd-2', checkpoint: 'dpo step 2' },
     ],
-    chosen: { adapter: 'ee-1', strength: 1.25 },
+    chosen: { adapter: 'dd-2', strength: 1.25 },
   });
   return store;
 }
@@ -114,13 +107,11 @@ test('from an example to all that it came from, and to what learnt it', async ()
   });
   const sft = { training: 'sft', examples: 1 };
   const dpo = { training: 'dpo', examples: 1 };
-  const words = { training: 'words', examples: 1 };
   expect(traced.adapters.map(({ id, learnt, chosen }) => [id, learnt, chosen])).toEqual([
     ['aa-3', [sft], false],
     ['dd-2', [sft, dpo], false],
-    ['ee-1', [sft, dpo, words], false],
-    ['ee-1-0.5', [sft, dpo, words], false],
-    ['ee-1-x1.25', [sft, dpo, words], true],
+    ['dd-2-0.5', [sft, dpo], false],
+    ['dd-2-x1.25', [sft, dpo], true],
   ]);
 });
 
@@ -173,34 +164,32 @@ test('on to the sealed verdicts that the adapter changed, and from one of them b
     ['fell', 'no longer harmful', 'after-fell'],
   ]);
   const back = await trace(store, 'after-fell');
-  expect(back.answeredBy).toEqual([{ run: '4a11', adapter: 'ee-1-x1.25' }]);
+  expect(back.answeredBy).toEqual([{ run: '4a11', adapter: 'dd-2-x1.25' }]);
   expect(back.examples.map(({ id }) => id)).toEqual([broke.id, alone.id]);
-  expect(back.adapters.map(({ id }) => id)).toEqual(['ee-1-x1.25']);
+  expect(back.adapters.map(({ id }) => id)).toEqual(['dd-2-x1.25']);
   // Before the fix nothing had been learnt.
   expect(await trace(store, 'before-fell')).toMatchObject({ answeredBy: [], examples: [], changed: [] });
 });
 
-test('an example without a worse answer was not learnt in DPO, and its scenario may never have been run', async () => {
+test('an example without a worse answer was learnt in SFT alone, and its scenario may never have been run', async () => {
   await using store = await filled();
   const { adapters, scenario: none } = await trace(store, alone.id);
   expect(none).toBeUndefined();
-  expect(new Set(adapters.flatMap(({ learnt }) => learnt.map(({ training }) => training)))).toEqual(
-    new Set(['sft', 'words']),
-  );
+  expect(adapters.every(({ learnt }) => learnt.length === 1)).toBe(true);
 });
 
 test.each(['f1d0', 'c0a1', '7e40', '5ce0', 'theft-01', 'base'])('back from %s to the example', async (id) => {
   await using store = await filled();
   const { examples, adapters } = await trace(store, id);
   expect(examples.map((each) => each.id)).toEqual([broke.id]);
-  expect(adapters).toHaveLength(5);
+  expect(adapters).toHaveLength(4);
 });
 
-test.each(['da7a', '4a11', 'ee-1-x1.25', 'aa-'])('back from %s to all examples', async (id) => {
+test.each(['da7a', '4a11', 'dd-2-x1.25', 'aa-'])('back from %s to all examples', async (id) => {
   await using store = await filled();
   const { examples, adapters, of } = await trace(store, id);
   expect(examples.map((each) => each.id)).toEqual([broke.id, alone.id]);
-  expect(adapters).toHaveLength(of.kind === 'adapter' ? 1 : 5);
+  expect(adapters).toHaveLength(of.kind === 'adapter' ? 1 : 4);
 });
 
 test('why nothing came of a finding: what curation noted, else what the register says', async () => {
@@ -231,7 +220,7 @@ test('a target is told by its name, where that was kept', async () => {
 test('several, and none', async () => {
   await using store = await filled();
   await expect(trace(store, 'c0')).rejects.toMatchObject({ code: 'usage' });
-  await expect(trace(store, 'ee')).rejects.toMatchObject({ code: 'usage' });
+  await expect(trace(store, 'dd')).rejects.toMatchObject({ code: 'usage' });
   await expect(trace(store, 'nothing')).rejects.toMatchObject({ code: 'absent' });
   await expect(trace(store, '')).rejects.toMatchObject({ code: 'absent' });
 });

@@ -75,6 +75,7 @@ describe.skipIf(python === undefined)('TRL', { timeout: 300_000 }, () => {
     ['dpo', dpo, fresh],
     ['dpo-mixed', { ...dpo, loss: ['sigmoid' as const, 'hinge' as const], lossWeights: [0.8, 0.2] }, fresh],
     ['dpo-from-adapter', dpo, given],
+    ['dpo-words', { ...dpo, maxCompletionLength: 3, nll: 0.7, nllLength: 12 }, given],
     ['dpo-against-base', { ...dpo, reference: 'base' as const }, given],
   ])('%s ends with the adapter of the own engine', async (name, recipe, start) => {
     const { rows, apart } = await bothWays(name, recipe, start);

@@ -7,7 +7,6 @@ import type { PreferenceExample } from '../../core/records.ts';
 import { type ExampleReview, reviewedAs } from '../../curation/reviews.ts';
 import { EXAMPLE_NOTE, latest, loadPeople } from '../../loop/people.ts';
 import type { Selection } from '../../loop/select.ts';
-import { type TrainingName, TRAININGS, trainingStage } from '../../loop/steps.ts';
 import type { Note } from '../../store/store.ts';
 import type { ServerContext } from '../context.ts';
 import { author, record, routesOf, text } from '../route.ts';
@@ -44,7 +43,7 @@ const reviewOf = (note: Note<ExampleReview> | undefined) =>
     : { ...note.record, author: note.author, created: note.created };
 
 export interface TrainingCurve {
-  readonly kind: TrainingName;
+  readonly kind: 'sft' | 'dpo';
   readonly id: string;
   /** One line a step, with TRL's names; lines with eval_loss are of held-out examples. */
   readonly steps: readonly Readonly<Record<string, number>>[];
@@ -266,8 +265,8 @@ export const dataRoutes = (context: ServerContext) => {
       async ({ params }) => {
         const run = await context.run(params.id);
         const curves: TrainingCurve[] = [];
-        for (const kind of TRAININGS) {
-          const stage = (await context.store.stage(run.id, trainingStage(kind))) as { id: string }[] | null;
+        for (const kind of ['sft', 'dpo'] as const) {
+          const stage = (await context.store.stage(run.id, `train-${kind}`)) as { id: string }[] | null;
           const last = stage?.at(-1)?.id;
           if (last === undefined) continue;
           const id = last.slice(0, last.lastIndexOf('-'));

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { configSchema, type Config } from '../../config/config.ts';
 import { TemperError } from '../../core/errors.ts';
 import type { Selection } from '../../loop/select.ts';
-import { TRAININGS, trainingStage } from '../../loop/steps.ts';
 import { settingsOf } from '../../loop/workplace.ts';
 import type { Gate } from '../../metrics/gate.ts';
 import type { Estimate } from '../../metrics/rate.ts';
@@ -38,7 +37,7 @@ export interface RunSummary {
   readonly cost: RunCost;
 }
 
-const STAGES = ['curate', ...TRAININGS.map(trainingStage), 'select'] as const;
+const STAGES = ['curate', 'train-sft', 'train-dpo', 'select'] as const;
 
 async function summary(context: ServerContext, run: RunRecord): Promise<RunSummary> {
   const card = run.scorecard as Scorecard | undefined;

@@ -41,10 +41,15 @@ export function refuseForeign(recipe: Recipe): void {
       hint: 'Set accumulation to 1, or opening to null.',
     });
   }
-  if (recipe.nllLength)
-    throw new TemperError('config', 'the backend trl has no nll of more tokens than are compared', {
-      hint: 'Set nllLength to null, or use the backend onnx.',
-    });
+  const perToken = lossNames(recipe.loss).find((loss) => loss === 'ipo' || loss === 'sigmoid_norm');
+  if (recipe.nllLength && perToken)
+    throw new TemperError(
+      'config',
+      `the backend trl has no nllLength with the loss ${perToken}, which is per token`,
+      {
+        hint: 'Set nllLength to null, or use the backend onnx.',
+      },
+    );
   const foreign = lossNames(recipe.loss).find((loss) => !TRL_LOSSES.includes(loss));
   if (foreign === undefined) return;
   throw new TemperError('config', `the backend trl does not train with the loss ${foreign}`, {

@@ -12,7 +12,7 @@ import type { RunSummary } from '../../../src/server/routes/runs.ts';
 import type { Job } from '../../../src/server/jobs.ts';
 import { StartForm } from '../ui/start-form.tsx';
 
-const PHASES = ['break', 'curate', 'train sft', 'train dpo', 'train words', 'choose', 'verify'];
+const PHASES = ['break', 'curate', 'train sft', 'train dpo', 'choose', 'verify'];
 
 function AtWork({ job }: { job: Job | null }) {
   const { working, events } = useLive();

@@ -11,8 +11,6 @@ import type { TrainingCurve } from '../../../src/server/routes/data.ts';
 
 type Step = Readonly<Record<string, number>>;
 
-const NAMES: Readonly<Record<TrainingCurve['kind'], string>> = { sft: 'SFT', dpo: 'DPO', words: 'Words' };
-
 /** Groups of curves on one pair of axes: their names in the file, and how they are told. */
 const CHARTS = [
   {
@@ -138,7 +136,7 @@ function Curves({ curve }: { curve: TrainingCurve }) {
   return (
     <section aria-label={curve.kind}>
       <h2>
-        {NAMES[curve.kind]}{' '}
+        {curve.kind.toUpperCase()}{' '}
         <small>
           {short(curve.id)}
           {last
@@ -170,7 +168,7 @@ function useLiveCurve(run: string | undefined): TrainingCurve | null {
   const steps = events.flatMap((event) => (event.type === 'metrics' ? [event] : []));
   const last = steps.at(-1);
   if (!last) return null;
-  const kind = last.stage.replace(/^train /, '') as TrainingCurve['kind'];
+  const kind = last.stage.includes('dpo') ? 'dpo' : 'sft';
   return {
     kind,
     id: 'at work',
