@@ -90,6 +90,12 @@ test('another word where the first leads to a refusal; never one that refusals b
   expect(revised[0]?.chosen[0]?.content).toBe(`The${GOOD}`);
 });
 
+test('a word that the target makes another of is given up', async () => {
+  const one = target((begun) => says(begun === 'You' ? 'th can do that.' : GOOD));
+  const { revised } = await beginAnswers([...answers, refused], tools(one));
+  expect(revised[0]?.chosen[0]?.content).toBe(`The${GOOD}`);
+});
+
 test('what the limit cut ends with a whole sentence, and is marked', async () => {
   const one = target(() => says(`${GOOD} Then you should`, 'length'));
   const { revised } = await beginAnswers([...answers, refused], tools(one));

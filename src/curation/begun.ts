@@ -36,7 +36,8 @@ function firstWords(judged: readonly Judged[]): string[] {
       const word = firstWord(response);
       const verdict = one.verdicts.find((each) => each.turn === turn && each.metric === 'refusal');
       if (verdict?.status === 'scored' && verdict.refusal !== 'none') refusals.add(word.toLowerCase());
-      else if (one.scenario.kind !== 'adversarial' && word !== '' && goodAnswer(one, turn))
+      // A letter is the beginning of too many words.
+      else if (one.scenario.kind !== 'adversarial' && word.length > 1 && goodAnswer(one, turn))
         counts.set(word, (counts.get(word) ?? 0) + 1);
     }
   return [...counts]
@@ -71,10 +72,13 @@ export async function beginAnswers(
         maxTokens,
         ...(signal ? { signal } : {}),
       });
-      const answer = learnable(`${word}${reply.text}`, reply.finish);
+      const longer = /^[\p{L}\p{M}\p{N}]/u.test(reply.text);
+      const answer = longer ? null : learnable(`${word}${reply.text}`, reply.finish);
       problem =
         answer === null
-          ? 'the answer has no whole sentence'
+          ? longer
+            ? 'the word became another'
+            : 'the answer has no whole sentence'
           : ((await verdictOn('answer', { prompt, answer: answer.text }, { judge, signal })) ?? '');
       if (answer === null || problem !== '') continue;
       done(++count);
