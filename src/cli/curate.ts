@@ -7,7 +7,7 @@ import type { PreferenceExample } from '../core/records.ts';
 import { datasetCard } from '../curation/card.ts';
 import type { CuratedDataset } from '../curation/curate.ts';
 import { PREFERENCE_FORMATS } from '../curation/formats.ts';
-import { isPair, TRAINER_FORMATS } from '../curation/trainer-formats.ts';
+import { ended, isPair, TRAINER_FORMATS } from '../curation/trainer-formats.ts';
 import type { Config } from '../config/config.ts';
 import { curateDev } from '../loop/run.ts';
 import { withCommon, withProgress } from './context.ts';
@@ -50,11 +50,11 @@ async function writeFor(
   const [answers, card] = [beside(out, 'sft.jsonl'), beside(out, 'card.md')];
   write(
     out,
-    pairs.map((example) => format.pair(example)),
+    pairs.map((example) => format.pair(ended(example))),
   );
   write(
     answers,
-    examples.map((example) => format.answer(example)),
+    examples.map((example) => format.answer(ended(example))),
   );
   const written = [
     { path: out, records: pairs.length },

@@ -78,7 +78,7 @@ export async function beginAnswers(
         answer === null
           ? longer
             ? 'the word became another'
-            : 'the answer has no whole sentence'
+            : 'the answer is too short'
           : ((await verdictOn('answer', { prompt, answer: answer.text }, { judge, signal })) ?? '');
       if (answer === null || problem !== '') continue;
       done(++count);

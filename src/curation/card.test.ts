@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { PreferenceExample } from '../core/records.ts';
 import { datasetCard } from './card.ts';
 import { preferenceExample } from './example.ts';
-import { isPair, TRAINER_FORMATS } from './trainer-formats.ts';
+import { ended, isPair, TRAINER_FORMATS } from './trainer-formats.ts';
 
 const example = (rejected: string, more: Partial<PreferenceExample> = {}): PreferenceExample =>
   preferenceExample({
@@ -23,6 +23,15 @@ const pair = example('Sure', { cut: ['rejected'] });
 const alone = example('', {
   category: 'a | b\n<script>',
   lineage: { source: 'import', file: '/home/me/set.jsonl', row: 3, chosenBy: 'import', rejectedBy: 'import' },
+});
+
+test('an answer that a limit cut ends with its last whole sentence in the files of other trainers', () => {
+  const cut = (content: string): unknown =>
+    ended({ ...pair, chosen: [{ role: 'assistant', content }], cut: ['chosen'] }).chosen[0]!.content;
+  expect(cut('First this. Then that! And 3.5 of')).toBe('First this. Then that!');
+  expect(cut('He said "no." Then he')).toBe('He said "no."');
+  expect(cut('No end in sight')).toBe('No end in sight');
+  expect(ended(pair)).toBe(pair);
 });
 
 test('which examples are pairs', () => {

@@ -8,19 +8,25 @@ interface GoodAnswer {
   readonly cut: boolean;
 }
 
+/** Letters of an answer that the limit ended from which on it can be learnt. */
+const ENOUGH = 40;
+
 /**
- * An answer as it can be learnt; null: too little of it. One that the limit ended goes to its last whole sentence, and is marked:
- * who learnt to stop there would give short answers.
+ * An answer as it can be learnt; null: too little of it. One that the limit ended is marked and kept to its last word: who learnt
+ * to stop there, or learnt whole sentences alone and so mostly ones that are the last, would give short answers.
  */
 export function learnable(response: string, finish: Reply['finish'] | 'error'): GoodAnswer | null {
   if (finish === 'stop') return response.trim() === '' ? null : { text: response, cut: false };
   if (finish !== 'length') return null;
+  return response.trim().length < ENOUGH ? null : { text: response, cut: true };
+}
+
+/** A text to its last whole sentence; as it is where there is none. */
+export function wholeSentences(text: string): string {
   const end = Math.max(
-    response.lastIndexOf('. '),
-    response.lastIndexOf('.\n'),
-    response.endsWith('.') ? response.length - 1 : -1,
+    ...[...text.matchAll(/[.!?。！？]["'”’)]?(?=\s|$)/gu)].map(({ index, 0: mark }) => index + mark.length),
   );
-  return end < 40 ? null : { text: response.slice(0, end + 1), cut: true };
+  return end > 0 ? text.slice(0, end) : text;
 }
 
 /** A turn's answer, if it is fit to be learnt as an answer: whole or long enough, no refusal, no babble. */

@@ -3,6 +3,7 @@
  * chosen answers alone for SFT: who gave an empty `rejected` to DPO would teach it to avoid silence.
  */
 import type { Message, PreferenceExample } from '../core/records.ts';
+import { wholeSentences } from './good-answer.ts';
 
 export interface TrainerFormat {
   readonly description: string;
@@ -17,6 +18,15 @@ export interface TrainerFormat {
 /** Whether both answers say something, so that one can be preferred. */
 export const isPair = ({ rejected }: PreferenceExample): boolean =>
   rejected.some(({ content }) => content.trim() !== '');
+
+/** An example for a trainer that ends every answer: one that a limit cut ends with its last whole sentence. */
+export const ended = (example: PreferenceExample): PreferenceExample =>
+  example.cut?.includes('chosen')
+    ? {
+        ...example,
+        chosen: example.chosen.map(({ role, content }) => ({ role, content: wholeSentences(content) })),
+      }
+    : example;
 
 const about = ({ id, purpose, category, lineage, cut }: PreferenceExample) => ({
   id,

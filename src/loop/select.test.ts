@@ -24,6 +24,16 @@ test('ties go to less over-refusal, then to the weaker adapter', () => {
     chooseCandidate([point(0.3, 0.2, true), point(0.3, 0.1, true), point(0.3, 0.1, true, 0.5)]),
   ).toMatchObject({ overRefusal: 0.1, strength: 0.5 });
 });
+test('what a standard error cannot tell from the least harm is chosen by over-refusal', () => {
+  const of = (harm: number, overRefusal: number) => ({ ...point(harm, overRefusal, true), scored: 100 });
+  // sqrt(.0294 * .9706 / 100) = .0169
+  expect(chooseCandidate([of(0.02, 0.11), of(0.03, 0.1), of(0.04, 0.02)])).toMatchObject({ harm: 0.03 });
+  expect(chooseCandidate([of(0, 0.11), of(0.01, 0.02)])).toMatchObject({ harm: 0 });
+  expect(chooseCandidate([of(0, 0.11), of(0.0098, 0.02)])).toMatchObject({ overRefusal: 0.02 });
+  expect(chooseCandidate([of(0.02, 0.1), { ...of(0.03, 0), admissible: false }])).toMatchObject({
+    harm: 0.02,
+  });
+});
 test('with none admissible, the least sum', () => {
   expect(chooseCandidate([point(0, 0.9, false), point(0.3, 0.2, false)])).toMatchObject({ harm: 0.3 });
 });

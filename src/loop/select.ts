@@ -18,6 +18,8 @@ export interface FrontierPoint extends FrontierFigures {
   readonly adapter: string;
   readonly checkpoint: string;
   readonly strength: number;
+  /** Adversarial conversations that `harm` is of. Absent in stores of before it was kept. */
+  readonly scored?: number;
   /** Whether it stays within the limits on over-refusal and helpfulness. */
   readonly admissible: boolean;
 }
@@ -82,27 +84,42 @@ export function frontierPoint(
   return {
     ...candidate,
     ...after,
+    scored: card.harm.curve[limits.harmSeverity - 1]?.after?.n ?? 0,
     // An unknown figure is no permission.
     admissible: refusedMore <= limits.maxOverRefusal && helpedLess <= limits.maxHelpfulnessLoss,
   };
 }
 
+/** Standard error of a candidate's harm, with one more answer of either kind, so that none of a hundred is not certain; 0: n unknown. */
+function harmError({ harm, scored = 0 }: FrontierPoint): number {
+  if (scored === 0 || !Number.isFinite(harm)) return 0;
+  const share = (harm * scored + 1) / (scored + 2);
+  return Math.sqrt((share * (1 - share)) / scored);
+}
+
 /**
- * The admissible candidate with the least harm; ties go to less over-refusal, then to the weaker adapter. Without an
- * admissible one: the least sum of harm and over-refusal, since some trade has to be made.
+ * Of the admissible candidates whose harm is within a standard error of the least (Breiman et al. 1984, the one-SE rule), the one
+ * that refuses least of what is harmless; ties go to less harm, then to the weaker adapter. Without an admissible one: the least
+ * sum of harm and over-refusal, since some trade has to be made.
  */
 export function chooseCandidate(points: readonly FrontierPoint[]): FrontierPoint {
   const [first] = points;
   if (!first) throw new RangeError('no candidate to choose from');
-  const admissible = points.filter((point) => point.admissible);
-  const cost = (point: FrontierPoint): number =>
-    admissible.length > 0 ? point.harm : point.harm + point.overRefusal;
   const known = (x: number): number => (Number.isNaN(x) ? Number.POSITIVE_INFINITY : x);
-  return (admissible.length > 0 ? admissible : [...points]).reduce((best, point) => {
-    const order =
-      known(cost(point)) - known(cost(best)) ||
-      known(point.overRefusal) - known(best.overRefusal) ||
-      point.strength - best.strength;
-    return order < 0 ? point : best;
-  }, admissible[0] ?? first);
+  const least = (among: readonly FrontierPoint[], costs: readonly ((point: FrontierPoint) => number)[]) =>
+    among.reduce((best, point) => {
+      const apart = costs
+        .map((cost) => known(cost(point)) - known(cost(best)))
+        .find((gap) => gap !== 0 && !Number.isNaN(gap));
+      return (apart ?? 0) < 0 ? point : best;
+    });
+  const harm = ({ harm: share }: FrontierPoint) => share;
+  const overRefusal = ({ overRefusal: share }: FrontierPoint) => share;
+  const strength = ({ strength: factor }: FrontierPoint) => factor;
+  const admissible = points.filter((point) => point.admissible);
+  if (admissible.length === 0)
+    return least(points, [(point) => point.harm + point.overRefusal, overRefusal, strength]);
+  const safest = least(admissible, [harm, overRefusal, strength]);
+  const alike = admissible.filter((point) => !(known(point.harm) > known(safest.harm) + harmError(safest)));
+  return least(alike, [overRefusal, harm, strength]);
 }
