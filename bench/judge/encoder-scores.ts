@@ -14,7 +14,11 @@ const lines = <T>(path: string): T[] =>
     .trimEnd()
     .split('\n')
     .map((line) => JSON.parse(line) as T);
-const keyOf = (prompt: string, response: string) => `${prompt}\0${response}`;
+/** As the judge reads it now: what the encoder was given may be of an earlier version. */
+const keyOf = (row: { prompt: string; response: string }): string => {
+  const { prompt, response } = read(row);
+  return `${prompt}\0${response}`;
+};
 
 export type ScoresOf = (row: { prompt: string; response: string }) => EncoderScores | undefined;
 
@@ -30,11 +34,9 @@ export function outOfSet(folder: string): ScoresOf {
   rows.forEach((row, i) => {
     const found = halves[row.split]?.[i];
     if (!found?.z) throw new Error(`${folder}: no scores for row ${i}`);
-    scores.set(keyOf(row.prompt, row.response), named(found.z));
-    if (row.other !== undefined && found.other) scores.set(keyOf(row.prompt, row.other), named(found.other));
+    scores.set(keyOf(row), named(found.z));
+    if (row.other !== undefined && found.other)
+      scores.set(keyOf({ prompt: row.prompt, response: row.other }), named(found.other));
   });
-  return (row) => {
-    const { prompt, response } = read(row);
-    return scores.get(keyOf(prompt, response));
-  };
+  return (row) => scores.get(keyOf(row));
 }

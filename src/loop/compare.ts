@@ -78,7 +78,8 @@ async function measureArm(
     ? await adapted(requireWeights(targets, 'an adapter'), adapter)
     : await targets.base();
   const judged = await workplace.measure(`compare: ${name}`, set.scenarios, target);
-  return { name, judged, about: aboutSet(workplace, set, target.choose === undefined) };
+  const about = aboutSet(workplace, set, target.choose === undefined);
+  return { name, judged, about, ...(adapter && { adapter: adapter.id ?? adapter.directory }) };
 }
 
 /** All arms over the scenarios that all of them have. */

@@ -11,6 +11,8 @@ export interface Measured {
   readonly name: string;
   readonly judged: readonly Judged[];
   readonly about: About;
+  /** Of the folder of an adapter or a run: the adapter upon the target that `about` names. */
+  readonly adapter?: string;
 }
 
 /** A scenario that is not the same in all arms, and is compared in none. */
@@ -118,7 +120,10 @@ export function pairedTable({ arms, refused, notes }: Shared, categorySeverity =
   const spoilt = arms.map(({ name, judged }) => invalidText(judged, `conversations of ${name}`));
   return comparisonTable({
     about: { ...first.about, notes: [...notes, ...spoilt.filter((text) => text !== null)] },
-    models: arms.map(({ name, about }) => ({ name, target: about.target })),
+    models: arms.map(({ name, about, adapter }) => ({
+      name,
+      target: adapter === undefined ? about.target : `${about.target} + ${adapter}`,
+    })),
     cards: others.map(({ judged }) =>
       scorecardOf({ about: first.about, before: first.judged, after: judged, categorySeverity }),
     ),

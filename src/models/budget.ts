@@ -104,10 +104,11 @@ export class Budget {
 
   #stop(limit: keyof BudgetLimits): TemperError {
     const { calls, tokens, dollars } = this.#spent;
+    const open = this.#inFlight > 0 ? `, ${this.#inFlight} of the calls under way` : '';
     const amount = limit === 'dollars' ? `$${this.#limits.dollars}` : `${this.#limits[limit]} ${limit}`;
     this.#stopped ??= new TemperError(
       'budget',
-      `the budget of ${amount} is spent (${calls} calls, ${tokens} tokens, $${dollars.toFixed(4)})`,
+      `the budget of ${amount} is spent (${calls} calls, ${tokens} tokens, $${dollars.toFixed(4)}${open})`,
       {
         hint: `What is finished is kept. The same command continues, with its budget anew; calls.budget.${limit} sets it.`,
       },

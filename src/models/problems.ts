@@ -29,7 +29,7 @@ export function requireConnection(
     {
       hint:
         role === 'target'
-          ? 'docs/models.md has an example of each provider.'
+          ? 'docs/models.md has an example of each provider. A model that --target names takes settings from `target` only where that is of the same provider; else describe it under `targets`, and give its name.'
           : `Give what is missing under \`targets\`, and that name as ${NAMED[role]} (docs/models.md).`,
     },
   );

@@ -107,6 +107,18 @@ test('the terminal has 100 columns, stars where they stand, and nothing that ste
   expect(text.match(/^Rate \[95 %\]/gm)).toHaveLength(2);
 });
 
+test('of a path the end stands above its column', () => {
+  const models = [
+    'base',
+    `/home/me/adapters/${'a'.repeat(20)}-146`,
+    'C:\\adapters\\some-long-folder\\b-92',
+    'd',
+  ].map((name) => ({ name, target: 't' }));
+  const text = renderTable({ ...table, models });
+  expect(text).toMatch(/ 2: …a{15}-146 /);
+  expect(text).toMatch(/ 3: ….*folder\\b-92$/m);
+});
+
 test('the page and the Markdown hold names as text', () => {
   const page = renderTableHtml(table);
   expect(page).not.toContain('<b>third');

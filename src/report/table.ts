@@ -107,11 +107,13 @@ export const stars = ({ adjustedP }: TableCell): string =>
 const changeText = (cell: TableCell, unit: Unit): string =>
   `${difference(cell.difference, unit)}${stars(cell)}`;
 
-/** Names of models as columns: cut where they are long, never two alike. */
+/** Names of models as columns: cut where they are long, paths at their beginning; never two alike. */
 function columnNames(models: ComparisonTable['models'], width: number): string[] {
   return models.map(({ name }, i) => {
     const text = printableInLine(name);
-    return text.length <= width ? text : `${i + 1}: ${text.slice(0, width - 5)}…`;
+    if (text.length <= width) return text;
+    const onDisk = /[/\\]/.test(text) && !text.includes('://');
+    return `${i + 1}: ${onDisk ? `…${text.slice(5 - width)}` : `${text.slice(0, width - 5)}…`}`;
   });
 }
 
