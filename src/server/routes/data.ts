@@ -1,6 +1,4 @@
 /** Curated examples and training: what an adapter learns from, what people decide about it, and how the training went. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
 import type { PreferenceExample } from '../../core/records.ts';
@@ -10,6 +8,7 @@ import type { Selection } from '../../loop/select.ts';
 import type { Note } from '../../store/store.ts';
 import type { ServerContext } from '../context.ts';
 import { author, record, routesOf, text } from '../route.ts';
+import { type TrainingCurve, trainingCurves } from '../training-curves.ts';
 
 const on = routesOf('data');
 
@@ -41,27 +40,6 @@ const reviewOf = (note: Note<ExampleReview> | undefined) =>
   note === undefined || note.record.decision === 'undecided'
     ? null
     : { ...note.record, author: note.author, created: note.created };
-
-export interface TrainingCurve {
-  readonly kind: 'sft' | 'dpo';
-  readonly id: string;
-  /** One line a step, with TRL's names; lines with eval_loss are of held-out examples. */
-  readonly steps: readonly Readonly<Record<string, number>>[];
-}
-
-/** Lines of a metrics file; one that is being written is left out. */
-function metricsOf(path: string): Record<string, number>[] {
-  if (!existsSync(path)) return [];
-  return readFileSync(path, 'utf8')
-    .split('\n')
-    .flatMap((line) => {
-      try {
-        return line === '' ? [] : [JSON.parse(line) as Record<string, number>];
-      } catch {
-        return [];
-      }
-    });
-}
 
 export const dataRoutes = (context: ServerContext) => {
   const datasetRuns = async (): Promise<Map<string, string[]>> => {
@@ -264,17 +242,8 @@ export const dataRoutes = (context: ServerContext) => {
       },
       async ({ params }) => {
         const run = await context.run(params.id);
-        const curves: TrainingCurve[] = [];
-        for (const kind of ['sft', 'dpo'] as const) {
-          const stage = (await context.store.stage(run.id, `train-${kind}`)) as { id: string }[] | null;
-          const last = stage?.at(-1)?.id;
-          if (last === undefined) continue;
-          const id = last.slice(0, last.lastIndexOf('-'));
-          const steps = metricsOf(join(context.config.directory, 'adapters', `${id}.metrics.jsonl`));
-          curves.push({ kind, id, steps });
-        }
         return {
-          curves,
+          curves: trainingCurves(context, run.id),
           selection: (await context.store.stage(run.id, 'select')) as Selection | null,
           recipes: ((run.config as { training?: Record<string, unknown> }).training ?? {}) as Record<
             string,

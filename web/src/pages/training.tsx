@@ -3,13 +3,18 @@ import { useCallback } from 'react';
 import { useApi } from '../api.ts';
 import { useLive } from '../live.ts';
 import { Chart, COLOURS, type Plot } from '../ui/chart.tsx';
-import { Empty, Loaded, Loading, Page, Problem, short } from '../ui/parts.tsx';
+import { Empty, Loaded, Loading, Page, Problem, short, Tag, words } from '../ui/parts.tsx';
 import { RunChoice, useRun } from '../ui/run-choice.tsx';
 import { Samples } from '../ui/samples.tsx';
 import { Frontier } from './scorecard.tsx';
-import type { TrainingCurve } from '../../../src/server/routes/data.ts';
+import { phaseOf, trainingOf } from '../../../src/server/newest.ts';
+import type { TrainingCurve } from '../../../src/server/training-curves.ts';
 
 type Step = Readonly<Record<string, number>>;
+
+const NONE: readonly TrainingCurve[] = [];
+/** Trainings whose names are abbreviations; others are told as they are named. */
+const SHORT: Readonly<Record<string, string>> = { sft: 'SFT', dpo: 'DPO' };
 
 /** Groups of curves on one pair of axes: their names in the file, and how they are told. */
 const CHARTS = [
@@ -134,9 +139,15 @@ function Curve({
 function Curves({ curve }: { curve: TrainingCurve }) {
   const last = curve.steps.findLast((step) => step['loss'] !== undefined);
   return (
-    <section aria-label={curve.kind}>
+    <section aria-label={`Training: ${curve.name}`}>
       <h2>
-        {curve.kind.toUpperCase()}{' '}
+        {SHORT[curve.name] ?? words(curve.name)}
+        {curve.atWork ? (
+          <>
+            {' '}
+            <Tag is="good">at work</Tag>
+          </>
+        ) : null}{' '}
         <small>
           {short(curve.id)}
           {last
@@ -146,7 +157,11 @@ function Curves({ curve }: { curve: TrainingCurve }) {
       </h2>
       {curve.steps.length === 0 ? (
         <div className="note">
-          <p>Its file of metrics is not in the store's folder: the curves cannot be shown.</p>
+          <p>
+            {curve.atWork
+              ? 'Its first step is under way.'
+              : "Its file of metrics is not in the store's folder: the curves cannot be shown."}
+          </p>
         </div>
       ) : (
         <div className="cards" style={{ marginBottom: 20 }}>
@@ -161,19 +176,19 @@ function Curves({ curve }: { curve: TrainingCurve }) {
   );
 }
 
-/** The steps that a run at work has told so far. */
-function useLiveCurve(run: string | undefined): TrainingCurve | null {
+/** Of a run at work its training with the steps that were told since the page asked for it. */
+function useLiveCurves(run: string | undefined, curves: readonly TrainingCurve[]): readonly TrainingCurve[] {
   const { working, events } = useLive();
-  if (!working || working.run !== run) return null;
-  const steps = events.flatMap((event) => (event.type === 'metrics' ? [event] : []));
-  const last = steps.at(-1);
-  if (!last) return null;
-  const kind = last.stage.includes('dpo') ? 'dpo' : 'sft';
-  return {
-    kind,
-    id: 'at work',
-    steps: steps.filter(({ stage }) => stage === last.stage).map(({ values }) => values),
-  };
+  const name = working && working.run === run ? trainingOf(events) : null;
+  if (name === null) return curves;
+  const known = curves.find((curve) => curve.atWork && curve.name === name);
+  const key = (step: Step): string => `${step['step']} ${step['eval_loss'] === undefined}`;
+  const seen = new Set(known?.steps.map(key));
+  const told = events
+    .slice(events.indexOf(phaseOf(events)!))
+    .flatMap((event) => (event.type === 'metrics' && !seen.has(key(event.values)) ? [event.values] : []));
+  const now = { name, id: known?.id ?? '', atWork: true, steps: [...(known?.steps ?? []), ...told] };
+  return [...curves.filter((curve) => curve !== known), now];
 }
 
 export function Training() {
@@ -183,7 +198,8 @@ export function Training() {
     { params: { id: id ?? '' } },
     { enabled: id !== undefined, keep: true },
   );
-  const live = useLiveCurve(id);
+  const curves = useLiveCurves(id, training.data?.curves ?? NONE);
+  const shown = (curve: TrainingCurve) => <Curves key={curve.name} curve={curve} />;
   if (runs.isError)
     return (
       <Page title="Training">
@@ -199,7 +215,7 @@ export function Training() {
   return (
     <Page
       title="Training"
-      lead="How SFT and DPO went, and which candidate was chosen."
+      lead="How each training went, step by step, and which candidate was chosen."
       actions={all.length > 1 ? <RunChoice all={all} id={id} choose={choose} /> : null}
     >
       {id === undefined ? (
@@ -208,9 +224,9 @@ export function Training() {
         </Empty>
       ) : (
         <Loaded query={training}>
-          {({ curves, selection, recipes }) => (
+          {({ selection, recipes }) => (
             <>
-              {live ? <Curves curve={live} /> : null}
+              {curves.filter(({ atWork }) => atWork).map(shown)}
               {selection ? (
                 <section className="card">
                   <h2>The candidates</h2>
@@ -218,14 +234,15 @@ export function Training() {
                 </section>
               ) : null}
               <Samples key={id} run={id} />
-              {curves.length === 0 && !live ? (
+              {curves.length === 0 ? (
                 <Empty title="Nothing was trained yet">
                   <p>This run has not come to its training, or nothing broke and there was nothing to fix.</p>
                 </Empty>
               ) : null}
-              {curves.toReversed().map((curve) => (
-                <Curves key={curve.id} curve={curve} />
-              ))}
+              {curves
+                .filter(({ atWork }) => !atWork)
+                .toReversed()
+                .map(shown)}
               <details>
                 <summary>Recipes</summary>
                 <pre className="log" tabIndex={0}>
