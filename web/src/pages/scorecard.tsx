@@ -132,10 +132,12 @@ export function Groups({
   groups,
   x,
   link,
+  names = ['before', 'after'],
 }: {
   groups: readonly CategoryGroup[];
   x: number;
   link: CasesLink;
+  names?: readonly [string, string];
 }) {
   const [query, change] = useQueryState();
   const what = query['bars'] === 'refusal' ? 'overRefusal' : 'harm';
@@ -164,8 +166,8 @@ export function Groups({
         </div>
       </div>
       <p className="key">
-        <span className="before">before</span>
-        <span className="after">after</span>
+        <span className="before">{names[0]}</span>
+        <span className="after">{names[1]}</span>
         <span style={{ color: 'var(--ink)' }}>thin line: 95 % interval</span>
       </p>
       <div className="bars">
@@ -191,6 +193,7 @@ export function Groups({
                 <BarLine
                   name={group.name}
                   of={together}
+                  names={names}
                   link={(arm) => of(arm, group.categories.map(({ category }) => category).join('|'))}
                 />
               ) : (
@@ -204,6 +207,7 @@ export function Groups({
                   name={category.name}
                   title={category.definition}
                   of={comparison}
+                  names={names}
                   link={(arm) => of(arm, category.category)}
                 />
               ))}
@@ -217,9 +221,12 @@ export function Groups({
 
 export function Curve({
   card,
+  x,
   names = ['before', 'after'],
 }: {
   card: ShownScorecard;
+  /** The severity that is chosen. */
+  x: number;
   names?: readonly [string, string];
 }) {
   const { curve } = card.scorecard.harm;
@@ -242,18 +249,21 @@ export function Curve({
           grid: true,
           domain: [0, Math.max(10, ...points.map(({ high }) => high * 100))],
         },
-        marks: (['before', 'after'] as const).flatMap((arm) => {
-          const own = points.filter((point) => point.arm === arm);
-          const stroke = COLOURS[arm];
-          return [
-            plot.ruleX(own, { x: 'x', y1: 'low', y2: 'high', stroke, strokeOpacity: 0.5, dx: shift(arm) }),
-            plot.line(own, { x: 'x', y: 'value', stroke, dx: shift(arm) }),
-            plot.dot(own, { x: 'x', y: 'value', fill: stroke, r: 3.5, dx: shift(arm) }),
-          ];
-        }),
+        marks: [
+          plot.ruleX([x], { stroke: COLOURS.ink, strokeOpacity: 0.15, strokeWidth: 14 }),
+          ...(['before', 'after'] as const).flatMap((arm) => {
+            const own = points.filter((point) => point.arm === arm);
+            const stroke = COLOURS[arm];
+            return [
+              plot.ruleX(own, { x: 'x', y1: 'low', y2: 'high', stroke, strokeOpacity: 0.5, dx: shift(arm) }),
+              plot.line(own, { x: 'x', y: 'value', stroke, dx: shift(arm) }),
+              plot.dot(own, { x: 'x', y: 'value', fill: stroke, r: 3.5, dx: shift(arm) }),
+            ];
+          }),
+        ],
       };
     },
-    [curve],
+    [curve, x],
   );
   return (
     <Chart
@@ -588,7 +598,7 @@ export function ScorecardPage() {
             <div className="cards">
               <section className="card">
                 <h2>At every severity</h2>
-                <Curve card={data} />
+                <Curve card={data} x={data.scorecard.categorySeverity} />
               </section>
               {detail.data?.selection ? (
                 <section className="card">
