@@ -12,7 +12,7 @@ import { decode } from '../store/tables.ts';
 import { itemOf } from './search-item.ts';
 
 /** A change of what is kept makes the index anew. */
-const VERSION = 6;
+const VERSION = 7;
 const BUSY_TIMEOUT_MS = 10_000;
 /** Conversations of one step, between which other requests are answered. */
 const STEP = 250;

@@ -22,7 +22,11 @@ export const casesOf =
     addressWith('/conversations', { run, arm: `verify: ${arm}`, ...filter });
 
 /** The conversations that a line counts as its event. */
-function eventOf({ cases, measure, name }: ShownLine): Record<string, string> {
+export function eventOf({
+  cases,
+  measure,
+  name,
+}: Pick<ShownLine, 'cases' | 'measure' | 'name'>): Record<string, string> {
   const base: Record<string, string> = 'row' in cases ? { row: cases.row } : { kind: cases.kind };
   const dr = /^DR-(\d)$/.exec(measure)?.[1];
   if (dr !== undefined) return { ...base, kind: 'adversarial', severity: dr };
@@ -35,7 +39,17 @@ function eventOf({ cases, measure, name }: ShownLine): Record<string, string> {
 const allOf = ({ cases }: ShownLine): Record<string, string> =>
   'row' in cases ? { row: cases.row } : { kind: cases.kind };
 
-function LineRow({ line, compared, link }: { line: ShownLine; compared: boolean; link: CasesLink }) {
+function LineRow({
+  line,
+  compared,
+  link,
+  names,
+}: {
+  line: ShownLine;
+  compared: boolean;
+  link: CasesLink;
+  names: readonly [string, string];
+}) {
   const { comparison, unit, change } = line;
   const tone = change === 'better' ? 'good' : change === 'worse' ? 'bad' : '';
   const size = (arm: Arm) => {
@@ -48,12 +62,12 @@ function LineRow({ line, compared, link }: { line: ShownLine; compared: boolean;
       <td>
         {line.name.trim()} <small>{line.measure}</small>
       </td>
-      <td className="number" data-label={compared ? 'before' : 'rate'}>
+      <td className="number" data-label={compared ? names[0] : 'rate'}>
         <Figure of={comparison.before} unit={unit} to={link('before', eventOf(line))} tone="before" />
       </td>
       {compared ? (
         <>
-          <td className="number" data-label="after">
+          <td className="number" data-label={names[1]}>
             <Figure of={comparison.after} unit={unit} to={link('after', eventOf(line))} tone="after" />
           </td>
           <td className="number" data-label="paired difference">
@@ -108,7 +122,13 @@ export function Lines({
           </thead>
           <tbody>
             {[...card.rows, ...card.rest].map((line) => (
-              <LineRow key={`${line.name}${line.measure}`} line={line} compared={compared} link={link} />
+              <LineRow
+                key={`${line.name}${line.measure}`}
+                line={line}
+                compared={compared}
+                link={link}
+                names={names}
+              />
             ))}
           </tbody>
         </table>

@@ -82,7 +82,7 @@ function Measure({
           </tbody>
         </table>
       </div>
-      <p>
+      <p style={{ margin: '10px 0 4px' }}>
         Alike in their change: <b>{heterogeneity(tests.change[name])}</b>
       </p>
       {name === 'harm' ? (

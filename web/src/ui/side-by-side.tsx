@@ -6,6 +6,7 @@ import { Curves } from './curves.tsx';
 import { difference, Figure, figure, pValue, sampleSize } from './figures.tsx';
 import { Empty, Loaded, number } from './parts.tsx';
 import { printable } from '../../../src/core/limits.ts';
+import { eventOf } from '../pages/scorecard.tsx';
 import type { Line } from '../../../src/report/format.ts';
 import { type ComparisonTable, stars, type TableCell } from '../../../src/report/table.ts';
 import type { ShownScorecard } from '../../../src/server/routes/scorecards.ts';
@@ -105,14 +106,14 @@ function Lines({
               return (
                 <tr key={key} className={line.name.startsWith('  ') ? 'sub' : ''}>
                   <td>
-                    {line.name.trim()} <small>{line.measure}</small>
+                    {line.name.trim()} <small className="whole">{line.measure}</small>
                   </td>
                   {columns.map(({ name, label }, i) => (
                     <td key={name} className="number" data-label={label}>
                       <Figure
                         of={cells?.[i]?.estimate ?? known[i]!.get(key)?.comparison.before ?? null}
                         unit={line.unit}
-                        to={addressWith('/conversations', { ...split(name), ...line.cases })}
+                        to={addressWith('/conversations', { ...split(name), ...eventOf(line) })}
                       />
                       {i > 0 && cells ? <Change line={line} cell={cells[i]!} /> : null}
                     </td>
