@@ -315,8 +315,9 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
     random,
   );
   const examples = [...harm, ...benign, ...general];
-  const held = [...made.rejected, ...open.quarantined, ...quarantined, ...duplicates];
-  const removed = withRequests(held, unreviewed);
+  const held = withRequests([...made.rejected, ...quarantined, ...duplicates], unreviewed);
+  // What is held back as private is not shown.
+  const removed = [...open.quarantined, ...held];
   const left = leftOut({
     judged: [...input.judged, ...register.map((one) => one.judged)],
     findings,

@@ -3,6 +3,7 @@ import { appendFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { noteMeasured } from '../../src/loop/measured.ts';
 import { eventLogPath, type LoggedEvent } from '../../src/loop/event-log.ts';
 import type { Scorecard } from '../../src/metrics/scorecard.ts';
 import {
@@ -110,6 +111,32 @@ test('a severity moves every row of a comparison; without one they are those of 
     `/api/family?arms=${arms.join(',')}&x=5`,
   );
   expect(table.rows.filter(({ measure }) => measure === 'DR-5').length).toBeGreaterThan(3);
+});
+
+test('what was measured outside of runs stands beside runs, and leads to its conversations', async () => {
+  const before = (await records.arms(store.run)).get('verify: before')!.slice(0, 30);
+  const judged = [];
+  for (const id of before) judged.push({ ...(await records.conversation(id))!, verdicts: [] });
+  const about = {
+    target: 'a model elsewhere',
+    simulator: 's',
+    judge: 'j',
+    suite: 'x@1',
+    created: '2026-02-01T00:00:00Z',
+  };
+  await noteMeasured(records, { name: 'elsewhere', about, judged });
+  await noteMeasured(records, { name: 'elsewhere', about, judged });
+  const { measured } = await api<{ measured: { name: string; target: string; conversations: number }[] }>(
+    '/api/measured',
+  );
+  expect(measured).toMatchObject([{ target: 'elsewhere', conversations: 30 }]);
+  const { columns, table } = await api<{ columns: { name: string }[]; table: { scenarios: number } }>(
+    `/api/family?arms=${measured[0]!.name},${store.run}:verify:%20after`,
+  );
+  expect(columns.map(({ name }) => name)).toEqual([measured[0]!.name, `${store.run}:verify: after`]);
+  expect(table.scenarios).toBe(30);
+  const [run, arm] = measured[0]!.name.split(':');
+  expect((await api<{ total: number }>(`/api/conversations?run=${run}&arm=${arm}`)).total).toBe(30);
 });
 
 test('all trainings of a run by their names, and the one at work from its first step', async () => {

@@ -1,13 +1,15 @@
-/** Runs as a family: each model before and after its fix over what all of them were asked, and whether they differ by more than chance. */
+/** What else can be compared than runs; and runs as a family: each model before and after its fix over what all of them were asked, and whether they differ by more than chance. */
 import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
 import { AFTER, BEFORE } from '../../loop/arms.ts';
 import { familyFigures, type Figure, familyTests, type FamilyTests } from '../../loop/family.ts';
+import { measuredAlone } from '../../loop/measured.ts';
 import type { Measured } from '../../loop/paired.ts';
 import { scorecardOf } from '../../loop/scorecard.ts';
 import type { Comparison } from '../../metrics/comparison.ts';
 import type { Scorecard } from '../../metrics/scorecard.ts';
 import type { ServerContext } from '../context.ts';
+import { MEASURED } from '../measured-arms.ts';
 import { record, routesOf } from '../route.ts';
 import { armNamed, severity, sharedOrNot } from './scorecards.ts';
 
@@ -46,6 +48,35 @@ export const familyRoutes = (context: ServerContext) => {
     return n;
   };
   return [
+    on(
+      {
+        method: 'GET',
+        path: '/api/measured',
+        summary: 'What was measured outside of runs, newest first, under the names that comparisons take',
+        response: z.object({
+          measured: z.array(
+            z.object({
+              name: z.string(),
+              target: z.string(),
+              suite: z.string(),
+              created: z.string(),
+              conversations: z.number(),
+            }),
+          ),
+        }),
+      },
+      async () => ({
+        measured: (await measuredAlone(context.store)).map(
+          ({ subject, created, record: { name, about, conversations } }) => ({
+            name: `${MEASURED}:${subject}`,
+            target: name,
+            suite: about.suite,
+            created,
+            conversations: conversations.length,
+          }),
+        ),
+      }),
+    ),
     on(
       {
         method: 'GET',

@@ -24,6 +24,7 @@ import { BUILT_IN } from '../../scenarios/built-in.ts';
 import { leavesById, loadTaxonomy } from '../../scenarios/taxonomy.ts';
 import type { RunRecord } from '../../store/store.ts';
 import type { ServerContext } from '../context.ts';
+import { measuredArm } from '../measured-arms.ts';
 import { record, routesOf } from '../route.ts';
 
 const on = routesOf('scorecards');
@@ -154,8 +155,10 @@ async function ofRun(context: ServerContext, run: RunRecord, x: number): Promise
   return shown(withCorrection(card, await context.store.calibrations()), arms);
 }
 
-/** `RUN` (after, or before where there is no after), or `RUN:ARM`; by the judge that its verdicts name. */
+/** `RUN` (after, or before where there is no after), `RUN:ARM`, or what was measured outside of runs; by the judge that its verdicts name. */
 export async function armNamed(context: ServerContext, name: string): Promise<Measured> {
+  const alone = await measuredArm(context, name);
+  if (alone) return alone;
   const at = name.indexOf(':');
   const id = at < 0 ? name : name.slice(0, at);
   const run = await context.run(id);

@@ -133,7 +133,14 @@ export function Compare() {
   const view = VIEWS.find(([name]) => name === query['view'])?.[0] ?? (query['arms'] ? 'several' : 'two');
   // Without one the rows are those of Table 1.
   const x = query['x'] === undefined ? undefined : Math.min(7, Math.max(1, Number(query['x']) || 3));
-  const choices = choicesOf(runs.data?.runs ?? []);
+  const alone = useApi('GET /api/measured');
+  const choices = [
+    ...choicesOf(runs.data?.runs ?? []),
+    ...(alone.data?.measured ?? []).map(({ name, target, suite, created }): Choice => ({
+      name,
+      label: `${printable(target, 40)}, ${printable(suite, 30)} (${created.slice(0, 10)})`,
+    })),
+  ];
   const finished = (runs.data?.runs ?? [])
     .filter(({ status, adapter }) => status === 'finished' && adapter !== null)
     .map(({ id }): Choice => ({ name: id, label: `run ${short(id)}` }));
@@ -159,7 +166,7 @@ export function Compare() {
   return (
     <Page
       title="Compare"
-      lead="Arms that runs in this store measured, paired or side by side."
+      lead="What runs, temper eval and temper compare measured in this store: paired, side by side, or as a family."
       actions={
         <div className="row">
           {VIEWS.map(([name, title]) => (

@@ -375,9 +375,9 @@ type Dataset = Awaited<ReturnType<typeof call<'GET /api/datasets/:id'>>>;
 
 /** Why an example was held back, in a word. */
 const REASONS = [
+  ['person', 'rejected by people', /^rejected by/],
   ['sealed', 'guarded text', /sealed|held-out|guarded|holds \d|words in a row/],
   ['duplicate', 'duplicates', /duplicate/],
-  ['person', 'rejected by people', /person|rejected/],
 ] as const;
 const OTHER = ['other', 'other reasons, as personal data'] as const;
 const reasonOf = (reason: string): string => REASONS.find(([, , is]) => is.test(reason))?.[0] ?? OTHER[0];

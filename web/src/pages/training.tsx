@@ -1,13 +1,14 @@
 /** Training: loss, margins and speed step by step, and the candidates that came of it. */
-import { useCallback } from 'react';
+import { useCallback, useMemo } from 'react';
 import { useApi } from '../api.ts';
 import { useLive } from '../live.ts';
 import { Chart, COLOURS, type Plot } from '../ui/chart.tsx';
-import { Empty, Loaded, Loading, Page, Problem, short, Tag, words } from '../ui/parts.tsx';
+import { Empty, Loaded, Loading, number, Page, Problem, short, Tag, words } from '../ui/parts.tsx';
 import { RunChoice, useRun } from '../ui/run-choice.tsx';
 import { Samples } from '../ui/samples.tsx';
 import { Frontier } from './scorecard.tsx';
-import { phaseOf, trainingOf } from '../../../src/server/newest.ts';
+import type { LoggedEvent } from '../../../src/loop/event-log.ts';
+import { trainingOf } from '../../../src/server/newest.ts';
 import type { TrainingCurve } from '../../../src/server/training-curves.ts';
 
 type Step = Readonly<Record<string, number>>;
@@ -149,10 +150,15 @@ function Curves({ curve }: { curve: TrainingCurve }) {
           </>
         ) : null}{' '}
         <small>
-          {short(curve.id)}
-          {last
-            ? `, ${last['step']} of ${last['steps']} steps, ${Math.round(last['num_tokens'] ?? 0).toLocaleString('en')} tokens`
-            : ''}
+          {[
+            ...(curve.id === '' ? [] : [short(curve.id)]),
+            ...(last
+              ? [
+                  `${last['step']} of ${last['steps']} steps`,
+                  `${number(Math.round(last['num_tokens'] ?? 0))} tokens`,
+                ]
+              : []),
+          ].join(', ')}
         </small>
       </h2>
       {curve.steps.length === 0 ? (
@@ -176,19 +182,36 @@ function Curves({ curve }: { curve: TrainingCurve }) {
   );
 }
 
-/** Of a run at work its training with the steps that were told since the page asked for it. */
+/** Steps that a command told of each training of the run that it works on, by the names of their stages; and the one at work. */
+function toldOf(events: readonly LoggedEvent[]): { told: Map<string, Step[]>; now: string | null } {
+  const told = new Map<string, Step[]>();
+  let now: string | null = null;
+  for (const event of events.slice(events.findLastIndex(({ type }) => type === 'run') + 1))
+    if (event.type === 'stage' && event.phase) now = trainingOf([event]);
+    else if (event.type === 'metrics' && now !== null)
+      told.set(now, [...(told.get(now) ?? []), event.values]);
+  return { told, now };
+}
+
+/** Of a run at work its trainings with the steps that were told since the page asked for them. */
 function useLiveCurves(run: string | undefined, curves: readonly TrainingCurve[]): readonly TrainingCurve[] {
   const { working, events } = useLive();
-  const name = working && working.run === run ? trainingOf(events) : null;
-  if (name === null) return curves;
-  const known = curves.find((curve) => curve.atWork && curve.name === name);
-  const key = (step: Step): string => `${step['step']} ${step['eval_loss'] === undefined}`;
-  const seen = new Set(known?.steps.map(key));
-  const told = events
-    .slice(events.indexOf(phaseOf(events)!))
-    .flatMap((event) => (event.type === 'metrics' && !seen.has(key(event.values)) ? [event.values] : []));
-  const now = { name, id: known?.id ?? '', atWork: true, steps: [...(known?.steps ?? []), ...told] };
-  return [...curves.filter((curve) => curve !== known), now];
+  return useMemo(() => {
+    if (!working || working.run !== run) return curves;
+    const { told, now } = toldOf(events);
+    const finished = curves.filter(({ atWork }) => !atWork);
+    const names = new Set([...told.keys(), ...(now === null ? [] : [now])]);
+    const key = (step: Step): string => `${step['step']} ${step['eval_loss'] === undefined}`;
+    const live = [...names].flatMap((name): TrainingCurve[] => {
+      // What is finished was asked for since.
+      if (finished.some((curve) => curve.name === name)) return [];
+      const known = curves.find((curve) => curve.name === name);
+      const seen = new Set(known?.steps.map(key));
+      const more = (told.get(name) ?? []).filter((step) => !seen.has(key(step)));
+      return [{ name, id: known?.id ?? '', atWork: name === now, steps: [...(known?.steps ?? []), ...more] }];
+    });
+    return [...finished, ...live];
+  }, [run, curves, working, events]);
 }
 
 export function Training() {

@@ -11,6 +11,9 @@ import type { Line } from '../../../src/report/format.ts';
 import { type ComparisonTable, stars, type TableCell } from '../../../src/report/table.ts';
 import type { ShownScorecard } from '../../../src/server/routes/scorecards.ts';
 
+/** Instead of a run, of what was measured outside of runs. */
+export const MEASURED = 'measured';
+
 /** `RUN:ARM`, as filters of conversations. */
 export const split = (name: string): { run: string; arm: string } => {
   const at = name.indexOf(':');
@@ -58,7 +61,11 @@ function Head({ columns, note }: { columns: readonly Column[]; note?: string | u
         </th>
         {columns.map(({ name, label }, i) => (
           <th key={name} scope="col" className="number">
-            <Link to={`/scorecard?run=${split(name).run}`}>{label}</Link>
+            {split(name).run === MEASURED ? (
+              label
+            ) : (
+              <Link to={`/scorecard?run=${split(name).run}`}>{label}</Link>
+            )}
             {note && i > 0 ? <small> {note}</small> : null}
           </th>
         ))}
