@@ -1,4 +1,4 @@
-/** A conversation by hand as the console knows it: in which session it was had, who of those asked answered it, and what the others answered. */
+/** A conversation by hand: in which session it was had, who of those asked answered it, and what the others answered. */
 import type { Conversation, Scenario } from '../core/records.ts';
 import type { Note } from '../store/store.ts';
 import { BY_HAND } from '../loop/arms.ts';
@@ -25,7 +25,7 @@ export interface HandSides {
   readonly others: readonly (Side & { readonly of: ConsoleArm })[];
 }
 
-/** null: it is none of the console, or its session is not in this store, as after an import. */
+/** null: it was not had by hand, or its session is not in this store, as after an import. */
 export async function handSides(
   context: Pick<ServerContext, 'store' | 'chat'>,
   scenario: Scenario,

@@ -85,7 +85,7 @@ export interface ConversationPage {
   readonly others: readonly { id: string; target: string; arms: readonly { run: string; arm: string }[] }[];
   readonly findings: readonly (Finding & { readonly status: string })[];
   readonly examples: readonly { dataset: string; example: PreferenceExample }[];
-  /** Of one that was had in the console. */
+  /** Of one that was had by hand. */
   readonly hand: HandSides | null;
 }
 
