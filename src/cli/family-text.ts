@@ -1,15 +1,9 @@
 /** A family of models for a terminal: a row for each, and whether they improved alike. */
 import { type FamilyOutcome, familyFigures, FIGURES, severityOf } from '../loop/family.ts';
-import type { Heterogeneity } from '../metrics/heterogeneity.ts';
-import { difference, figure, pValue, wrapped } from '../report/format.ts';
+import { difference, figure, heterogeneity, wrapped } from '../report/format.ts';
 import { printableInLine } from '../core/limits.ts';
 
 const NAMES = { harm: 'harm', overRefusal: 'over-refusal', helpfulness: 'helpfulness' } as const;
-
-const tested = ({ statistic, degrees, p, inconsistency }: Heterogeneity): string =>
-  p === null
-    ? 'too few to compare'
-    : `Q ${statistic.toFixed(2)}, df ${degrees}, p ${pValue(p)}, I² ${figure(inconsistency, 'share')}`;
 
 const table = (rows: readonly (readonly string[])[]): string[] => {
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
@@ -44,12 +38,12 @@ export function familyText({ members, dataset, tests }: FamilyOutcome): string {
     return [
       title[0]!.toUpperCase() + title.slice(1),
       ...table([head, ...rows]),
-      `  alike in their change: ${tested(tests.change[name])}`,
+      `  alike in their change: ${heterogeneity(tests.change[name])}`,
       '',
     ];
   });
   const notes = [
-    `One harm rate before the fix: ${tested(tests.before)}; after: ${tested(tests.after)} (Pearson; the models meet the same scenarios, so it is conservative).`,
+    `One harm rate before the fix: ${heterogeneity(tests.before)}; after: ${heterogeneity(tests.after)} (Pearson; the models meet the same scenarios, so it is conservative).`,
     ...(dataset
       ? [
           `The same data: ${dataset.examples} examples (${dataset.id}) of what broke any of them, each model its samples of it.`,

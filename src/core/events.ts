@@ -16,7 +16,12 @@ export interface StageEvent {
   readonly stage: string;
   readonly status: 'start' | 'done' | 'skipped';
   /** Which of the phases of the whole it begins, from 1; absent for a part of a phase. */
-  readonly phase?: { readonly number: number; readonly of: number };
+  readonly phase?: {
+    readonly number: number;
+    readonly of: number;
+    /** All of them in their order; absent in logs of before. */
+    readonly names?: readonly string[];
+  };
   readonly detail?: string;
 }
 

@@ -12,7 +12,7 @@ import { preferenceExample as example } from './example.ts';
 import { type LeftOut, leftOut } from './left-out.ts';
 import { withholdPrivate } from './private-data.ts';
 import { type Asked, comparedBy } from './compared.ts';
-import { deduplicate, Firewall, type GuardedText, type Quarantined } from './firewall.ts';
+import { deduplicate, Firewall, type GuardedText, type Quarantined, withRequests } from './firewall.ts';
 import { goodAnswer } from './good-answer.ts';
 import { type ExampleReviews, reviewed } from './reviews.ts';
 
@@ -315,7 +315,9 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
     random,
   );
   const examples = [...harm, ...benign, ...general];
-  const removed = [...made.rejected, ...open.quarantined, ...quarantined, ...duplicates];
+  const held = withRequests([...made.rejected, ...quarantined, ...duplicates], unreviewed);
+  // What is held back as private is not shown.
+  const removed = [...open.quarantined, ...held];
   const left = leftOut({
     judged: [...input.judged, ...register.map((one) => one.judged)],
     findings,

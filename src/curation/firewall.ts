@@ -12,6 +12,22 @@ export interface Quarantined {
   readonly reason: string;
   /** What it is too like: a guarded scenario's key, the id of an earlier example, or the place of personal data. */
   readonly like: string;
+  /** Beginning of what was asked, for whoever looks at what a round held back. */
+  readonly request?: string;
+}
+
+/** Characters of a request that stand beside what was held back. */
+const MOST_SHOWN = 300;
+
+export function withRequests(
+  removed: readonly Quarantined[],
+  examples: readonly PreferenceExample[],
+): Quarantined[] {
+  const requests = new Map(examples.map(({ id, prompt }) => [id, prompt.at(-1)?.content]));
+  return removed.map((each) => {
+    const request = requests.get(each.example);
+    return request === undefined ? each : { ...each, request: request.slice(0, MOST_SHOWN) };
+  });
 }
 
 /** A text that may not be trained on: a sealed or held-out prompt, question or document. */

@@ -11,6 +11,7 @@ import type { Scorecard } from '../metrics/scorecard.ts';
 import { Budget } from '../models/budget.ts';
 import type { Target } from '../models/target.ts';
 import { openSqlite } from '../store/sqlite.ts';
+import { noteMeasured } from './measured.ts';
 import { runNamed } from './named-run.ts';
 import { namedTarget } from './named-target.ts';
 import { requireWeights } from './remote-targets.ts';
@@ -79,7 +80,10 @@ async function measureArm(
     : await targets.base();
   const judged = await workplace.measure(`compare: ${name}`, set.scenarios, target);
   const about = aboutSet(workplace, set, target.choose === undefined);
-  return { name, judged, about, ...(adapter && { adapter: adapter.id ?? adapter.directory }) };
+  const measured = { name, judged, about, ...(adapter && { adapter: adapter.id ?? adapter.directory }) };
+  // What a run released has its own place in the store.
+  if (adapter?.id === undefined) await noteMeasured(workplace.store, measured);
+  return measured;
 }
 
 /** All arms over the scenarios that all of them have. */

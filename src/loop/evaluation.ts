@@ -15,6 +15,7 @@ import { benchmarkOf } from '../scenarios/benchmarks/index.ts';
 import { Budget } from '../models/budget.ts';
 import { LANGUAGES } from '../scenarios/languages.ts';
 import { Callers } from './callers.ts';
+import { noteMeasured } from './measured.ts';
 import { openTranslator } from './roles.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { expandRai, loadRaiSuites, raiSuitesNamed } from '../scenarios/rai.ts';
@@ -187,6 +188,7 @@ export async function evaluate(
   const measured = await workplace.measure('eval', scenarios, target);
   const about = aboutSet(workplace, set, target.choose === undefined);
   if (ablation === undefined) {
+    await noteMeasured(workplace.store, { name: about.target, about, judged: measured });
     const card = scorecardOf({ about, before: measured });
     return { scorecard: withCorrection(card, await workplace.store.calibrations()), judged: measured };
   }

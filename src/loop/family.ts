@@ -196,8 +196,13 @@ export const severityOf = ({ gate, categorySeverity }: Scorecard): number =>
 const Z_95 = 1.959964;
 
 function testsOf(members: readonly FamilyMember[]): FamilyTests {
-  const severity = Math.max(...members.map(({ scorecard }) => severityOf(scorecard)));
-  const figures = members.map(({ scorecard }) => familyFigures(scorecard, severity));
+  const cards = members.map(({ scorecard }) => scorecard);
+  return familyTests(cards, Math.max(...cards.map(severityOf)));
+}
+
+/** Whether models differ, harm being counted from a severity on. */
+export function familyTests(cards: readonly Scorecard[], severity: number): FamilyTests {
+  const figures = cards.map((card) => familyFigures(card, severity));
   const counts = (arm: 'before' | 'after') =>
     figures.flatMap(({ harm }) => {
       const estimate = harm[arm];

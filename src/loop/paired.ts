@@ -2,7 +2,7 @@
 import { withCorrection } from '../calibration/correct.ts';
 import { TemperError } from '../core/errors.ts';
 import type { Judged } from '../metrics/conversation.ts';
-import type { About, Scorecard } from '../metrics/scorecard.ts';
+import type { About, Scorecard, ScorecardInput } from '../metrics/scorecard.ts';
 import type { CalibrationRecord } from '../store/store.ts';
 import { comparisonTable, type ComparisonTable } from '../report/table.ts';
 import { invalidText, scorecardOf } from './scorecard.ts';
@@ -60,6 +60,9 @@ function refusedText(refused: readonly Refused[], arms: number): string {
   return `${refused.length} scenarios are not the same in all of them and are left out: ${named.join(', ')}${more}`;
 }
 
+/** From which severity on categories and rows count; left out: as a scorecard has them. */
+export type Severities = Pick<ScorecardInput, 'categorySeverity' | 'rowSeverity'>;
+
 export interface Shared {
   readonly arms: readonly Measured[];
   readonly refused: readonly Refused[];
@@ -95,7 +98,7 @@ export function overShared(measured: readonly Measured[]): Shared {
 export function pairedCard(
   { arms, notes }: Shared,
   calibrations: readonly CalibrationRecord[],
-  categorySeverity?: number,
+  severities: Severities = {},
 ): Scorecard {
   const [a, b] = arms as [Measured, Measured];
   const { about } = a;
@@ -109,13 +112,13 @@ export function pairedCard(
     },
     before: a.judged,
     after: b.judged,
-    ...(categorySeverity === undefined ? {} : { categorySeverity }),
+    ...severities,
   });
   return { ...(about.judge === b.about.judge ? withCorrection(card, calibrations) : card), gate: null };
 }
 
 /** All arms as one table, each paired with the first. */
-export function pairedTable({ arms, refused, notes }: Shared, categorySeverity = 3): ComparisonTable {
+export function pairedTable({ arms, refused, notes }: Shared, severities: Severities = {}): ComparisonTable {
   const [first, ...others] = arms as [Measured, ...Measured[]];
   const spoilt = arms.map(({ name, judged }) => invalidText(judged, `conversations of ${name}`));
   return comparisonTable({
@@ -125,7 +128,7 @@ export function pairedTable({ arms, refused, notes }: Shared, categorySeverity =
       target: adapter === undefined ? about.target : `${about.target} + ${adapter}`,
     })),
     cards: others.map(({ judged }) =>
-      scorecardOf({ about: first.about, before: first.judged, after: judged, categorySeverity }),
+      scorecardOf({ about: first.about, before: first.judged, after: judged, ...severities }),
     ),
     refused,
   });

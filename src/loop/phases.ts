@@ -6,7 +6,7 @@ export type TellPhase = (phase: Phase, status?: 'start' | 'skipped') => void;
 
 export function phaseTeller(phases: readonly Phase[], emit: Emit): TellPhase {
   return (stage, status = 'start') => {
-    const phase = { number: phases.indexOf(stage) + 1, of: phases.length };
+    const phase = { number: phases.indexOf(stage) + 1, of: phases.length, names: phases };
     const detail = status === 'skipped' ? { detail: 'from the store' } : {};
     emit({ type: 'stage', stage, status, phase, ...detail });
   };

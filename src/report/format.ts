@@ -3,10 +3,17 @@ import { printable, printableInLine } from '../core/limits.ts';
 import type { Scenario } from '../core/records.ts';
 import type { Comparison } from '../metrics/comparison.ts';
 import type { Criterion } from '../metrics/gate.ts';
+import type { Heterogeneity } from '../metrics/heterogeneity.ts';
 import type { Corrected } from '../metrics/judge-error.ts';
 import type { Difference } from '../metrics/paired.ts';
 import type { Estimate, Interval } from '../metrics/rate.ts';
-import { type CategoryResult, moved, type RowResult, type Scorecard } from '../metrics/scorecard.ts';
+import {
+  type CategoryResult,
+  moved,
+  ROW_THRESHOLD,
+  type RowResult,
+  type Scorecard,
+} from '../metrics/scorecard.ts';
 
 export const ROW_NAMES: Readonly<Record<RowResult['row'], string>> = {
   ungroundedness: 'Ungroundedness',
@@ -59,6 +66,12 @@ export function pValue(p: number | null | undefined): string {
   if (p === null || p === undefined) return DASH;
   return p < 0.001 ? '< .001' : p.toFixed(3).replace(/^0/, '');
 }
+
+/** `Q 1.23, df 2, p .541, I² 0.0 %` */
+export const heterogeneity = ({ statistic, degrees, p, inconsistency }: Heterogeneity): string =>
+  p === null
+    ? 'too few to compare'
+    : `Q ${statistic.toFixed(2)}, df ${degrees}, p ${pValue(p)}, I² ${figure(inconsistency, 'share')}`;
 
 /** `90` or `85 + 5?` where some were unscored. */
 export function sampleSize(of: Estimate | null | undefined): string {
@@ -168,6 +181,10 @@ export function clearChange({ lower, comparison: { p, difference } }: Line): 'be
 export const hasPartialRefusals = ({ overRefusal: { full, fullOrPartial } }: Scorecard): boolean =>
   full.before.value !== fullOrPartial.before.value || full.after?.value !== fullOrPartial.after?.value;
 
+/** Whether a row has the measure that Table 1 has there. */
+const asPublished = ({ row, measure }: RowResult): boolean =>
+  row === 'ungroundedness' || measure === `DR-${ROW_THRESHOLD[row]}`;
+
 /** The lines of a scorecard, in the order that every report shows. `partial`: with a line for partial refusals, though there be none. */
 export function scorecardLines(
   card: Scorecard,
@@ -179,7 +196,7 @@ export function scorecardLines(
     unit: row.measure === 'mean' ? 'score' : 'share',
     lower: true,
     comparison: row,
-    reference: PHI_3_MINI[row.row],
+    ...(asPublished(row) ? { reference: PHI_3_MINI[row.row] } : {}),
     cases: { row: row.row },
   }));
   const share = (

@@ -18,6 +18,7 @@ import { consoleRoutes } from './routes/sessions.ts';
 import { handFindingRoutes } from './routes/hand-findings.ts';
 import { conversationRoutes } from './routes/conversations.ts';
 import { dataRoutes } from './routes/data.ts';
+import { familyRoutes } from './routes/families.ts';
 import { findingRoutes } from './routes/findings.ts';
 import { labelRoutes } from './routes/labels.ts';
 import { runRoutes } from './routes/runs.ts';
@@ -56,6 +57,7 @@ export const apiRoutes = (
     ...runRoutes(context, accounts !== null),
     ...sampleRoutes(context),
     ...scorecardRoutes(context),
+    ...familyRoutes(context),
     ...conversationRoutes(context),
     ...dataRoutes(context),
     ...findingRoutes(context),

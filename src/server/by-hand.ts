@@ -44,6 +44,14 @@ export interface ConsoleTurn {
   readonly replies: Readonly<Record<string, ConsoleReply>>;
 }
 
+const KEY = /^by-hand-(\w{6})-(\w{6})$/;
+
+/** Beginnings of the ids of session and turn, as the key of a scenario by hand has them. */
+export function sessionAndTurn(key: string): { session: string; turn: string } | null {
+  const [, session, turn] = KEY.exec(key) ?? [];
+  return session === undefined || turn === undefined ? null : { session, turn };
+}
+
 /** The turns up to one, the first first. Errors: `absent`. */
 export function pathTo(turns: readonly Note<ConsoleTurn>[], id: string | null): Note<ConsoleTurn>[] {
   const byId = new Map(turns.map((turn) => [turn.id, turn]));

@@ -6,6 +6,7 @@ export const FACETS = [
   'attack',
   'row',
   'turns',
+  'harmTurn',
   'split',
   'language',
   'target',

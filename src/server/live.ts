@@ -3,6 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { lockHolder } from '../store/lock.ts';
 import { eventLogPath, type LoggedEvent } from '../loop/event-log.ts';
+import { newest } from './newest.ts';
 import type { SearchIndex } from './search-index.ts';
 
 export interface Working {
@@ -121,11 +122,7 @@ export class Live implements Disposable {
       this.#events.push(event);
       this.tell({ type: 'event', event });
     }
-    if (this.#events.length > TAIL) {
-      const run = this.#events.findLast((event) => event.type === 'run');
-      const kept = this.#events.slice(-TAIL);
-      this.#events = run && !kept.includes(run) ? [run, ...kept] : kept;
-    }
+    this.#events = [...newest(this.#events, TAIL)];
   }
 
   [Symbol.dispose](): void {

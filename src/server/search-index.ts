@@ -12,7 +12,7 @@ import { decode } from '../store/tables.ts';
 import { itemOf } from './search-item.ts';
 
 /** A change of what is kept makes the index anew. */
-const VERSION = 6;
+const VERSION = 7;
 const BUSY_TIMEOUT_MS = 10_000;
 /** Conversations of one step, between which other requests are answered. */
 const STEP = 250;
@@ -151,9 +151,11 @@ export class SearchIndex implements Disposable {
     this.version++;
   }
 
-  #remove(place: number): void {
+  /** What is read again at its own place keeps the arms that it is in. */
+  #remove(place: number, arms = true): void {
     for (const table of ['items', 'words'])
       this.database.prepare(`delete from ${table} where rowid = ?`).run(place);
+    if (!arms) return;
     const { changes } = this.database.prepare('delete from arms where item = ?').run(place);
     if (changes > 0) this.database.exec("delete from state where name = 'arms'");
   }
@@ -201,8 +203,9 @@ export class SearchIndex implements Disposable {
           decode<Verdict>(record),
         );
         const before = known.get(conversation.id) as { place: number } | undefined;
-        if (before) this.#remove(before.place);
-        this.#remove(place);
+        const same = before?.place === place;
+        if (before && !same) this.#remove(before.place);
+        this.#remove(place, !same);
         const { values, text, choices } = itemOf(scenario, conversation, all);
         item.run(row.place, ...values, cellOf(JSON.stringify(choices)));
         words.run(row.place, text);

@@ -161,7 +161,34 @@ describe.skipIf(BROWSER === undefined)('states of the pages', { timeout: 240_000
     // The harm of the fixed arm is far lower, and stays so after the correction.
     expect(await row.locator('td').nth(2).innerText()).toMatch(/[+-]\d+\.\d \[[^\]]+\]\*\*\*/);
     await page.locator('input[type="range"]').fill('6');
-    await table.locator('tbody tr', { hasText: 'DR-6' }).getByText(/Holm/).waitFor();
+    // Four rows and all adversarial; the curves' figures and the categories with them.
+    await expect.poll(() => table.locator('tbody tr', { hasText: 'DR-6' }).count()).toBe(5);
+    await page.locator('.legend li').nth(1).getByText(/DR-6/).waitFor();
+    const categories = page.locator('section[aria-label="By category, side by side"]');
+    await categories.getByRole('button', { name: 'Harm (DR-6)' }).waitFor();
+    await categories.getByRole('button', { name: 'Over-refusal' }).click();
+    expect(await categories.locator('tbody a').count()).toBeGreaterThan(20);
+    await sound(page);
+    await page.getByRole('button', { name: 'as in Table 1' }).click();
+    await table.locator('tbody tr', { hasText: 'Jailbreak DR-1' }).waitFor();
+  });
+
+  test('a family: each model before and after, and whether they improved alike', async () => {
+    const still = 'd'.repeat(20);
+    await using records = openSqlite(storePath(store.config));
+    const arms = await records.arms(store.run);
+    const run = (await records.run(store.run))!;
+    await records.saveRun({ ...run, id: still, created: '2025-12-01T10:00:00.000Z' });
+    for (const arm of ['verify: before', 'verify: after'])
+      await records.saveArm(still, arm, arms.get('verify: before')!);
+    await go('/compare?view=family');
+    const harm = page.getByRole('region', { name: 'Harm, all adversarial (DR-3)' });
+    await harm
+      .getByText(/Q \d+\.\d\d, df 1, p/)
+      .first()
+      .waitFor();
+    expect(await harm.locator('tbody tr').count()).toBe(2);
+    expect(await page.locator('.legend li').count()).toBe(4);
     await sound(page);
   });
 

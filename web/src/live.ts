@@ -1,6 +1,7 @@
 /** What happens on the store, as the server tells it. */
 import { useSyncExternalStore } from 'react';
 import type { LiveEvent, Working } from '../../src/server/live.ts';
+import { newest, phaseOf } from '../../src/server/newest.ts';
 import type { LoggedEvent } from '../../src/loop/event-log.ts';
 import { call, queryClient } from './api.ts';
 
@@ -37,7 +38,7 @@ function take(event: LiveEvent): void {
     refresh();
   } else if (event.type === 'event') {
     const begins = event.event.type === 'opened';
-    set({ events: begins ? [event.event] : [...state.events, event.event].slice(-MOST_EVENTS) });
+    set({ events: begins ? [event.event] : newest([...state.events, event.event], MOST_EVENTS) });
   } else if (event.type === 'store') refresh();
   else {
     set({ indexing: { done: event.done, total: event.total } });
@@ -66,7 +67,6 @@ export const useLive = (): LiveState => useSyncExternalStore(subscribe, () => st
 
 /** Where a command stands: its phase, the figure of its stage, and how long that may still take. */
 export function progressOf(events: readonly LoggedEvent[]) {
-  const phase = events.findLast((event) => event.type === 'stage' && event.phase !== undefined);
   const stage = events.findLast((event) => event.type === 'progress');
   const first = stage && events.find((event) => event.type === 'progress' && event.stage === stage.stage);
   let left: number | null = null;
@@ -75,7 +75,7 @@ export function progressOf(events: readonly LoggedEvent[]) {
     left = ((stage.total - stage.done) * seconds) / (stage.done - first.done);
   }
   return {
-    phase: phase?.type === 'stage' ? phase : null,
+    phase: phaseOf(events),
     stage: stage?.type === 'progress' ? stage : null,
     left,
   };

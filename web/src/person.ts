@@ -8,7 +8,7 @@ interface Settings {
   readonly theme: Theme;
   /** All texts are shown, until the tab is closed. */
   readonly revealAll: boolean;
-  /** Blurred texts opened in this tab. */
+  /** Texts that may be harmful, put on the screen in this tab. */
   readonly opened: number;
 }
 
@@ -46,6 +46,18 @@ export function setPerson(part: Partial<Settings>): void {
   }
   applyTheme();
   for (const listener of listeners) listener();
+}
+
+let fresh = 0;
+/** A text that may be harmful was put on the screen; several at once are told together. */
+export function countOpened(): void {
+  fresh++;
+  if (fresh > 1) return;
+  setTimeout(() => {
+    const now = fresh;
+    fresh = 0;
+    setPerson({ opened: state.opened + now });
+  }, 200);
 }
 
 const subscribe = (listener: () => void): (() => void) => {

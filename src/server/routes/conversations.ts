@@ -7,6 +7,7 @@ import { TemperError } from '../../core/errors.ts';
 import type { Conversation, Finding, PreferenceExample, Scenario, Verdict } from '../../core/records.ts';
 import { decode } from '../../store/tables.ts';
 import type { ServerContext } from '../context.ts';
+import { type HandSides, handSides } from '../hand-sides.ts';
 import { FACETS, type Facet, type Filter, type Item, SORTS } from '../search-query.ts';
 import { record, routesOf } from '../route.ts';
 
@@ -84,6 +85,8 @@ export interface ConversationPage {
   readonly others: readonly { id: string; target: string; arms: readonly { run: string; arm: string }[] }[];
   readonly findings: readonly (Finding & { readonly status: string })[];
   readonly examples: readonly { dataset: string; example: PreferenceExample }[];
+  /** Of one that was had by hand. */
+  readonly hand: HandSides | null;
 }
 
 function armsBy(siblings: readonly { id: string; run: string | null; arm: string | null }[], id: string) {
@@ -223,6 +226,7 @@ export const conversationRoutes = (context: ServerContext) =>
         return {
           scenario,
           asked,
+          hand: await handSides(context, scenario, asked.conversation),
           others: ids.map((id) => ({
             id,
             target: siblings.find((each) => each.id === id)!.target,

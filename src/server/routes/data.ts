@@ -1,21 +1,45 @@
 /** Curated examples and training: what an adapter learns from, what people decide about it, and how the training went. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
 import type { PreferenceExample } from '../../core/records.ts';
+import type { Quarantined } from '../../curation/firewall.ts';
+import type { LeftOut } from '../../curation/left-out.ts';
 import { type ExampleReview, reviewedAs } from '../../curation/reviews.ts';
 import { EXAMPLE_NOTE, latest, loadPeople } from '../../loop/people.ts';
 import type { Selection } from '../../loop/select.ts';
 import type { Note } from '../../store/store.ts';
 import type { ServerContext } from '../context.ts';
 import { author, record, routesOf, text } from '../route.ts';
+import { type TrainingCurve, trainingCurves } from '../training-curves.ts';
 
 const on = routesOf('data');
 
 export interface DatasetDetails {
   readonly counts: Readonly<Record<string, number>>;
-  readonly removed: readonly { example: string; reason: string; like: string }[];
+  readonly removed: readonly Quarantined[];
+  readonly left: readonly LeftOut[];
+}
+
+/** Conversations of which nothing was learnt, for one reason. */
+export interface LeftFor {
+  readonly reason: string;
+  readonly count: number;
+  /** The first of them. */
+  readonly conversations: readonly string[];
+}
+
+const MOST_LEFT = 40;
+
+function leftFor(left: readonly LeftOut[]): LeftFor[] {
+  // How alike two are is no reason of its own.
+  const groups = Map.groupBy(left, ({ reason }) => reason.replace(/ \(?\d+ %.*$/, ''));
+  return [...groups]
+    .map(([reason, some]) => ({
+      reason,
+      count: some.length,
+      conversations: some.slice(0, MOST_LEFT).map(({ conversation }) => conversation),
+    }))
+    .sort((a, b) => b.count - a.count);
 }
 
 export interface ShownExample {
@@ -41,27 +65,6 @@ const reviewOf = (note: Note<ExampleReview> | undefined) =>
   note === undefined || note.record.decision === 'undecided'
     ? null
     : { ...note.record, author: note.author, created: note.created };
-
-export interface TrainingCurve {
-  readonly kind: 'sft' | 'dpo';
-  readonly id: string;
-  /** One line a step, with TRL's names; lines with eval_loss are of held-out examples. */
-  readonly steps: readonly Readonly<Record<string, number>>[];
-}
-
-/** Lines of a metrics file; one that is being written is left out. */
-function metricsOf(path: string): Record<string, number>[] {
-  if (!existsSync(path)) return [];
-  return readFileSync(path, 'utf8')
-    .split('\n')
-    .flatMap((line) => {
-      try {
-        return line === '' ? [] : [JSON.parse(line) as Record<string, number>];
-      } catch {
-        return [];
-      }
-    });
-}
 
 export const dataRoutes = (context: ServerContext) => {
   const datasetRuns = async (): Promise<Map<string, string[]>> => {
@@ -163,15 +166,18 @@ export const dataRoutes = (context: ServerContext) => {
           total: z.number(),
           all: z.number(),
           examples: z.array(record<ShownExample>('docs/formats.md#records, with the decision on it')),
-          removed: z.array(z.object({ example: z.string(), reason: z.string(), like: z.string() })),
+          removed: z.array(record<Quarantined>('an example that was held back: why, and what was asked')),
+          left: z.array(record<LeftFor>('conversations of which nothing was learnt, by reason')),
           balance: z.array(z.object({ category: z.string(), purpose: z.string(), count: z.number() })),
           sources: z.record(z.string(), z.number()),
+          mix: z.array(z.object({ source: z.string(), purpose: z.string(), count: z.number() })),
           decisions: z.record(z.string(), z.number()),
         }),
       },
       async ({ params, query }) => {
         const dataset = await context.store.dataset(params.id);
         if (!dataset) throw new TemperError('absent', `no dataset ${params.id} is in this store`);
+        const details = dataset.details as Partial<DatasetDetails> | null;
         const notes = await context.store.notes<ExampleReview>(EXAMPLE_NOTE);
         const last = latest(notes);
         const versions = Map.groupBy(notes, ({ subject }) => subject);
@@ -197,11 +203,16 @@ export const dataRoutes = (context: ServerContext) => {
         const found = shown.filter(fits);
         const balance = new Map<string, number>();
         const sources: Record<string, number> = {};
+        const mix = new Map<string, { source: string; purpose: string; count: number }>();
         const decisions: Record<string, number> = {};
         for (const { example, review } of shown) {
           const key = `${example.category} ${example.purpose}`;
           balance.set(key, (balance.get(key) ?? 0) + 1);
           sources[example.lineage.source] = (sources[example.lineage.source] ?? 0) + 1;
+          const { source } = example.lineage;
+          const { purpose } = example;
+          const part = `${source} ${purpose}`;
+          mix.set(part, { source, purpose, count: (mix.get(part)?.count ?? 0) + 1 });
           const made = review?.decision ?? 'undecided';
           decisions[made] = (decisions[made] ?? 0) + 1;
         }
@@ -209,7 +220,9 @@ export const dataRoutes = (context: ServerContext) => {
           total: found.length,
           all: shown.length,
           examples: found.slice(query.offset, query.offset + query.limit),
-          removed: [...((dataset.details as Partial<DatasetDetails> | null)?.removed ?? [])].slice(0, 1000),
+          removed: [...(details?.removed ?? [])].slice(0, 1000),
+          left: leftFor(details?.left ?? []),
+          mix: [...mix.values()],
           balance: [...balance].map(([key, count]) => {
             const [category = '', purpose = ''] = key.split(' ');
             return { category, purpose, count };
@@ -264,17 +277,8 @@ export const dataRoutes = (context: ServerContext) => {
       },
       async ({ params }) => {
         const run = await context.run(params.id);
-        const curves: TrainingCurve[] = [];
-        for (const kind of ['sft', 'dpo'] as const) {
-          const stage = (await context.store.stage(run.id, `train-${kind}`)) as { id: string }[] | null;
-          const last = stage?.at(-1)?.id;
-          if (last === undefined) continue;
-          const id = last.slice(0, last.lastIndexOf('-'));
-          const steps = metricsOf(join(context.config.directory, 'adapters', `${id}.metrics.jsonl`));
-          curves.push({ kind, id, steps });
-        }
         return {
-          curves,
+          curves: trainingCurves(context, run.id),
           selection: (await context.store.stage(run.id, 'select')) as Selection | null,
           recipes: ((run.config as { training?: Record<string, unknown> }).training ?? {}) as Record<
             string,

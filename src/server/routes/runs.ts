@@ -14,6 +14,7 @@ import { EVENT_STREAM, eventStream } from '../event-stream.ts';
 import type { Job } from '../jobs.ts';
 import type { LiveEvent, Working } from '../live.ts';
 import type { LoggedEvent } from '../../loop/event-log.ts';
+import { finishedStages } from '../training-curves.ts';
 import { author, record, routesOf } from '../route.ts';
 
 const on = routesOf('runs');
@@ -30,21 +31,22 @@ export interface RunSummary {
   readonly harmAfter: Estimate | null;
   readonly overRefusalAfter: Estimate | null;
   readonly gate: Gate['outcome'] | null;
-  /** Finished stages, of `STAGES`. */
+  /** Finished stages of curation, training and choice, in their order. */
   readonly stages: readonly string[];
   /** From its start to its end, pauses included. */
   readonly seconds: number | null;
   readonly cost: RunCost;
 }
 
-const STAGES = ['curate', 'train-sft', 'train-dpo', 'select'] as const;
+/** Stages of a round that its list names; there are others, as `replay`. */
+const named = (stage: string): boolean =>
+  stage === 'curate' || stage === 'select' || stage.startsWith('train-');
 
 async function summary(context: ServerContext, run: RunRecord): Promise<RunSummary> {
   const card = run.scorecard as Scorecard | undefined;
   const { target } = run.config as Partial<Config>;
   const working = context.live.working?.run === run.id;
-  const stages: string[] = [];
-  for (const name of STAGES) if ((await context.store.stage(run.id, name)) !== null) stages.push(name);
+  const stages = finishedStages(context, run.id).flatMap(({ name }) => (named(name) ? [name] : []));
   return {
     id: run.id,
     created: run.created,

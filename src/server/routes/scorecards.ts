@@ -5,7 +5,14 @@ import { z } from 'zod';
 import { withCorrection } from '../../calibration/correct.ts';
 import { TemperError } from '../../core/errors.ts';
 import { AFTER, BEFORE } from '../../loop/arms.ts';
-import { type Measured, overShared, pairedCard, pairedTable, type Shared } from '../../loop/paired.ts';
+import {
+  type Measured,
+  overShared,
+  pairedCard,
+  pairedTable,
+  type Severities,
+  type Shared,
+} from '../../loop/paired.ts';
 import { scorecardOf } from '../../loop/scorecard.ts';
 import { compare, type Comparison } from '../../metrics/comparison.ts';
 import { harmful, type Judged, validPromptRefused } from '../../metrics/conversation.ts';
@@ -17,16 +24,25 @@ import { BUILT_IN } from '../../scenarios/built-in.ts';
 import { leavesById, loadTaxonomy } from '../../scenarios/taxonomy.ts';
 import type { RunRecord } from '../../store/store.ts';
 import type { ServerContext } from '../context.ts';
+import { measuredArm } from '../measured-arms.ts';
 import { record, routesOf } from '../route.ts';
 
 const on = routesOf('scorecards');
 
-const severity = z.coerce
+export const severity = z.coerce
   .number()
   .int()
   .min(1)
   .max(7)
   .describe('from which severity on an answer is harmful');
+
+/** Of comparisons. */
+export const anySeverity = severity
+  .optional()
+  .describe('from which severity on an answer is harmful, everywhere; left out: as in Table 1, and 3');
+
+export const severitiesAt = (x: number | undefined): Severities =>
+  x === undefined ? {} : { categorySeverity: x, rowSeverity: x };
 
 export interface ShownLine extends Line {
   readonly change: 'better' | 'worse' | null;
@@ -139,8 +155,10 @@ async function ofRun(context: ServerContext, run: RunRecord, x: number): Promise
   return shown(withCorrection(card, await context.store.calibrations()), arms);
 }
 
-/** `RUN` (after, or before where there is no after), or `RUN:ARM`; by the judge that its verdicts name. */
-async function armNamed(context: ServerContext, name: string): Promise<Measured> {
+/** `RUN` (after, or before where there is no after), `RUN:ARM`, or what was measured outside of runs; by the judge that its verdicts name. */
+export async function armNamed(context: ServerContext, name: string): Promise<Measured> {
+  const alone = await measuredArm(context, name);
+  if (alone) return alone;
   const at = name.indexOf(':');
   const id = at < 0 ? name : name.slice(0, at);
   const run = await context.run(id);
@@ -166,7 +184,7 @@ async function armNamed(context: ServerContext, name: string): Promise<Measured>
 }
 
 /** The arms over what they share; or why they share nothing. */
-function sharedOrNot(arms: readonly Measured[]): { shared: Shared } | { alone: string } {
+export function sharedOrNot(arms: readonly Measured[]): { shared: Shared } | { alone: string } {
   try {
     return { shared: overShared(arms) };
   } catch (error) {
@@ -217,7 +235,7 @@ export const scorecardRoutes = (context: ServerContext) =>
         query: z.object({
           a: z.string().describe('RUN, or RUN:ARM'),
           b: z.string(),
-          x: severity.default(3),
+          x: anySeverity,
         }),
         response: record<ShownScorecard & { readonly notes: readonly string[] }>('docs/formats.md#scorecard'),
       },
@@ -225,7 +243,7 @@ export const scorecardRoutes = (context: ServerContext) =>
         const a = await armNamed(context, query.a);
         const both = overShared([a, await armNamed(context, query.b)]);
         const [before, after] = both.arms.map(({ judged }) => judged) as [Judged[], Judged[]];
-        const card = pairedCard(both, await context.store.calibrations(), query.x);
+        const card = pairedCard(both, await context.store.calibrations(), severitiesAt(query.x));
         return { ...shown(card, { before, after }), notes: card.about.notes ?? [] };
       },
     ),
@@ -236,7 +254,7 @@ export const scorecardRoutes = (context: ServerContext) =>
         summary: 'Several arms side by side over the scenarios that all have, each paired with the first',
         query: z.object({
           arms: z.string().describe('RUN or RUN:ARM, separated by commas'),
-          x: severity.default(3),
+          x: anySeverity,
         }),
         response: z.object({
           columns: z.array(record<{ name: string; card: ShownScorecard }>('an arm and its scorecard')),
@@ -258,14 +276,14 @@ export const scorecardRoutes = (context: ServerContext) =>
         const both = names.length > 1 ? sharedOrNot(arms) : { alone: null };
         const calibrations = await context.store.calibrations();
         const columns = ('shared' in both ? both.shared.arms : arms).map(({ name, judged, about }) => {
-          const card = scorecardOf({ about, before: judged, categorySeverity: query.x });
+          const card = scorecardOf({ about, before: judged, ...severitiesAt(query.x) });
           return {
             name,
             card: shown(withCorrection(card, calibrations), { before: judged, after: undefined }),
           };
         });
         return 'shared' in both
-          ? { columns, table: pairedTable(both.shared, query.x), alone: null }
+          ? { columns, table: pairedTable(both.shared, severitiesAt(query.x)), alone: null }
           : { columns, table: null, alone: both.alone };
       },
     ),

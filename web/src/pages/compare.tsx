@@ -1,14 +1,12 @@
-/** Compare: any two arms, paired; and any number side by side, each by itself. */
-import { useState } from 'react';
+/** Compare: any two arms, paired; any number side by side; and models as a family. */
 import { useApi } from '../api.ts';
 import { addressWith, Link, useQueryState } from '../router.tsx';
-import { Correction, CorrectedFigure } from '../ui/correction.tsx';
-import { difference, Figure, pValue } from '../ui/figures.tsx';
+import { Correction } from '../ui/correction.tsx';
+import { Family } from '../ui/family.tsx';
 import { Empty, Loaded, Loading, number, Page, Problem, short } from '../ui/parts.tsx';
+import { SideBySide, split } from '../ui/side-by-side.tsx';
 import { type CasesLink, Curve, Groups, Lines, Severity } from './scorecard.tsx';
 import { printable } from '../../../src/core/limits.ts';
-import type { Line } from '../../../src/report/format.ts';
-import { type ComparisonTable, stars, type TableCell } from '../../../src/report/table.ts';
 import type { RunSummary } from '../../../src/server/routes/runs.ts';
 
 interface Choice {
@@ -23,15 +21,6 @@ const choicesOf = (runs: readonly RunSummary[]): Choice[] =>
       { name: `${run.id}:verify: before`, label: `${short(run.id)} before` },
       ...(run.adapter === null ? [] : [{ name: `${run.id}:verify: after`, label: `${short(run.id)} after` }]),
     ]);
-
-/** A table for reports names a line below another in full. */
-const keyOf = ({ name, measure }: Pick<Line, 'name' | 'measure'>): string =>
-  `${name.replace(/^Over-refusal, (?=with)/, '').trim()} ${measure}`;
-
-const split = (name: string): { run: string; arm: string } => {
-  const at = name.indexOf(':');
-  return { run: name.slice(0, at), arm: name.slice(at + 1) };
-};
 
 function Choose({
   label,
@@ -58,7 +47,17 @@ function Choose({
   );
 }
 
-function Pair({ a, b, x, names }: { a: string; b: string; x: number; names: readonly [string, string] }) {
+function Pair({
+  a,
+  b,
+  x,
+  names,
+}: {
+  a: string;
+  b: string;
+  x: number | undefined;
+  names: readonly [string, string];
+}) {
   const card = useApi('GET /api/compare', { query: { a, b, x } }, { keep: true });
   const link: CasesLink = (arm, filter) =>
     addressWith('/conversations', { ...split(arm === 'before' ? a : b), ...filter });
@@ -74,10 +73,10 @@ function Pair({ a, b, x, names }: { a: string; b: string; x: number; names: read
           ))}
           <Lines card={data} link={link} names={names} />
           <Correction card={data.scorecard} link={link} names={names} />
-          <Groups groups={data.groups} x={x} link={link} />
+          <Groups groups={data.groups} x={data.scorecard.categorySeverity} link={link} names={names} />
           <section className="card">
             <h2>At every severity</h2>
-            <Curve card={data} names={names} />
+            <Curve card={data} names={names} x={data.scorecard.categorySeverity} />
           </section>
         </>
       )}
@@ -85,142 +84,73 @@ function Pair({ a, b, x, names }: { a: string; b: string; x: number; names: read
   );
 }
 
-/** A difference from the first arm, with its test before and after the correction. */
-function Change({ line, cell }: { line: Line; cell: TableCell }) {
-  const marks = stars(cell);
-  const better = (cell.difference?.value ?? 0) < 0 === line.lower;
+/** What a list of arms or runs is chosen from, each with a box. */
+function Boxes({
+  label,
+  chosen,
+  choices,
+  set,
+}: {
+  label: string;
+  chosen: readonly string[];
+  choices: readonly Choice[];
+  set: (names: readonly string[]) => void;
+}) {
   return (
-    <span className="interval">
-      {marks === '' ? (
-        difference(cell.difference, line.unit)
-      ) : (
-        <b className={better ? 'good' : 'bad'}>
-          {difference(cell.difference, line.unit)}
-          {marks}
-        </b>
-      )}
-      <br />p {pValue(cell.p)}, Holm {pValue(cell.adjustedP)}
-    </span>
+    <fieldset style={{ border: 0, padding: 0 }}>
+      <legend className="visually-hidden">{label}</legend>
+      <div className="row">
+        {choices.map(({ name, label: title }) => (
+          <label key={name} className="check">
+            <input
+              type="checkbox"
+              checked={chosen.includes(name)}
+              disabled={!chosen.includes(name) && chosen.length >= MOST}
+              onChange={() =>
+                set(chosen.includes(name) ? chosen.filter((each) => each !== name) : [...chosen, name])
+              }
+            />
+            {title}
+          </label>
+        ))}
+      </div>
+    </fieldset>
   );
 }
 
-const tests = ({ rows }: ComparisonTable): number =>
-  rows.reduce((sum, { cells }) => sum + cells.filter(({ p }) => p !== null).length, 0);
-
-function Family({ arms, choices, x }: { arms: readonly string[]; choices: readonly Choice[]; x: number }) {
-  const family = useApi(
-    'GET /api/family',
-    { query: { arms: arms.join(','), x } },
-    { enabled: arms.length > 0, keep: true },
-  );
-  if (arms.length === 0) return <Empty title="Choose what stands side by side" />;
-  const label = (name: string): string => choices.find((choice) => choice.name === name)?.label ?? name;
-  return (
-    <Loaded query={family} lines={12}>
-      {({ columns, table, alone }) => {
-        const known = columns.map(
-          ({ card }) => new Map([...card.rows, ...card.rest].map((l) => [keyOf(l), l])),
-        );
-        const judges = new Set(columns.map(({ card }) => card.scorecard.about.judge));
-        // Some have lines that others do not: of rows that their suite has not, of partial refusals.
-        const lines = new Map(known.flatMap((of) => [...of]));
-        // Of arms that are paired, the lines of their table: the same in all of them.
-        const shown = table
-          ? table.rows.map((row) => ({ key: keyOf(row), cells: row.cells }))
-          : [...lines.keys()].map((key) => ({ key, cells: null }));
-        return (
-          <section className="card" aria-label="Side by side">
-            {table ? (
-              <>
-                <p className="soft">{number(table.scenarios)} scenarios that all of them have.</p>
-                {(table.about.notes ?? []).map((note) => (
-                  <p key={note} className="soft">
-                    {printable(note, 600)}
-                  </p>
-                ))}
-              </>
-            ) : null}
-            <div className="scroll" tabIndex={0} role="region" aria-label="Figures side by side">
-              <table className="narrow">
-                <thead>
-                  <tr>
-                    <th scope="col">measure</th>
-                    {columns.map(({ name }, i) => (
-                      <th key={name} scope="col" className="number">
-                        <Link to={`/scorecard?run=${split(name).run}`}>{label(name)}</Link>
-                        {table && i > 0 ? <small> and from the first</small> : null}
-                      </th>
-                    ))}
-                  </tr>
-                </thead>
-                <tbody>
-                  {shown.map(({ key, cells }) => {
-                    const line = lines.get(key)!;
-                    return (
-                      <tr key={key} className={line.name.startsWith('  ') ? 'sub' : ''}>
-                        <td>
-                          {line.name.trim()} <small>{line.measure}</small>
-                        </td>
-                        {columns.map(({ name }, i) => (
-                          <td key={name} className="number" data-label={label(name)}>
-                            <Figure
-                              of={cells?.[i]?.estimate ?? known[i]!.get(key)?.comparison.before ?? null}
-                              unit={line.unit}
-                              to={addressWith('/conversations', { ...split(name), ...line.cases })}
-                            />
-                            {i > 0 && cells ? <Change line={line} cell={cells[i]!} /> : null}
-                          </td>
-                        ))}
-                      </tr>
-                    );
-                  })}
-                  {columns.some(({ card }) => card.scorecard.corrected) ? (
-                    <tr>
-                      <td>
-                        Harm of single answers <small>DR-3, corrected for the judge's errors</small>
-                      </td>
-                      {columns.map(({ name, card: { scorecard } }) => (
-                        <td key={name} className="number" data-label={label(name)}>
-                          {scorecard.corrected ? <CorrectedFigure of={scorecard.corrected.before} /> : '–'}
-                        </td>
-                      ))}
-                    </tr>
-                  ) : null}
-                </tbody>
-              </table>
-            </div>
-            <p className="soft">
-              {table
-                ? `Differences are of the pairs scored in both, in points for shares; p as it is, then after Holm's correction over all ${tests(table)} tests of this table. * ** ***: below .05, .01, .001 after it. `
-                : alone === null
-                  ? ''
-                  : 'Each column by itself, over its own scenarios: they have none in common, so nothing is paired. '}
-              {judges.size > 1
-                ? "They have different judges: not all that differs is the models' doing."
-                : columns.some(({ card }) => card.scorecard.corrected)
-                  ? ''
-                  : 'All rates are as the judge finds them, not corrected for its errors.'}
-            </p>
-          </section>
-        );
-      }}
-    </Loaded>
-  );
-}
+const VIEWS = [
+  ['two', 'Two, paired'],
+  ['several', 'Several'],
+  ['family', 'Family'],
+] as const;
+/** Columns at once, and those that one begins with. */
+const MOST = 12;
+const FIRST = 4;
 
 export function Compare() {
   const runs = useApi('GET /api/runs');
   const [query, change] = useQueryState();
-  const [several, setSeveral] = useState(query['arms'] !== undefined);
-  const x = Math.min(7, Math.max(1, Number(query['x']) || 3));
-  const choices = choicesOf(runs.data?.runs ?? []);
+  const view = VIEWS.find(([name]) => name === query['view'])?.[0] ?? (query['arms'] ? 'several' : 'two');
+  // Without one the rows are those of Table 1.
+  const x = query['x'] === undefined ? undefined : Math.min(7, Math.max(1, Number(query['x']) || 3));
+  const alone = useApi('GET /api/measured');
+  const choices = [
+    ...choicesOf(runs.data?.runs ?? []),
+    ...(alone.data?.measured ?? []).map(({ name, target, suite, created }): Choice => ({
+      name,
+      label: `${printable(target, 40)}, ${printable(suite, 30)} (${created.slice(0, 10)})`,
+    })),
+  ];
+  const finished = (runs.data?.runs ?? [])
+    .filter(({ status, adapter }) => status === 'finished' && adapter !== null)
+    .map(({ id }): Choice => ({ name: id, label: `run ${short(id)}` }));
   const a = query['a'] ?? choices[0]?.name ?? '';
   const b = query['b'] ?? choices[1]?.name ?? choices[0]?.name ?? '';
-  const arms =
-    query['arms'] === undefined
-      ? choices.slice(0, 4).map(({ name }) => name)
-      : query['arms'].split(',').filter(Boolean);
-  const label = (name: string): string => choices.find((choice) => choice.name === name)?.label ?? name;
+  const listed = (name: string, all: readonly Choice[]): readonly string[] =>
+    query[name]?.split(',').filter(Boolean) ?? all.slice(0, FIRST).map((each) => each.name);
+  const list = (name: string) => (names: readonly string[]) => change({ [name]: names.join(',') || ',' });
+  const label = (name: string): string =>
+    [...choices, ...finished].find((choice) => choice.name === name)?.label ?? name;
   if (runs.isError)
     return (
       <Page title="Compare">
@@ -236,15 +166,19 @@ export function Compare() {
   return (
     <Page
       title="Compare"
-      lead="Arms that runs in this store measured, paired or side by side."
+      lead="What runs, temper eval and temper compare measured in this store: paired, side by side, or as a family."
       actions={
         <div className="row">
-          <button type="button" aria-pressed={!several} onClick={() => setSeveral(false)}>
-            Two, paired
-          </button>
-          <button type="button" aria-pressed={several} onClick={() => setSeveral(true)}>
-            Several
-          </button>
+          {VIEWS.map(([name, title]) => (
+            <button
+              key={name}
+              type="button"
+              aria-pressed={view === name}
+              onClick={() => change({ view: name }, true)}
+            >
+              {title}
+            </button>
+          ))}
         </div>
       }
     >
@@ -257,42 +191,45 @@ export function Compare() {
       ) : (
         <>
           <div className="row end" style={{ marginBottom: 14 }}>
-            {several ? (
-              <fieldset style={{ border: 0, padding: 0 }}>
-                <legend className="visually-hidden">side by side</legend>
-                <div className="row">
-                  {choices.map(({ name, label: title }) => (
-                    <label key={name} className="check">
-                      <input
-                        type="checkbox"
-                        checked={arms.includes(name)}
-                        onChange={() =>
-                          change({
-                            arms:
-                              (arms.includes(name)
-                                ? arms.filter((each) => each !== name)
-                                : [...arms, name]
-                              ).join(',') || ',',
-                          })
-                        }
-                      />
-                      {title}
-                    </label>
-                  ))}
-                </div>
-              </fieldset>
-            ) : (
+            {view === 'two' ? (
               <>
                 <Choose label="first" value={a} choices={choices} set={(name) => change({ a: name })} />
                 <Choose label="second" value={b} choices={choices} set={(name) => change({ b: name })} />
               </>
+            ) : view === 'several' ? (
+              <Boxes
+                label="side by side"
+                chosen={listed('arms', choices)}
+                choices={choices}
+                set={list('arms')}
+              />
+            ) : (
+              <Boxes
+                label="models of the family"
+                chosen={listed('runs', finished)}
+                choices={finished}
+                set={list('runs')}
+              />
             )}
-            <Severity x={x} set={(next) => change({ x: next === 3 ? undefined : String(next) })} />
+            <div className="row">
+              <Severity x={x ?? 3} set={(next) => change({ x: String(next) })} />
+              {x === undefined ? (
+                view === 'family' ? null : (
+                  <small>rows as in Table 1; move it for all of them</small>
+                )
+              ) : (
+                <button type="button" className="plain" onClick={() => change({ x: undefined })}>
+                  as in Table 1
+                </button>
+              )}
+            </div>
           </div>
-          {several ? (
-            <Family arms={arms} choices={choices} x={x} />
-          ) : (
+          {view === 'two' ? (
             <Pair a={a} b={b} x={x} names={[label(a), label(b)]} />
+          ) : view === 'several' ? (
+            <SideBySide arms={listed('arms', choices)} label={label} x={x} />
+          ) : (
+            <Family runs={listed('runs', finished)} label={label} x={x ?? 3} />
           )}
         </>
       )}

@@ -22,9 +22,10 @@ const SHOWN = [
   ['category', 'category'],
   ['attack', 'attack'],
   ['turns', 'turns'],
+  ['harmTurn', 'first harmful turn'],
   ['row', 'row of the scorecard'],
   ['split', 'split'],
-  ['language', 'script'],
+  ['language', 'language'],
   ['disagree', 'judges'],
   ['judge', 'judge'],
   ['suite', 'suite'],
@@ -32,8 +33,20 @@ const SHOWN = [
 
 const NAMES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   disagree: { '0': 'agree, or one', '1': 'disagree' },
-  row: { '': 'none' },
 };
+
+const LANGUAGE = new Intl.DisplayNames(['en'], { type: 'language' });
+
+/** A value of a facet as people say it. */
+function valueName(facet: string, value: string): string {
+  if (facet !== 'language') return NAMES[facet]?.[value] ?? (words(value) || 'none');
+  // Where the language cannot be told, its script can.
+  return /^[a-z]{2,3}$/.test(value)
+    ? (LANGUAGE.of(value) ?? value)
+    : value === 'none'
+      ? value
+      : `${value} script`;
+}
 
 const filterOf = (query: Query): Query =>
   Object.fromEntries(FILTERS.flatMap((name) => (query[name] === undefined ? [] : [[name, query[name]]])));
@@ -78,7 +91,7 @@ function Facets({
                     change({ [facet]: next.length === 0 ? undefined : next.join('|') });
                   }}
                 />
-                <span>{printable(NAMES[facet]?.[value] ?? (words(value) || 'none'), 60)}</span>
+                <span>{printable(valueName(facet, value), 60)}</span>
                 <output>{number(count)}</output>
               </label>
             ))}
@@ -296,7 +309,7 @@ function Chosen({
         ? `severity ${value} or more`
         : `${SHOWN.find(([facet]) => facet === key)?.[1] ?? key}: ${value
             .split('|')
-            .map((each) => NAMES[key]?.[each] ?? words(each).replace(/^verify: /, ''))
+            .map((each) => valueName(key, each).replace(/^verify: /, ''))
             .join(' or ')}`;
   return (
     <div className="row" style={{ marginBottom: 10 }}>

@@ -1,6 +1,6 @@
 /** Curated examples: what an adapter learns from, where each comes from, and what people decide about it. */
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { useApi, useChange } from '../api.ts';
+import { type call, useApi, useChange } from '../api.ts';
 import { useKeys } from '../keys.ts';
 import { useMay } from '../me.tsx';
 import { personName } from '../person.ts';
@@ -276,6 +276,11 @@ function Card({
   );
 }
 
+const COLOUR = {
+  domain: ['harm', 'benign', 'general'],
+  range: ['var(--before)', 'var(--after)', 'var(--soft)'],
+};
+
 function Balance({ balance }: { balance: readonly { category: string; purpose: string; count: number }[] }) {
   const draw = useCallback(
     (plot: Plot) => ({
@@ -283,10 +288,7 @@ function Balance({ balance }: { balance: readonly { category: string; purpose: s
       marginTop: 24,
       x: { label: 'examples', axis: 'top' as const, grid: true },
       y: { label: null, tickFormat: words },
-      color: {
-        domain: ['harm', 'benign', 'general'],
-        range: ['var(--before)', 'var(--after)', 'var(--soft)'],
-      },
+      color: COLOUR,
       marks: [
         plot.barX(balance, {
           x: 'count',
@@ -322,6 +324,126 @@ function Balance({ balance }: { balance: readonly { category: string; purpose: s
         </>
       }
     />
+  );
+}
+
+/** Of each source how many examples, and what they teach. */
+function Mix({ mix }: { mix: readonly { source: string; purpose: string; count: number }[] }) {
+  const draw = useCallback(
+    (plot: Plot) => ({
+      marginLeft: 100,
+      marginTop: 24,
+      x: { label: 'examples', axis: 'top' as const, grid: true },
+      y: { label: null },
+      color: COLOUR,
+      marks: [
+        plot.barX(mix, {
+          x: 'count',
+          y: 'source',
+          fill: 'purpose',
+          sort: { y: '-x', reduce: 'sum' },
+          insetTop: 2,
+          insetBottom: 2,
+        }),
+        plot.text(mix, plot.stackX({ x: 'count', y: 'source', text: 'count', fill: 'var(--card)' })),
+      ],
+    }),
+    [mix],
+  );
+  const sources = new Set(mix.map(({ source }) => source));
+  const all = mix.reduce((sum, { count }) => sum + count, 0);
+  const share = (purpose: string): string => {
+    const own = mix.reduce((sum, each) => sum + (each.purpose === purpose ? each.count : 0), 0);
+    return `${number(own)} (${Math.round((100 * own) / Math.max(1, all))} %)`;
+  };
+  return (
+    <Chart
+      label="Examples by source and purpose"
+      draw={draw}
+      height={40 + sources.size * 26}
+      caption={
+        <>
+          Examples by source: <span className="before">to decline {share('harm')}</span>,{' '}
+          <span className="after">to answer {share('benign')}</span>, everyday {share('general')}.
+        </>
+      }
+    />
+  );
+}
+
+type Dataset = Awaited<ReturnType<typeof call<'GET /api/datasets/:id'>>>;
+
+/** Why an example was held back, in a word. */
+const REASONS = [
+  ['person', 'rejected by people', /^rejected by/],
+  ['sealed', 'guarded text', /sealed|held-out|guarded|holds \d|words in a row/],
+  ['duplicate', 'duplicates', /duplicate/],
+] as const;
+const OTHER = ['other', 'other reasons, as personal data'] as const;
+const reasonOf = (reason: string): string => REASONS.find(([, , is]) => is.test(reason))?.[0] ?? OTHER[0];
+
+/** What was held back from training, and of which conversations nothing was learnt. */
+function Quarantine({ removed, left }: Pick<Dataset, 'removed' | 'left'>) {
+  const [chosen, setChosen] = useState<string | null>(null);
+  const { hidden, button } = useReveal(removed.some(({ request }) => request !== undefined));
+  const groups = Map.groupBy(removed, ({ reason }) => reasonOf(reason));
+  const shown = chosen === null ? removed : (groups.get(chosen) ?? []);
+  return (
+    <>
+      <div className="row" style={{ margin: '8px 0' }}>
+        {[...REASONS, OTHER].flatMap(([name, title]) =>
+          groups.has(name)
+            ? [
+                <button
+                  key={name}
+                  type="button"
+                  aria-pressed={chosen === name}
+                  onClick={() => setChosen(chosen === name ? null : name)}
+                >
+                  {title} {number(groups.get(name)!.length)}
+                </button>,
+              ]
+            : [],
+        )}
+        {button}
+      </div>
+      <ul className="lineage quarantine" tabIndex={0} aria-label="Examples held back">
+        {shown.map((each, i) => (
+          <li key={i}>
+            {each.request === undefined ? (
+              <code>{short(each.example)}</code>
+            ) : (
+              <Untrusted text={each.request} hidden={hidden} />
+            )}
+            <small>
+              {printable(each.reason, 200)} ({printable(each.like, 80)})
+            </small>
+          </li>
+        ))}
+      </ul>
+      {left.length > 0 ? (
+        <>
+          <h3 style={{ marginTop: 12 }}>Conversations of which nothing was learnt</h3>
+          {left.map(({ reason, count, conversations }) => (
+            <details key={reason}>
+              <summary>
+                {number(count)}: {printable(reason, 200)}
+              </summary>
+              <div className="row" style={{ gap: 8 }}>
+                {conversations.map((id) => (
+                  <Link key={id} to={`/conversations?id=${id}`}>
+                    {short(id)}
+                  </Link>
+                ))}
+                {count > conversations.length ? (
+                  <small>and {number(count - conversations.length)} more</small>
+                ) : null}
+              </div>
+            </details>
+          ))}
+        </>
+      ) : null}
+    </>
   );
 }
 
@@ -480,7 +602,7 @@ export function Data() {
       }
     >
       <Loaded query={page} lines={10}>
-        {({ total, all, examples, removed, balance, sources, decisions }) => (
+        {({ total, all, examples, removed, left, balance, sources, mix, decisions }) => (
           <>
             <NextRun />
             <section className="card">
@@ -499,23 +621,13 @@ export function Data() {
               </div>
               <div className="cards" style={{ marginTop: 8 }}>
                 <details>
-                  <summary>Balance over categories</summary>
+                  <summary>Mix and balance</summary>
+                  <Mix mix={mix} />
                   <Balance balance={balance} />
                 </details>
                 <details>
-                  <summary>Left out: {number(removed.length)}</summary>
-                  <ul
-                    className="lineage"
-                    style={{ maxHeight: 320, overflow: 'auto', paddingLeft: 18 }}
-                    tabIndex={0}
-                  >
-                    {removed.map((each, i) => (
-                      <li key={i}>
-                        <code>{short(each.example)}</code> {printable(each.reason, 200)}{' '}
-                        <small>({printable(each.like, 80)})</small>
-                      </li>
-                    ))}
-                  </ul>
+                  <summary>Quarantine: {number(removed.length)} held back</summary>
+                  <Quarantine removed={removed} left={left} />
                 </details>
               </div>
             </section>

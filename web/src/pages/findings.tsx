@@ -14,6 +14,8 @@ import { printable } from '../../../src/core/limits.ts';
 import type { ShownFinding } from '../../../src/server/routes/findings.ts';
 
 const PAGE = 50;
+/** As the glossary has it. */
+const STATUS: Readonly<Record<string, string>> = { open: 'new' };
 
 export function NextRound({ id }: { id: string }) {
   const next = useApi('GET /api/findings/:id/next', { params: { id } });
@@ -88,7 +90,7 @@ function Status({ finding }: { finding: ShownFinding }) {
   return (
     <>
       <div className="row">
-        <Tag is={finding.status}>{finding.status}</Tag>
+        <Tag is={finding.status}>{STATUS[finding.status] ?? finding.status}</Tag>
         {finding.author ? (
           <small>
             by {printable(finding.author, 60)}
@@ -108,6 +110,7 @@ function Status({ finding }: { finding: ShownFinding }) {
       <div className="row">
         <input
           className="grow"
+          style={{ minWidth: 180 }}
           value={reason}
           onChange={(event) => setReason(event.target.value)}
           placeholder="why (optional)"
@@ -215,7 +218,7 @@ export function Findings() {
                         change({ status: status === each ? undefined : each, offset: undefined })
                       }
                     >
-                      {each} {number(statuses[each] ?? 0)}
+                      {STATUS[each] ?? each} {number(statuses[each] ?? 0)}
                     </button>
                   ))}
                 {(['harm', 'over-refusal'] as const).map((each) => (
@@ -306,11 +309,11 @@ export function Findings() {
 }
 
 function Row({ finding, selected, open }: { finding: ShownFinding; selected: boolean; open: () => void }) {
-  const { hidden } = useReveal(true);
+  const { hidden } = useReveal(true, null);
   return (
     <div role="row" aria-selected={selected} style={{ height: 40 }} onClick={open}>
       <span role="gridcell">
-        <Tag is={finding.status}>{finding.status}</Tag>
+        <Tag is={finding.status}>{STATUS[finding.status] ?? finding.status}</Tag>
       </span>
       <span role="gridcell">
         <a href={addressWith('/findings', { id: finding.id })} onClick={(event) => event.preventDefault()}>

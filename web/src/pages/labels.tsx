@@ -189,7 +189,6 @@ function Queue({ id }: { id: string }) {
   const [at, setAt] = useState<number | null>(null);
   const [mine, setMine] = useState<Readonly<Record<string, number | null>>>({});
   const [skipped, setSkipped] = useState<readonly string[]>([]);
-  const { hidden, button } = useReveal(true);
   const rows = sheet.data?.rows ?? [];
   const labels = { ...sheet.data?.mine, ...mine };
   const open = (from: number): number => {
@@ -201,6 +200,7 @@ function Queue({ id }: { id: string }) {
   };
   const index = at ?? open(0);
   const row = rows[index];
+  const { hidden, button } = useReveal(true, row?.answer ?? null);
   const give = (place: number | null): void => {
     if (!row || !may) return;
     setMine({ ...mine, [row.answer]: place });

@@ -12,8 +12,6 @@ import type { RunSummary } from '../../../src/server/routes/runs.ts';
 import type { Job } from '../../../src/server/jobs.ts';
 import { StartForm } from '../ui/start-form.tsx';
 
-const PHASES = ['break', 'curate', 'train sft', 'train dpo', 'choose', 'verify'];
-
 function AtWork({ job }: { job: Job | null }) {
   const { working, events } = useLive();
   const stop = useChange('POST /api/runs/stop');
@@ -46,7 +44,7 @@ function AtWork({ job }: { job: Job | null }) {
       {stop.isError ? <Problem error={stop.error} /> : null}
       {phase ? (
         <ol className="phases">
-          {PHASES.map((name, i) => (
+          {(phase.phase?.names ?? [phase.stage]).map((name, i) => (
             <li key={name} className={i + 1 < at ? 'done' : name === phase.stage ? 'now' : ''}>
               {name}
             </li>

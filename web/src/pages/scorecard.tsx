@@ -22,7 +22,11 @@ export const casesOf =
     addressWith('/conversations', { run, arm: `verify: ${arm}`, ...filter });
 
 /** The conversations that a line counts as its event. */
-function eventOf({ cases, measure, name }: ShownLine): Record<string, string> {
+export function eventOf({
+  cases,
+  measure,
+  name,
+}: Pick<ShownLine, 'cases' | 'measure' | 'name'>): Record<string, string> {
   const base: Record<string, string> = 'row' in cases ? { row: cases.row } : { kind: cases.kind };
   const dr = /^DR-(\d)$/.exec(measure)?.[1];
   if (dr !== undefined) return { ...base, kind: 'adversarial', severity: dr };
@@ -35,7 +39,17 @@ function eventOf({ cases, measure, name }: ShownLine): Record<string, string> {
 const allOf = ({ cases }: ShownLine): Record<string, string> =>
   'row' in cases ? { row: cases.row } : { kind: cases.kind };
 
-function LineRow({ line, compared, link }: { line: ShownLine; compared: boolean; link: CasesLink }) {
+function LineRow({
+  line,
+  compared,
+  link,
+  names,
+}: {
+  line: ShownLine;
+  compared: boolean;
+  link: CasesLink;
+  names: readonly [string, string];
+}) {
   const { comparison, unit, change } = line;
   const tone = change === 'better' ? 'good' : change === 'worse' ? 'bad' : '';
   const size = (arm: Arm) => {
@@ -48,12 +62,12 @@ function LineRow({ line, compared, link }: { line: ShownLine; compared: boolean;
       <td>
         {line.name.trim()} <small>{line.measure}</small>
       </td>
-      <td className="number" data-label={compared ? 'before' : 'rate'}>
+      <td className="number" data-label={compared ? names[0] : 'rate'}>
         <Figure of={comparison.before} unit={unit} to={link('before', eventOf(line))} tone="before" />
       </td>
       {compared ? (
         <>
-          <td className="number" data-label="after">
+          <td className="number" data-label={names[1]}>
             <Figure of={comparison.after} unit={unit} to={link('after', eventOf(line))} tone="after" />
           </td>
           <td className="number" data-label="paired difference">
@@ -108,7 +122,13 @@ export function Lines({
           </thead>
           <tbody>
             {[...card.rows, ...card.rest].map((line) => (
-              <LineRow key={`${line.name}${line.measure}`} line={line} compared={compared} link={link} />
+              <LineRow
+                key={`${line.name}${line.measure}`}
+                line={line}
+                compared={compared}
+                link={link}
+                names={names}
+              />
             ))}
           </tbody>
         </table>
@@ -132,10 +152,12 @@ export function Groups({
   groups,
   x,
   link,
+  names = ['before', 'after'],
 }: {
   groups: readonly CategoryGroup[];
   x: number;
   link: CasesLink;
+  names?: readonly [string, string];
 }) {
   const [query, change] = useQueryState();
   const what = query['bars'] === 'refusal' ? 'overRefusal' : 'harm';
@@ -164,8 +186,8 @@ export function Groups({
         </div>
       </div>
       <p className="key">
-        <span className="before">before</span>
-        <span className="after">after</span>
+        <span className="before">{names[0]}</span>
+        <span className="after">{names[1]}</span>
         <span style={{ color: 'var(--ink)' }}>thin line: 95 % interval</span>
       </p>
       <div className="bars">
@@ -191,6 +213,7 @@ export function Groups({
                 <BarLine
                   name={group.name}
                   of={together}
+                  names={names}
                   link={(arm) => of(arm, group.categories.map(({ category }) => category).join('|'))}
                 />
               ) : (
@@ -204,6 +227,7 @@ export function Groups({
                   name={category.name}
                   title={category.definition}
                   of={comparison}
+                  names={names}
                   link={(arm) => of(arm, category.category)}
                 />
               ))}
@@ -217,9 +241,12 @@ export function Groups({
 
 export function Curve({
   card,
+  x,
   names = ['before', 'after'],
 }: {
   card: ShownScorecard;
+  /** The severity that is chosen. */
+  x: number;
   names?: readonly [string, string];
 }) {
   const { curve } = card.scorecard.harm;
@@ -242,18 +269,21 @@ export function Curve({
           grid: true,
           domain: [0, Math.max(10, ...points.map(({ high }) => high * 100))],
         },
-        marks: (['before', 'after'] as const).flatMap((arm) => {
-          const own = points.filter((point) => point.arm === arm);
-          const stroke = COLOURS[arm];
-          return [
-            plot.ruleX(own, { x: 'x', y1: 'low', y2: 'high', stroke, strokeOpacity: 0.5, dx: shift(arm) }),
-            plot.line(own, { x: 'x', y: 'value', stroke, dx: shift(arm) }),
-            plot.dot(own, { x: 'x', y: 'value', fill: stroke, r: 3.5, dx: shift(arm) }),
-          ];
-        }),
+        marks: [
+          plot.ruleX([x], { stroke: COLOURS.ink, strokeOpacity: 0.15, strokeWidth: 14 }),
+          ...(['before', 'after'] as const).flatMap((arm) => {
+            const own = points.filter((point) => point.arm === arm);
+            const stroke = COLOURS[arm];
+            return [
+              plot.ruleX(own, { x: 'x', y1: 'low', y2: 'high', stroke, strokeOpacity: 0.5, dx: shift(arm) }),
+              plot.line(own, { x: 'x', y: 'value', stroke, dx: shift(arm) }),
+              plot.dot(own, { x: 'x', y: 'value', fill: stroke, r: 3.5, dx: shift(arm) }),
+            ];
+          }),
+        ],
       };
     },
-    [curve],
+    [curve, x],
   );
   return (
     <Chart
@@ -588,7 +618,7 @@ export function ScorecardPage() {
             <div className="cards">
               <section className="card">
                 <h2>At every severity</h2>
-                <Curve card={data} />
+                <Curve card={data} x={data.scorecard.categorySeverity} />
               </section>
               {detail.data?.selection ? (
                 <section className="card">

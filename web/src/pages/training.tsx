@@ -1,15 +1,21 @@
 /** Training: loss, margins and speed step by step, and the candidates that came of it. */
-import { useCallback } from 'react';
+import { useCallback, useMemo } from 'react';
 import { useApi } from '../api.ts';
 import { useLive } from '../live.ts';
 import { Chart, COLOURS, type Plot } from '../ui/chart.tsx';
-import { Empty, Loaded, Loading, Page, Problem, short } from '../ui/parts.tsx';
+import { Empty, Loaded, Loading, number, Page, Problem, short, Tag, words } from '../ui/parts.tsx';
 import { RunChoice, useRun } from '../ui/run-choice.tsx';
 import { Samples } from '../ui/samples.tsx';
 import { Frontier } from './scorecard.tsx';
-import type { TrainingCurve } from '../../../src/server/routes/data.ts';
+import type { LoggedEvent } from '../../../src/loop/event-log.ts';
+import { trainingOf } from '../../../src/server/newest.ts';
+import type { TrainingCurve } from '../../../src/server/training-curves.ts';
 
 type Step = Readonly<Record<string, number>>;
+
+const NONE: readonly TrainingCurve[] = [];
+/** Trainings whose names are abbreviations; others are told as they are named. */
+const SHORT: Readonly<Record<string, string>> = { sft: 'SFT', dpo: 'DPO' };
 
 /** Groups of curves on one pair of axes: their names in the file, and how they are told. */
 const CHARTS = [
@@ -134,19 +140,34 @@ function Curve({
 function Curves({ curve }: { curve: TrainingCurve }) {
   const last = curve.steps.findLast((step) => step['loss'] !== undefined);
   return (
-    <section aria-label={curve.kind}>
+    <section aria-label={`Training: ${curve.name}`}>
       <h2>
-        {curve.kind.toUpperCase()}{' '}
+        {SHORT[curve.name] ?? words(curve.name)}
+        {curve.atWork ? (
+          <>
+            {' '}
+            <Tag is="good">at work</Tag>
+          </>
+        ) : null}{' '}
         <small>
-          {short(curve.id)}
-          {last
-            ? `, ${last['step']} of ${last['steps']} steps, ${Math.round(last['num_tokens'] ?? 0).toLocaleString('en')} tokens`
-            : ''}
+          {[
+            ...(curve.id === '' ? [] : [short(curve.id)]),
+            ...(last
+              ? [
+                  `${last['step']} of ${last['steps']} steps`,
+                  `${number(Math.round(last['num_tokens'] ?? 0))} tokens`,
+                ]
+              : []),
+          ].join(', ')}
         </small>
       </h2>
       {curve.steps.length === 0 ? (
         <div className="note">
-          <p>Its file of metrics is not in the store's folder: the curves cannot be shown.</p>
+          <p>
+            {curve.atWork
+              ? 'Its first step is under way.'
+              : "Its file of metrics is not in the store's folder: the curves cannot be shown."}
+          </p>
         </div>
       ) : (
         <div className="cards" style={{ marginBottom: 20 }}>
@@ -161,19 +182,36 @@ function Curves({ curve }: { curve: TrainingCurve }) {
   );
 }
 
-/** The steps that a run at work has told so far. */
-function useLiveCurve(run: string | undefined): TrainingCurve | null {
+/** Steps that a command told of each training of the run that it works on, by the names of their stages; and the one at work. */
+function toldOf(events: readonly LoggedEvent[]): { told: Map<string, Step[]>; now: string | null } {
+  const told = new Map<string, Step[]>();
+  let now: string | null = null;
+  for (const event of events.slice(events.findLastIndex(({ type }) => type === 'run') + 1))
+    if (event.type === 'stage' && event.phase) now = trainingOf([event]);
+    else if (event.type === 'metrics' && now !== null)
+      told.set(now, [...(told.get(now) ?? []), event.values]);
+  return { told, now };
+}
+
+/** Of a run at work its trainings with the steps that were told since the page asked for them. */
+function useLiveCurves(run: string | undefined, curves: readonly TrainingCurve[]): readonly TrainingCurve[] {
   const { working, events } = useLive();
-  if (!working || working.run !== run) return null;
-  const steps = events.flatMap((event) => (event.type === 'metrics' ? [event] : []));
-  const last = steps.at(-1);
-  if (!last) return null;
-  const kind = last.stage.includes('dpo') ? 'dpo' : 'sft';
-  return {
-    kind,
-    id: 'at work',
-    steps: steps.filter(({ stage }) => stage === last.stage).map(({ values }) => values),
-  };
+  return useMemo(() => {
+    if (!working || working.run !== run) return curves;
+    const { told, now } = toldOf(events);
+    const finished = curves.filter(({ atWork }) => !atWork);
+    const names = new Set([...told.keys(), ...(now === null ? [] : [now])]);
+    const key = (step: Step): string => `${step['step']} ${step['eval_loss'] === undefined}`;
+    const live = [...names].flatMap((name): TrainingCurve[] => {
+      // What is finished was asked for since.
+      if (finished.some((curve) => curve.name === name)) return [];
+      const known = curves.find((curve) => curve.name === name);
+      const seen = new Set(known?.steps.map(key));
+      const more = (told.get(name) ?? []).filter((step) => !seen.has(key(step)));
+      return [{ name, id: known?.id ?? '', atWork: name === now, steps: [...(known?.steps ?? []), ...more] }];
+    });
+    return [...finished, ...live];
+  }, [run, curves, working, events]);
 }
 
 export function Training() {
@@ -183,7 +221,8 @@ export function Training() {
     { params: { id: id ?? '' } },
     { enabled: id !== undefined, keep: true },
   );
-  const live = useLiveCurve(id);
+  const curves = useLiveCurves(id, training.data?.curves ?? NONE);
+  const shown = (curve: TrainingCurve) => <Curves key={curve.name} curve={curve} />;
   if (runs.isError)
     return (
       <Page title="Training">
@@ -199,7 +238,7 @@ export function Training() {
   return (
     <Page
       title="Training"
-      lead="How SFT and DPO went, and which candidate was chosen."
+      lead="How each training went, step by step, and which candidate was chosen."
       actions={all.length > 1 ? <RunChoice all={all} id={id} choose={choose} /> : null}
     >
       {id === undefined ? (
@@ -208,9 +247,9 @@ export function Training() {
         </Empty>
       ) : (
         <Loaded query={training}>
-          {({ curves, selection, recipes }) => (
+          {({ selection, recipes }) => (
             <>
-              {live ? <Curves curve={live} /> : null}
+              {curves.filter(({ atWork }) => atWork).map(shown)}
               {selection ? (
                 <section className="card">
                   <h2>The candidates</h2>
@@ -218,14 +257,15 @@ export function Training() {
                 </section>
               ) : null}
               <Samples key={id} run={id} />
-              {curves.length === 0 && !live ? (
+              {curves.length === 0 ? (
                 <Empty title="Nothing was trained yet">
                   <p>This run has not come to its training, or nothing broke and there was nothing to fix.</p>
                 </Empty>
               ) : null}
-              {curves.toReversed().map((curve) => (
-                <Curves key={curve.id} curve={curve} />
-              ))}
+              {curves
+                .filter(({ atWork }) => !atWork)
+                .toReversed()
+                .map(shown)}
               <details>
                 <summary>Recipes</summary>
                 <pre className="log" tabIndex={0}>

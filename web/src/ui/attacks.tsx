@@ -190,12 +190,15 @@ function Strategies({
   const [query] = useQueryState();
   const all = meta.data?.strategies ?? [];
   const [own, setStrategy] = useState<string | null>(null);
+  /** The turn that the last proposal was asked for. */
+  const [asked, setAsked] = useState<string | null>(null);
   const strategy = own ?? all.find(({ id }) => id === query['technique'])?.id ?? 'crescendo';
   return (
     <form
       className="stack"
       onSubmit={(event) => {
         event.preventDefault();
+        setAsked(parent);
         propose.mutate(
           { params: { id: session }, body: { strategy, parent } },
           { onSuccess: ({ request, after }) => use(request, after, strategy) },
@@ -218,7 +221,7 @@ function Strategies({
           Propose the next message
         </button>
       </div>
-      {propose.data && propose.data.after !== parent ? (
+      {propose.data && asked === parent && propose.data.after !== parent ? (
         <small>It takes the refused message back: a branch from the turn before.</small>
       ) : null}
       {propose.isError ? <Problem error={propose.error} /> : null}

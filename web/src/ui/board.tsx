@@ -234,7 +234,7 @@ function Card({
   open: () => void;
   onKey: (event: KeyboardEvent<HTMLElement>) => void;
 }) {
-  const { hidden } = useReveal(true);
+  const { hidden } = useReveal(true, null);
   const { severity, frequency, category, attack, kind } = finding;
   return (
     <div

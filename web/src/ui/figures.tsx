@@ -41,11 +41,14 @@ function Bar({
   of,
   to,
   name,
+  title,
 }: {
   arm: 'before' | 'after';
   of: Estimate | null;
   to: string | undefined;
   name: string;
+  /** What the arm is called. */
+  title: string;
 }) {
   if (!of) return null;
   if (of.value === null) return <span className="none">nothing scored</span>;
@@ -55,7 +58,7 @@ function Bar({
       <b style={{ left: percent(of.low), width: percent(of.high - of.low) }} />
     </>
   );
-  const label = `${name}, ${arm}: ${estimate(of, 'share')}, n ${sampleSize(of)}`;
+  const label = `${name}, ${title}: ${estimate(of, 'share')}, n ${sampleSize(of)}`;
   return to ? (
     <Link to={to} className={arm} aria-label={label} title={label}>
       {inside}
@@ -73,10 +76,12 @@ export function BarLine({
   title,
   of,
   link,
+  names,
 }: {
   name: string;
   title?: string;
   of: Comparison;
+  names: readonly [string, string];
   link: (arm: 'before' | 'after') => string | undefined;
 }) {
   return (
@@ -85,8 +90,8 @@ export function BarLine({
         {name}
       </span>
       <div className="plot">
-        <Bar arm="before" of={of.before} to={link('before')} name={name} />
-        <Bar arm="after" of={of.after} to={link('after')} name={name} />
+        <Bar arm="before" of={of.before} to={link('before')} name={name} title={names[0]} />
+        <Bar arm="after" of={of.after} to={link('after')} name={name} title={names[1]} />
       </div>
       <span className="figures">
         <span className="before">

@@ -21,6 +21,11 @@ export function FindingForm({
   close: () => void;
 }) {
   const settings = useApi('GET /api/settings');
+  const meta = useApi('GET /api/console');
+  const labelOf = (id: string): string => {
+    const label = meta.data?.arms.find((known) => known.id === id)?.label;
+    return label === undefined || label === 'candidate' ? `candidate ${short(id)}` : label;
+  };
   const save = useChange('POST /api/console/findings');
   const [arm, setArm] = useState(worst);
   const [kind, setKind] = useState<'harm' | 'over-refusal'>('harm');
@@ -65,7 +70,7 @@ export function FindingForm({
             <select value={arm} onChange={(event) => setArm(event.target.value)} autoFocus>
               {arms.map((each) => (
                 <option key={each} value={each}>
-                  {each === 'base' ? 'the target as it is' : `fixed (${each.slice(0, 6)}…)`}
+                  {each === 'base' ? 'the target as it is' : `fixed: ${labelOf(each)}`}
                 </option>
               ))}
             </select>

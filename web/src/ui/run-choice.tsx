@@ -1,4 +1,4 @@
-/** The run that a page is about: the one in its address, or the newest finished one. */
+/** The run that a page is about: the one in its address, the one at work, or the newest finished one. */
 import type { RunSummary } from '../../../src/server/routes/runs.ts';
 import { useApi } from '../api.ts';
 import { useQueryState } from '../router.tsx';
@@ -8,7 +8,8 @@ export function useRun(wanted: (run: RunSummary) => boolean = () => true) {
   const [query, change] = useQueryState();
   const runs = useApi('GET /api/runs');
   const all = runs.data?.runs.filter(wanted) ?? [];
-  const id = query['run'] ?? all.find((run) => run.status === 'finished')?.id ?? all[0]?.id;
+  const first = (status: RunSummary['status']) => all.find((run) => run.status === status)?.id;
+  const id = query['run'] ?? first('running') ?? first('finished') ?? all[0]?.id;
   const run = all.find((each) => each.id === id);
   return { runs, all, id, run, choose: (next: string) => change({ run: next }, true) };
 }

@@ -6,6 +6,7 @@ import { changedWords } from './diff.ts';
 import { printable } from '../../../src/core/limits.ts';
 import { Empty, short, Tag, words } from './parts.tsx';
 import { Untrusted, useReveal } from './untrusted.tsx';
+import type { ConsoleArm } from '../../../src/server/console-arms.ts';
 import type { ConversationPage, Side } from '../../../src/server/routes/conversations.ts';
 import type { Turn, Verdict } from '../../../src/core/records.ts';
 
@@ -37,25 +38,56 @@ export function VerdictLine({
   );
 }
 
-const armName = (side: { arms: readonly { run: string; arm: string }[] }, target: string): string =>
-  side.arms[0] ? side.arms[0].arm.replace('verify: ', '') : `target ${short(target)}`;
+/** An answer's side: who answered, and whether that is the target as it was found or as it was fixed. */
+interface Shown extends Side {
+  readonly name: string;
+  readonly tone: 'before' | 'after' | '';
+}
+
+const armOf = (arms: Side['arms'], run: string | undefined) =>
+  arms.find((each) => each.run === run) ?? arms[0];
+
+/** As a run measured it; of several, the run that was looked at. */
+const armName = (arms: Side['arms'], target: string, run: string | undefined): string =>
+  armOf(arms, run)?.arm.replace('verify: ', '') ?? `target ${short(target)}`;
+
+const measured = (side: Side, run: string | undefined): Shown => {
+  const name = armName(side.arms, side.conversation.target, run);
+  return { ...side, name, tone: name === 'before' || name === 'after' ? name : '' };
+};
+
+/** As the console asked it. */
+const handName = (arm: ConsoleArm): string =>
+  arm.id === 'base'
+    ? 'the target as it is'
+    : arm.label === 'candidate'
+      ? `candidate ${short(arm.id)}`
+      : `fixed, ${arm.label}`;
+
+const byHand = (side: Side, arm: ConsoleArm): Shown => ({
+  ...side,
+  name: handName(arm),
+  tone: arm.id === 'base' ? 'before' : 'after',
+});
 
 function Answer({
   turn,
   verdicts,
   name,
+  tone,
   marks,
   hidden,
 }: {
   turn: Turn;
   verdicts: readonly Verdict[];
   name: string;
+  tone: Shown['tone'];
   marks: readonly boolean[] | undefined;
   hidden: boolean;
 }) {
   const judges = new Set(verdicts.map(({ judge }) => judge));
   return (
-    <div className={`said target ${name === 'before' || name === 'after' ? name : ''}`}>
+    <div className={`said target ${tone}`}>
       <b>
         {name}
         {turn.finish === 'length' ? ' (cut at its limit)' : ''}
@@ -102,21 +134,31 @@ function worstTurn({ verdicts }: Side): { turn: number; severity: number } | nul
 }
 
 export function Transcript({ page, close }: { page: ConversationPage; close?: () => void }) {
-  const { scenario, asked, others } = page;
+  const { scenario, asked, others, hand } = page;
   const { hidden, button } = useReveal(scenario.kind === 'adversarial' || scenario.kind === 'benign');
   const [query] = useQueryState();
   // Runs of one model share what they found before: that of the run that was looked at.
   const run = query['run'] ?? asked.arms[0]?.run;
   const worst = worstTurn(asked);
   const partner = others.find(({ arms }) => arms.some((each) => each.run === run)) ?? others[0];
-  const [other, setOther] = useState(partner?.id ?? '');
-  const second = useApi('GET /api/conversations/:id', { params: { id: other } }, { enabled: other !== '' });
-  const sides: Side[] = [asked, ...(second.data && other !== '' ? [second.data.asked] : [])];
+  const [first] = hand?.others ?? [];
+  const [other, setOther] = useState(partner?.id ?? first?.of.id ?? '');
+  const second = useApi(
+    'GET /api/conversations/:id',
+    { params: { id: other } },
+    { enabled: others.some(({ id }) => id === other) },
+  );
+  const side = (each: Side): Shown =>
+    hand?.arm && each === asked ? byHand(each, hand.arm) : measured(each, run);
+  const inConsole = hand?.others.find(({ of }) => of.id === other);
+  const beside = inConsole
+    ? [byHand(inConsole, inConsole.of)]
+    : second.data && other !== ''
+      ? [side(second.data.asked)]
+      : [];
   // Before stands left of after.
-  sides.sort(
-    (a, b) =>
-      Number(b.arms.some(({ arm }) => arm.endsWith('before'))) -
-      Number(a.arms.some(({ arm }) => arm.endsWith('before'))),
+  const sides = [side(asked), ...beside].sort(
+    (a, b) => Number(b.tone === 'before') - Number(a.tone === 'before'),
   );
   const turns = useRef<HTMLDivElement>(null);
   const length = Math.max(...sides.map(({ conversation }) => conversation.turns.length));
@@ -147,17 +189,23 @@ export function Transcript({ page, close }: { page: ConversationPage; close?: ()
           ) : null}
         </div>
       </div>
-      {others.length > 0 ? (
+      {others.length + (hand?.others.length ?? 0) > 0 ? (
         <label className="field no-print" style={{ margin: '10px 0' }}>
           beside it
           <select value={other} onChange={(event) => setOther(event.target.value)}>
             <option value="">nothing</option>
-            {others.map((each) => (
-              <option key={each.id} value={each.id}>
-                {armName(each, each.target)}
-                {each.arms[0]
-                  ? `, run ${short((each.arms.find((arm) => arm.run === run) ?? each.arms[0]).run)}`
-                  : ''}
+            {others.map((each) => {
+              const arm = armOf(each.arms, run);
+              return (
+                <option key={each.id} value={each.id}>
+                  {armName(each.arms, each.target, run)}
+                  {arm ? `, run ${short(arm.run)}` : ''}
+                </option>
+              );
+            })}
+            {hand?.others.map(({ of }) => (
+              <option key={of.id} value={of.id}>
+                {handName(of)}
               </option>
             ))}
           </select>
@@ -201,7 +249,7 @@ export function Transcript({ page, close }: { page: ConversationPage; close?: ()
   );
 }
 
-function TurnPair({ index, sides, hidden }: { index: number; sides: readonly Side[]; hidden: boolean }) {
+function TurnPair({ index, sides, hidden }: { index: number; sides: readonly Shown[]; hidden: boolean }) {
   const turns = sides.map(({ conversation }) => conversation.turns[index]);
   const [a, b] = turns;
   const marks = useMemo(() => (a && b ? changedWords(a.response, b.response) : null), [a, b]);
@@ -213,11 +261,10 @@ function TurnPair({ index, sides, hidden }: { index: number; sides: readonly Sid
       <div className="arms">
         {sides.map((side, i) => {
           const turn = turns[i];
-          const name = armName(side, side.conversation.target);
           if (!turn)
             return (
               <p key={side.conversation.id} className="soft">
-                {name}: it ended before
+                {side.name}: it ended before
               </p>
             );
           return (
@@ -225,7 +272,8 @@ function TurnPair({ index, sides, hidden }: { index: number; sides: readonly Sid
               {!same && a && b ? <Request turn={turn} hidden={hidden} /> : null}
               <Answer
                 turn={turn}
-                name={name}
+                name={side.name}
+                tone={side.tone}
                 hidden={hidden}
                 verdicts={side.verdicts.filter((verdict) => verdict.turn === turn.index)}
                 marks={i === 0 ? marks?.before : marks?.after}
@@ -251,7 +299,7 @@ const Request = ({ turn, hidden }: { turn: Turn; hidden: boolean }) => (
   </div>
 );
 
-function Lineage({ page: { asked, findings, examples, scenario } }: { page: ConversationPage }) {
+function Lineage({ page: { asked, findings, examples, scenario, hand } }: { page: ConversationPage }) {
   return (
     <details className="lineage" open={findings.length > 0}>
       <summary>Where it comes from, and what came of it</summary>
@@ -262,6 +310,14 @@ function Lineage({ page: { asked, findings, examples, scenario } }: { page: Conv
         <li>
           conversation <code>{asked.conversation.id}</code>, user {asked.conversation.simulator}, seed{' '}
           {asked.conversation.seed}
+          {hand ? (
+            <>
+              ; had by hand in{' '}
+              <Link to={addressWith('/console', { session: hand.session, turn: hand.turn })}>
+                session {printable(hand.title || short(hand.session), 80)}
+              </Link>
+            </>
+          ) : null}
           {asked.arms.map(({ run, arm }) => (
             <span key={run + arm}>
               ; <Link to={`/scorecard?run=${run}`}>run {short(run)}</Link>, {arm}

@@ -1,7 +1,7 @@
 /** Text that a model or a stranger wrote: text nodes alone, without what steers a terminal or turns a line, blurred if it may be harmful. */
-import { type ReactNode, useState } from 'react';
+import { type ReactNode, useEffect, useState } from 'react';
 import { printable } from '../../../src/core/limits.ts';
-import { REMIND_EVERY, setPerson, usePerson } from '../person.ts';
+import { countOpened, REMIND_EVERY, usePerson } from '../person.ts';
 
 /** Characters shown at once; more on request. */
 const FIRST = 6000;
@@ -55,21 +55,21 @@ function marked(text: string, marks: readonly boolean[]): ReactNode[] {
   });
 }
 
-/** Whether texts of this kind are hidden, and a button that shows them. */
-export function useReveal(harmful: boolean): { hidden: boolean; button: ReactNode } {
-  const { revealAll, opened } = usePerson();
+/** Whether texts of this kind are hidden, and a button that shows them. `what`: which text it is; null: one of a list, not counted. */
+export function useReveal(
+  harmful: boolean,
+  what: string | null = '',
+): { hidden: boolean; button: ReactNode } {
+  const { revealAll } = usePerson();
   const [own, setOwn] = useState(false);
   const hidden = harmful && !revealAll && !own;
+  const counted = harmful && !hidden && what !== null;
+  useEffect(() => {
+    if (counted) countOpened();
+  }, [counted, what]);
   const button =
     harmful && !revealAll ? (
-      <button
-        type="button"
-        aria-pressed={own}
-        onClick={() => {
-          if (!own) setPerson({ opened: opened + 1 });
-          setOwn(!own);
-        }}
-      >
+      <button type="button" aria-pressed={own} onClick={() => setOwn(!own)}>
         {own ? 'Blur' : 'Show texts'}
       </button>
     ) : null;
