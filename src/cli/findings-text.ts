@@ -26,13 +26,15 @@ export function listText(clusters: readonly ClusterOfFindings[], most: number, b
     '',
     '  finding               status     severity replays  attack',
   ];
-  for (const { name, severity, frequency, priority, findings } of clusters.slice(0, most)) {
-    lines.push(`${cut(name, 62)}  (${priority} = ${severity} x ${frequency})`);
+  for (const { name, category, severity, frequency, priority, findings } of clusters.slice(0, most)) {
+    lines.push(`${cut(name, 72)}  (${priority} = ${severity} x ${frequency})`);
     for (const entry of findings.slice(0, most)) {
       const { finding, status } = entry;
       const grade = finding.severity === undefined ? '–' : String(finding.severity);
+      // A cluster of several categories says which, finding by finding.
+      const which = finding.category === category ? '' : `, ${finding.category}`;
       lines.push(
-        `  ${finding.id.padEnd(20)}  ${status.padEnd(10)} ${grade.padEnd(8)} ${replaysText(entry).padEnd(8)} ${cut(finding.attack ?? 'plain', 44)}`.trimEnd(),
+        `  ${finding.id.padEnd(20)}  ${status.padEnd(10)} ${grade.padEnd(8)} ${replaysText(entry).padEnd(8)} ${cut(`${finding.attack ?? 'plain'}${which}`, 44)}`.trimEnd(),
       );
     }
     if (findings.length > most) lines.push(`  ... and ${findings.length - most} more`);
