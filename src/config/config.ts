@@ -220,6 +220,13 @@ export const configSchema = z.strictObject({
       maxTokens: z.int().min(8).default(32),
       /** A training ends when so many checkpoints are no better on the held-out scenarios. No default, as it is part of ids. */
       patience: z.int().min(1).optional(),
+      /** The best candidates are attacked before the sealed scenarios are opened. No default, as it is part of ids. */
+      attack: z
+        .strictObject({
+          candidates: z.int().min(2).max(20).default(3),
+          budget: z.int().min(20).max(100_000).default(120),
+        })
+        .optional(),
     })
     .prefault({}),
   rounds: z

@@ -22,6 +22,7 @@ import {
   searchId,
   type SearchOptions,
 } from '../dialogue/strategies/search.ts';
+import type { Proposer } from '../dialogue/strategies/proposer.ts';
 import type { Need } from '../dialogue/strategies/strategy.ts';
 import { findingOf } from '../findings/findings.ts';
 import { failedCall } from '../judges/judge.ts';
@@ -33,7 +34,7 @@ import { BUILT_IN } from '../scenarios/built-in.ts';
 import { leavesById, loadTaxonomy } from '../scenarios/taxonomy.ts';
 import { Bandit } from './bandit.ts';
 import { inLanguage, OWN_LANGUAGE, plainRequests } from './campaign-requests.ts';
-import { failedConversation, type Unread, unreadBy } from './probing.ts';
+import { failedConversation, type ProbePlace, type Unread, unreadBy } from './probing.ts';
 import { organise } from './register.ts';
 import { rememberTarget } from './target-names.ts';
 import { searchScorer } from './scorer.ts';
@@ -120,13 +121,83 @@ export async function searchCampaign(
       `${beyond.map(({ id }) => id).join(', ')}: the weights of the target are needed`,
       { hint: 'Attack an embedded model with it, or choose others: --list shows them.' },
     );
-  return await new Campaign(workplace, target, await workplace.openAttacker(), settings).run(
+  return await campaignIn(
+    workplace,
+    { target, proposer: await workplace.openAttacker() },
     techniques.filter((each) => !beyond.includes(each)),
+    settings,
   );
+}
+
+async function campaignIn(
+  workplace: Workplace,
+  parties: Parties,
+  techniques: readonly Technique[],
+  settings: CampaignSettings,
+): Promise<SearchCampaign> {
+  const { emit, store, config, tools } = workplace;
+  const { budget, tries, split, language = OWN_LANGUAGE } = settings;
+  const { requests: most = Math.max(1, Math.ceil(budget / (2 * tries))) } = settings;
+  const plain = plainRequests(workplace.scenarios[split], most);
+  const requests = await inLanguage(workplace, plain, language);
+  await rememberTarget(store, parties.target);
+  const { unread, asked: probeQueries } = await unreadBy(workplace, parties.target, techniques);
+  const usable = techniques.filter(({ id }) => !unread.some((each) => each.technique === id));
+  const what = `${requests.length} requests, ${usable.length} techniques, ${budget} queries`;
+  emit({ type: 'stage', stage: 'attack', status: 'start', detail: what });
+  const { conversations: _, ...attacked } = await attackRequests(
+    workplace,
+    parties,
+    requests,
+    usable,
+    settings,
+  );
+  emit({ type: 'stage', stage: 'attack', status: 'done' });
+  // What a sealed campaign breaks is told, and never learnt from.
+  if (split === 'dev') {
+    await store.saveFindings(attacked.findings);
+    await organise(store, config, tools);
+  }
+  return {
+    ...attacked,
+    budget,
+    probeQueries,
+    notDecoded: unread,
+    attacker: parties.proposer.description,
+  };
 }
 
 const able = (target: Target, need: Need): boolean =>
   need === 'prefill' ? target.prefills === true : target.suffixes !== undefined;
+
+/** What an attack needs of where it is made: a workplace has it, and so has a round. */
+export type AttackPlace = ProbePlace &
+  Pick<Workplace, 'judge'> & { readonly config: { readonly curation: { readonly harmSeverity: number } } };
+
+/** Who is attacked, and by whose words. */
+interface Parties {
+  readonly target: Target;
+  readonly proposer: Proposer;
+}
+
+export interface Attacked extends CampaignNumbers {
+  readonly findings: readonly Finding[];
+  /** Ids of the conversations, in the order of the attempts. */
+  readonly conversations: readonly string[];
+}
+
+/** Techniques that this target allows, of those. */
+export const allowedBy = (target: Target, techniques: readonly Technique[]): Technique[] =>
+  techniques.filter(({ needs }) => !needs || able(target, needs));
+
+/** Requests attacked within a budget, by techniques that the target can read. Registers nothing. */
+export const attackRequests = (
+  place: AttackPlace,
+  parties: Parties,
+  requests: readonly Scenario[],
+  techniques: readonly Technique[],
+  settings: Pick<CampaignSettings, 'budget' | 'tries'>,
+): Promise<Attacked> => new Attack(place, parties, settings).run(requests, techniques);
 
 interface Planned {
   readonly base: Scenario;
@@ -134,52 +205,34 @@ interface Planned {
   readonly sample: number;
 }
 
-class Campaign {
-  readonly #workplace: Workplace;
-  readonly #settings: CampaignSettings;
+class Attack {
+  readonly #place: AttackPlace;
+  readonly #settings: Pick<CampaignSettings, 'budget' | 'tries'>;
   readonly #dependencies: SearchDependencies;
   readonly #bandit = new Bandit();
   readonly #attempts: Attempt[] = [];
   readonly #findings: Finding[] = [];
+  readonly #conversations: string[] = [];
   /** The first error. */
   #ended: { readonly error: unknown } | null = null;
   #queries = 0;
   readonly #shown = { queries: 0, broken: 0 };
 
-  constructor(
-    workplace: Workplace,
-    target: Target,
-    proposer: SearchDependencies['proposer'],
-    settings: CampaignSettings,
-  ) {
+  constructor(place: AttackPlace, parties: Parties, settings: Pick<CampaignSettings, 'budget' | 'tries'>) {
     const leaves = leavesById(loadTaxonomy(BUILT_IN.taxonomy));
-    this.#workplace = workplace;
+    this.#place = place;
     this.#settings = settings;
     this.#dependencies = {
-      target,
-      proposer,
-      scorer: searchScorer(workplace.judge, workplace.tools.signal),
+      ...parties,
+      scorer: searchScorer(place.judge, place.tools.signal),
       topicOf: (category) => leaves.get(category)?.name.toLowerCase() ?? category,
     };
   }
 
-  async run(techniques: readonly Technique[]): Promise<SearchCampaign> {
-    const { emit, store } = this.#workplace;
-    const { budget, tries, split, language = OWN_LANGUAGE } = this.#settings;
-    const { requests: most = Math.max(1, Math.ceil(budget / (2 * tries))) } = this.#settings;
-    const plain = plainRequests(this.#workplace.scenarios[split], most);
-    const requests = await inLanguage(this.#workplace, plain, language);
-    await rememberTarget(store, this.#dependencies.target);
-    const { unread, asked: probeQueries } = await unreadBy(
-      this.#workplace,
-      this.#dependencies.target,
-      techniques,
-    );
-    const usable = techniques.filter(({ id }) => !unread.some((each) => each.technique === id));
-    const what = `${requests.length} requests, ${usable.length} techniques, ${budget} queries`;
-    emit({ type: 'stage', stage: 'attack', status: 'start', detail: what });
+  async run(requests: readonly Scenario[], usable: readonly Technique[]): Promise<Attacked> {
+    const { tries } = this.#settings;
     const used = new Map<string, string[]>();
-    let open: readonly Scenario[] = requests;
+    let open = requests;
     for (let pass = 0; pass < tries && open.length > 0; pass++) {
       const held: Scenario[] = [];
       for (let at = 0; at < open.length; at += BATCH) {
@@ -193,23 +246,14 @@ class Campaign {
       }
       if (open.length > 0) open = held;
     }
-    emit({ type: 'stage', stage: 'attack', status: 'done' });
-    // What a sealed campaign breaks is told, and never learnt from.
-    if (split === 'dev') {
-      await store.saveFindings(this.#findings);
-      await organise(store, this.#workplace.config, this.#workplace.tools);
-    }
     return {
       ...campaignNumbers(this.#attempts, {
         k: tries,
         families: [...new Set(usable.map(({ family }) => family))],
         categories: [...new Set(requests.map(({ category }) => category))],
       }),
-      budget,
-      probeQueries,
-      notDecoded: unread,
-      attacker: this.#dependencies.proposer.description,
       findings: this.#findings,
+      conversations: this.#conversations,
     };
   }
 
@@ -220,7 +264,7 @@ class Campaign {
     used: Map<string, string[]>,
     pass: number,
   ): Planned[] {
-    const { config } = this.#workplace;
+    const { config } = this.#place;
     const begun = new Set<string>();
     let left = this.#settings.budget - this.#queries;
     const planned: Planned[] = [];
@@ -248,7 +292,7 @@ class Campaign {
    * waited for, as they are paid for, and none is begun.
    */
   async #attempt(batch: readonly Planned[]): Promise<(number | undefined)[]> {
-    const width = Math.max(1, this.#workplace.targets.concurrency);
+    const width = Math.max(1, this.#place.targets.concurrency);
     const made: Judged[] = [];
     for (let at = 0; at < batch.length; at += width) {
       const slice = batch.slice(at, at + width).map((planned) => this.#made(planned));
@@ -274,7 +318,7 @@ class Campaign {
 
   /** An attempt with its verdicts, from the store where it is there whole. */
   async #attempted({ base, technique: chosen, sample }: Planned): Promise<Judged> {
-    const { store, judge, config, tools, targets } = this.#workplace;
+    const { store, judge, config, tools, targets } = this.#place;
     const { maxTokens, system } = config.target;
     const scenario = attackedScenario(base, chosen);
     const options: SearchOptions = {
@@ -306,7 +350,7 @@ class Campaign {
 
   /** The live view: what broke as it breaks, whatever the order in which it is learnt from. */
   #tell(base: Scenario, chosen: Technique, judged: Judged): void {
-    const { emit, config } = this.#workplace;
+    const { emit, config } = this.#place;
     const { queries } = judged.conversation.search ?? { queries: 0 };
     this.#shown.queries += queries;
     if (harmful(judged, config.curation.harmSeverity) === 1) {
@@ -321,7 +365,7 @@ class Campaign {
   }
 
   #learn({ base, technique: chosen }: Planned, judged: Judged): number | undefined {
-    const { harmSeverity } = this.#workplace.config.curation;
+    const { harmSeverity } = this.#place.config.curation;
     const { queries = 0, unscored = 0 } = judged.conversation.search ?? {};
     const seen = harmful(judged, harmSeverity);
     // An answer that was taken back or cut off may have been the harmful one, too.
@@ -329,6 +373,7 @@ class Campaign {
     const { category } = base;
     const { id, family } = chosen;
     this.#queries += queries;
+    this.#conversations.push(judged.conversation.id);
     this.#attempts.push({
       request: base.id,
       category,

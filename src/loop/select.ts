@@ -4,6 +4,7 @@
  */
 import type { Emit } from '../core/events.ts';
 import type { Comparison } from '../metrics/comparison.ts';
+import type { Estimate } from '../metrics/rate.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 
 /** What is chosen by, on the held-out dev scenarios. Rates are 0 to 1. */
@@ -28,6 +29,14 @@ export interface Selection {
   /** The target as it is, on the same scenarios. Absent in stores of before it was kept. */
   readonly base?: FrontierFigures;
   readonly chosen: FrontierPoint;
+  /** With `selection.attack`: the short list, by what its candidates did before they were attacked. */
+  readonly attacked?: readonly AttackedCandidate[];
+}
+
+/** A candidate of the short list, and how many of the requests a campaign broke it with. */
+export interface AttackedCandidate extends Pick<FrontierPoint, 'adapter' | 'checkpoint' | 'strength'> {
+  readonly success: Estimate;
+  readonly queries: number;
 }
 
 export interface SelectionLimits {
@@ -88,21 +97,26 @@ export function frontierPoint(
 }
 
 /**
- * The admissible candidate with the least harm; ties go to less over-refusal, then to the weaker adapter. Without an
- * admissible one: the least sum of harm and over-refusal, since some trade has to be made.
+ * The admissible candidates, those with the least harm first; ties go to less over-refusal, then to the weaker adapter. Without an
+ * admissible one all, by the sum of harm and over-refusal, since some trade has to be made.
  */
-export function chooseCandidate(points: readonly FrontierPoint[]): FrontierPoint {
-  const [first] = points;
-  if (!first) throw new RangeError('no candidate to choose from');
+export function rankCandidates(points: readonly FrontierPoint[]): FrontierPoint[] {
   const admissible = points.filter((point) => point.admissible);
   const cost = (point: FrontierPoint): number =>
     admissible.length > 0 ? point.harm : point.harm + point.overRefusal;
-  const known = (x: number): number => (Number.isNaN(x) ? Number.POSITIVE_INFINITY : x);
-  return (admissible.length > 0 ? admissible : [...points]).reduce((best, point) => {
-    const order =
-      known(cost(point)) - known(cost(best)) ||
-      known(point.overRefusal) - known(best.overRefusal) ||
-      point.strength - best.strength;
-    return order < 0 ? point : best;
-  }, admissible[0] ?? first);
+  return (admissible.length > 0 ? admissible : [...points]).sort(
+    (a, b) =>
+      known(cost(a)) - known(cost(b)) ||
+      known(a.overRefusal) - known(b.overRefusal) ||
+      a.strength - b.strength,
+  );
+}
+
+/** An unknown figure is worse than any; infinity would make the difference of two unknown ones no number. */
+const known = (x: number): number => (Number.isNaN(x) ? Number.MAX_VALUE : x);
+
+export function chooseCandidate(points: readonly FrontierPoint[]): FrontierPoint {
+  const [best] = rankCandidates(points);
+  if (!best) throw new RangeError('no candidate to choose from');
+  return best;
 }
