@@ -5,7 +5,8 @@
 import type { Emit } from '../core/events.ts';
 import { SCRIPTED_PROPOSER } from '../dialogue/strategies/proposer.ts';
 import { loadAdapter } from '../engine/adapter.ts';
-import { allowedBy, attackRequests, type AttackPlace, techniquesOf } from './campaign.ts';
+import { attackRequests, type AttackPlace } from './attacking.ts';
+import { allowedBy, techniquesOf } from './campaign.ts';
 import { plainRequests } from './campaign-requests.ts';
 import type { Frontier } from './frontier.ts';
 import { unreadBy } from './probing.ts';
