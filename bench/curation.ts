@@ -66,9 +66,14 @@ const child = spawn(
   { stdio: ['ignore', 'pipe', 'ignore'] },
 );
 let peak = 0;
+let processor = 0;
+const TICKS = 100;
 const memory = setInterval(() => {
   const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
   peak = Math.max(peak, Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0));
+  // Fields 14 and 15 of proc_pid_stat(5), user and system time; the name in brackets may hold spaces.
+  const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ');
+  processor = (Number(fields[11]) + Number(fields[12])) / TICKS;
 }, 500);
 let said = '';
 for await (const chunk of child.stdout.setEncoding('utf8')) said += String(chunk);
@@ -76,6 +81,6 @@ clearInterval(memory);
 const seconds = (performance.now() - started) / 1000;
 console.log(said.trim());
 console.log(
-  `${Math.round(count / seconds)} examples/s, ${seconds.toFixed(0)} s, peak ${Math.round(peak / 1024)} MiB`,
+  `${Math.round(count / seconds)} examples/s, ${seconds.toFixed(0)} s, ${processor.toFixed(0)} s of processor, peak ${Math.round(peak / 1024)} MiB`,
 );
 rmSync(directory, { recursive: true });

@@ -11,7 +11,7 @@ import type {
   Verdict,
 } from '../core/records.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
-import { wrapped } from '../report/format.ts';
+import { estimate, wrapped } from '../report/format.ts';
 import type { RunRecord } from '../store/store.ts';
 import type { Manifest } from '../loop/manifest.ts';
 import { gateText, ratesText } from './run-text.ts';
@@ -191,6 +191,12 @@ function made({
       ...field('', reference && `reference policy: ${reference.is}`),
       ...field('', reference?.id),
     ]),
+    ...(manifest.attacked ?? []).flatMap(({ checkpoint, strength, success, queries }, i) =>
+      field(
+        i === 0 ? 'attacked' : '',
+        `${checkpoint} × ${strength}: broken ${estimate(success, 'share')} of ${success.n}, ${queries} queries`,
+      ),
+    ),
     ...field('made', adapter?.name),
     ...field('', adapter && `hash ${adapter.hash}`),
     ...field('sealed', `before ${manifest.sealed.before}, after ${manifest.sealed.after ?? 'none'}`),

@@ -22,6 +22,7 @@ export const OPTIONAL: Readonly<Record<string, string>> = {
   'suites.benchmarks': '{ xstest: { path: data/xstest_prompts.csv, limit: 200 }, or-bench: { path: hub } }',
   'gate.collect': '400',
   'selection.patience': '1',
+  'selection.attack': '{ candidates: 3, budget: 120 }',
   'training.sft.patience': '3',
   'training.dpo.patience': '3',
   'curation.reviser': 'openai:gpt-4o-mini',
@@ -196,6 +197,8 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'selection.maxTokens': 'Answers of candidates are cut here: a refusal shows early.',
   'selection.patience':
     'End a training when so many checkpoints (checkpointEvery) are no better on the held-out scenarios.',
+  'selection.attack':
+    'Attack the best candidates on held-out requests, each with so many messages, before the sealed scenarios are opened; the choice takes account of it.',
   rounds: 'Break-fix rounds, each from what the one before released.',
   'rounds.max': 'Rounds at most; they end when the gate passes. Its level is shared among them.',
   'rounds.from':

@@ -26,13 +26,15 @@ export function listText(clusters: readonly ClusterOfFindings[], most: number, b
     '',
     '  finding               status     severity replays  attack',
   ];
-  for (const { name, severity, frequency, priority, findings } of clusters.slice(0, most)) {
-    lines.push(`${cut(name, 62)}  (${priority} = ${severity} x ${frequency})`);
+  for (const { name, category, severity, frequency, priority, findings } of clusters.slice(0, most)) {
+    lines.push(`${cut(name, 72)}  (${priority} = ${severity} x ${frequency})`);
     for (const entry of findings.slice(0, most)) {
       const { finding, status } = entry;
       const grade = finding.severity === undefined ? '–' : String(finding.severity);
+      // A cluster of several categories says which, finding by finding.
+      const which = finding.category === category ? '' : `, ${finding.category}`;
       lines.push(
-        `  ${finding.id.padEnd(20)}  ${status.padEnd(10)} ${grade.padEnd(8)} ${replaysText(entry).padEnd(8)} ${cut(finding.attack ?? 'plain', 44)}`.trimEnd(),
+        `  ${finding.id.padEnd(20)}  ${status.padEnd(10)} ${grade.padEnd(8)} ${replaysText(entry).padEnd(8)} ${cut(`${finding.attack ?? 'plain'}${which}`, 44)}`.trimEnd(),
       );
     }
     if (findings.length > most) lines.push(`  ... and ${findings.length - most} more`);
@@ -77,15 +79,17 @@ export function replayedText(results: readonly Replayed[], replays: number, need
   return `${[`Replayed ${replays} times each; ${need} confirm`, ...lines, summary].join('\n')}\n`;
 }
 
+const counted = (n: number, what: string): string => `${n} ${what}${n === 1 ? '' : 's'}`;
+
 export function importedText(result: ImportedFindings, path: string): string {
   const { format, records, findings, added, passed, unknown, passedOver, unmapped, cut: more } = result;
   const reasons = Object.entries(passedOver).map(([reason, n]) => `${n}: ${reason}`);
   return `${[
     `${cut(path, 60)}: ${format}, ${records} records`,
-    `  ${findings} findings, ${added} of them new to the register`,
-    ...(passed > 0 ? [`  ${passed} answers that are none: the target did right`] : []),
+    `  ${counted(findings, 'finding')}, ${added} of them new to the register`,
+    ...(passed > 0 ? [`  ${counted(passed, 'answer')} without one: the target did right`] : []),
     ...(unknown > 0
-      ? [`  ${unknown} answers without a verdict: --judge has the configured judge decide`]
+      ? [`  ${counted(unknown, 'answer')} without a verdict: --judge has the configured judge decide`]
       : []),
     ...(reasons.length > 0
       ? wrapped(`passed over: ${reasons.join('; ')}`, LINE - 2, '').map((line) => `  ${line}`)

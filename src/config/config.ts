@@ -12,6 +12,7 @@ import { callsSchema, type Connection, connectionShape } from '../models/setting
 import { loraSchema, dpoSchema, pairsSchema, sftSchema } from '../training/recipe.ts';
 import { trlSchema } from '../training/trl/settings.ts';
 import { placeRecipe, placeRecipes, recipeOrigin, type RecipeOrigins } from './recipe-file.ts';
+import { selectionSchema } from './selection.ts';
 import { parseYaml, readYaml } from './yaml.ts';
 
 /** Where fetched models are kept unless the configuration says otherwise. */
@@ -204,24 +205,7 @@ export const configSchema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
-  selection: z
-    .strictObject({
-      /** Adapter strengths to try for each checkpoint. */
-      strengths: z.array(z.number().gt(0).max(2)).min(1).default([1]),
-      /** Mixtures of the last SFT and the last DPO adapter to try, too: shares of the latter. */
-      between: z.array(z.number().gt(0).lt(1)).default([0.5, 0.75]),
-      /** Share of the dev items that is kept from training, for choosing. */
-      holdout: z.number().gt(0).lt(0.9).default(0.12),
-      /** Held-out scenarios of each kind at most. */
-      scenarios: z.int().min(1).default(100),
-      /** A candidate may refuse this much more of the benign held-out requests. */
-      maxOverRefusal: share.default(0.05),
-      /** Answers of candidates are cut here: a refusal shows early. */
-      maxTokens: z.int().min(8).default(32),
-      /** A training ends when so many checkpoints are no better on the held-out scenarios. No default, as it is part of ids. */
-      patience: z.int().min(1).optional(),
-    })
-    .prefault({}),
+  selection: selectionSchema,
   rounds: z
     .strictObject({
       /** Break-fix rounds at most, one after the other, until the gate passes. */

@@ -4,9 +4,9 @@
  */
 import { TemperError, type ErrorCode } from '../core/errors.ts';
 import type { PreferenceExample } from '../core/records.ts';
-import { check, type CheckOptions, type Held, promptPrint } from './filter.ts';
+import { checksOf, type Held, promptPrint } from './filter.ts';
 import { Firewall, type GuardedText } from './firewall.ts';
-import { convertRow, preferenceRows, type RawRow } from './import.ts';
+import { convertRow, type ImportedRow, preferenceRows, type RawRow } from './import.ts';
 import { languageOf } from './language.ts';
 import { BANDS, type Fingerprint } from './near-duplicates.ts';
 
@@ -88,42 +88,40 @@ export async function* batchesOf(files: readonly string[], format: string): Asyn
 /** Errors of rows are part of the result. */
 export class Checker {
   readonly #format: string;
-  readonly #options: CheckOptions;
+  readonly #checks: ReturnType<typeof checksOf>;
 
   constructor({ format, guarded, personalData, language }: CheckerOptions) {
     this.#format = format;
-    this.#options = {
+    this.#checks = checksOf({
       firewall: new Firewall(guarded),
       personalData,
       language: language === null ? null : { wanted: language, detect: languageOf },
-    };
+    });
   }
 
   batch({ file, rows, failure }: Batch): CheckedBatch {
-    const checked: CheckedRow[] = [];
-    const prints = new Prints();
-    const result = (failed: Failure | undefined): CheckedBatch => ({
-      file,
-      rows: checked,
-      prints: prints.all,
-      ...(failed ? { failure: failed } : {}),
-    });
-    for (const raw of rows) {
-      try {
-        const { row, result: example } = convertRow(raw, { path: file, format: this.#format });
-        const held =
-          typeof example === 'string' ? { reason: example, like: '' } : check(example, this.#options);
-        if (typeof example === 'string' || held) checked.push({ row, held: held! });
-        else {
-          const { print, wrapped } = promptPrint(example);
-          const text = JSON.stringify(example);
-          checked.push({ row, text, purpose: example.purpose, wrapped, print: prints.add(print) });
-        }
-      } catch (error) {
-        return result(failureOf(error));
-      }
+    const read: ImportedRow[] = [];
+    let failed = failure;
+    try {
+      for (const raw of rows) read.push(convertRow(raw, { path: file, format: this.#format }));
+    } catch (error) {
+      failed = failureOf(error);
     }
-    return result(failure);
+    const held = read.map(({ result }): Held | null =>
+      typeof result === 'string' ? { reason: result, like: '' } : null,
+    );
+    // Check by check over all rows, as each has tables of its own that fill the processor's cache.
+    for (const check of this.#checks)
+      for (const [i, { result }] of read.entries()) held[i] ??= check(result as PreferenceExample);
+    const prints = new Prints();
+    const checked = read.map(({ row, result }, i): CheckedRow => {
+      if (held[i]) return { row, held: held[i] };
+      const example = result as PreferenceExample;
+      const { print, wrapped } = promptPrint(example);
+      const text = JSON.stringify(example);
+      return { row, text, purpose: example.purpose, wrapped, print: prints.add(print) };
+    });
+    return { file, rows: checked, prints: prints.all, ...(failed ? { failure: failed } : {}) };
   }
 }
 

@@ -61,13 +61,16 @@ class Numbers {
 }
 
 /** Rare grams of a known text are looked up first: so many that this share of its weight must be among those found. */
-const RARE_SHARE = 0.3;
+const RARE_SHARE = 0.2;
 
 export interface Contained {
   readonly key: string;
   /** Share of the known text, by weight of its grams. */
   readonly share: number;
 }
+
+/** Parts of a weight that are summed where candidates are sought: whole numbers are small and quick, and rounding misses none. */
+const UNITS = 1024;
 
 const FACTOR = 0x9e3779b1;
 /** What the first letter of a gram adds to it. */
@@ -93,15 +96,15 @@ export class ContainmentIndex {
   /** Gram to its number; by number: what it weighs, and for which known texts it is among the rare ones. */
   readonly #numbers = new Numbers();
   readonly #weights: Float64Array;
-  /** Those of gram n stand at `#rare[#starts[n]]` up to `#starts[n + 1]`. */
-  readonly #starts: Int32Array;
+  /** Of gram n side by side: where those stand in `#rare`, up to where those of the next one do, and its weight in `UNITS`, rounded up. */
+  readonly #places: Int32Array;
   readonly #rare: Int32Array;
-  /** Of each known text. */
-  readonly #need: Float64Array;
+  /** Of each known text, in `UNITS`, rounded down. */
+  readonly #need: Int32Array;
   /** A text is read in pieces of this many letters that overlap by half, so that a known text lies whole in one. */
   readonly #piece: number;
   /** Scratch: weight found of each known text, times that each gram was seen (both zero between uses), numbers of the piece. */
-  readonly #found: Float64Array;
+  readonly #found: Int32Array;
   readonly #counts: Int32Array;
   readonly #row: Int32Array;
   readonly #touched: Int32Array;
@@ -132,16 +135,19 @@ export class ContainmentIndex {
         need: share * weight - (weight - rare) - 1e-6 * weight,
       };
     });
-    this.#starts = new Int32Array(holders.length + 1);
-    for (const [gram, ids] of rareOf.entries()) this.#starts[gram + 1] = this.#starts[gram]! + ids.length;
+    this.#places = new Int32Array(2 * holders.length + 1);
+    for (const [gram, ids] of rareOf.entries()) {
+      this.#places[2 * gram + 1] = Math.ceil(UNITS * this.#weights[gram]!);
+      this.#places[2 * gram + 2] = this.#places[2 * gram]! + ids.length;
+    }
     this.#rare = Int32Array.from(rareOf.flat());
     this.#piece = 2 * this.#known.reduce((most, { span }) => Math.max(most, span), 256);
-    this.#found = new Float64Array(texts.length);
+    this.#found = new Int32Array(texts.length);
     this.#counts = new Int32Array(holders.length);
     this.#row = new Int32Array(this.#piece);
     this.#marked = new Int32Array(this.#piece);
     this.#touched = new Int32Array(texts.length);
-    this.#need = Float64Array.from(this.#known, ({ need }) => need);
+    this.#need = Int32Array.from(this.#known, ({ need }) => Math.floor(UNITS * need));
   }
 
   #number(letters: string, holders: number[]): Set<number> {
@@ -190,18 +196,18 @@ export class ContainmentIndex {
   /** Known texts of whose rare grams enough occur anywhere in the piece, in their order. */
   #candidates(length: number): Known[] {
     const [found, seen, touched, marked] = [this.#found, this.#counts, this.#touched, this.#marked];
-    const [row, starts, rare, weights] = [this.#row, this.#starts, this.#rare, this.#weights];
+    const [row, places, rare] = [this.#row, this.#places, this.#rare];
     let count = 0;
     let grams = 0;
     for (let i = 0; i < length; i++) {
       const gram = row[i]!;
       if (gram < 0) continue;
-      const start = starts[gram]!;
-      const end = starts[gram + 1]!;
+      const start = places[2 * gram]!;
+      const end = places[2 * gram + 2]!;
       if (start === end || seen[gram]! > 0) continue;
       seen[gram] = 1;
       marked[grams++] = gram;
-      const weight = weights[gram]!;
+      const weight = places[2 * gram + 1]!;
       for (let at = start; at < end; at++) {
         const id = rare[at]!;
         if (found[id] === 0) touched[count++] = id;

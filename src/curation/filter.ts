@@ -58,11 +58,34 @@ function otherLanguage(
   return null;
 }
 
-/** What holds an example back, whatever came before it; null: nothing does. */
-export function check(example: PreferenceExample, options: CheckOptions): Held | null {
-  const found = options.personalData ? placeOfPrivate(example) : null;
-  if (found) return { reason: `holds ${found.kind}`, like: found.place };
-  return otherLanguage(example, options.language) ?? options.firewall.check(...contents(example));
+/** What may hold an example back, whatever came before it, in the order of what it costs. */
+export const checksOf = ({
+  personalData,
+  language,
+  firewall,
+}: CheckOptions): ((example: PreferenceExample) => Held | null)[] => [
+  ...(personalData
+    ? [
+        (example: PreferenceExample) => {
+          const found = placeOfPrivate(example);
+          return found && { reason: `holds ${found.kind}`, like: found.place };
+        },
+      ]
+    : []),
+  (example) => otherLanguage(example, language),
+  (example) => firewall.check(...contents(example)),
+];
+
+/** The first reason; null: nothing holds it back. */
+function check(
+  example: PreferenceExample,
+  checks: readonly ((example: PreferenceExample) => Held | null)[],
+): Held | null {
+  for (const one of checks) {
+    const held = one(example);
+    if (held) return held;
+  }
+  return null;
 }
 
 /** What decides whether an example repeats another: its prompt, within the same attack. */
@@ -104,18 +127,18 @@ export class Duplicates {
 
 /** Reads no row ahead, and keeps of what it passed on only what finds duplicates. */
 export class Filter {
-  readonly #options: FilterOptions;
+  readonly #checks: ReturnType<typeof checksOf>;
   readonly #duplicates: Duplicates | null;
 
   constructor(options: FilterOptions) {
-    this.#options = options;
+    this.#checks = checksOf(options);
     this.#duplicates = options.nearDuplicate === null ? null : new Duplicates(options.nearDuplicate);
   }
 
   row(file: string, { row, result }: ImportedRow): Filtered {
     if (typeof result === 'string') return { file, row, held: { reason: result, like: '' } };
     const held =
-      check(result, this.#options) ??
+      check(result, this.#checks) ??
       this.#duplicates?.find(result.purpose, promptPrint(result).print, file, row);
     return { file, row, example: result, ...(held ? { held } : {}) };
   }

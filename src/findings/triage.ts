@@ -1,11 +1,13 @@
 /** What to look at first: severity by frequency, cluster by cluster; and what replays say of a finding. */
 import type { FindingStatus, RegisteredFinding } from '../store/store.ts';
+import { groupOf } from './described.ts';
 
 /** An over-refusal has no severity: it counts as a mild harm. */
 const OVER_REFUSAL = 2;
 
 export interface ClusterOfFindings {
   readonly name: string;
+  /** Of several categories: their group in the taxonomy. */
   readonly category: string;
   readonly kind: RegisteredFinding['finding']['kind'];
   /** Highest severity. */
@@ -32,7 +34,8 @@ export function triage(entries: readonly RegisteredFinding[], withDismissed = fa
       const statuses = Object.fromEntries(
         [...Map.groupBy(members, ({ status }) => status)].map(([status, of]) => [status, of.length]),
       );
-      const { category, kind } = members[0]!.finding;
+      const { category: first, kind } = members[0]!.finding;
+      const category = members.every(({ finding }) => finding.category === first) ? first : groupOf(first);
       return {
         name,
         category,

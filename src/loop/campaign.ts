@@ -5,8 +5,7 @@
  */
 import type { Config } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
-import type { Finding, Scenario, Verdict } from '../core/records.ts';
-import { rng } from '../core/rng.ts';
+import type { Finding } from '../core/records.ts';
 import { ATTACKS } from '../dialogue/attacks/index.ts';
 import {
   PLAIN,
@@ -15,35 +14,18 @@ import {
   technique,
   type Technique,
 } from '../dialogue/strategies/index.ts';
-import {
-  attackedScenario,
-  search,
-  type SearchDependencies,
-  searchId,
-  type SearchOptions,
-} from '../dialogue/strategies/search.ts';
 import type { Need } from '../dialogue/strategies/strategy.ts';
-import { findingOf } from '../findings/findings.ts';
-import { failedCall } from '../judges/judge.ts';
-import { judgeConversation } from '../judges/run.ts';
-import { type Attempt, type CampaignNumbers, campaignNumbers } from '../metrics/campaign.ts';
-import { harmful, type Judged, worstSeverity } from '../metrics/conversation.ts';
+import type { CampaignNumbers } from '../metrics/campaign.ts';
 import type { Target } from '../models/target.ts';
-import { BUILT_IN } from '../scenarios/built-in.ts';
-import { leavesById, loadTaxonomy } from '../scenarios/taxonomy.ts';
-import { Bandit } from './bandit.ts';
+import { attackRequests, type Bounds, type Parties } from './attacking.ts';
 import { inLanguage, OWN_LANGUAGE, plainRequests } from './campaign-requests.ts';
-import { failedConversation, type Unread, unreadBy } from './probing.ts';
+import { type Unread, unreadBy } from './probing.ts';
 import { organise } from './register.ts';
 import { rememberTarget } from './target-names.ts';
-import { searchScorer } from './scorer.ts';
 import { type RunOptions, Workplace } from './workplace.ts';
 
-export interface CampaignSettings {
-  /** Messages to the target at most, probes aside. */
-  readonly budget: number;
-  /** Attempts on one request at most. */
-  readonly tries: number;
+/** Probes are not part of the budget. */
+export interface CampaignSettings extends Bounds {
   /** Requests at most; default: as many as the budget allows that number of tries for, at two queries each. */
   readonly requests?: number | undefined;
   /** Names of attacks, chains and strategies; default: all of the split. */
@@ -61,9 +43,6 @@ export interface SearchCampaign extends CampaignNumbers {
   readonly attacker: string;
   readonly findings: readonly Finding[];
 }
-
-/** Attempts that are chosen together, from what was learnt before them: a constant, or the choices would follow the machine. */
-const BATCH = 24;
 
 /** The techniques of a split. Errors: `usage`, `data`. */
 export function techniquesOf({
@@ -120,228 +99,55 @@ export async function searchCampaign(
       `${beyond.map(({ id }) => id).join(', ')}: the weights of the target are needed`,
       { hint: 'Attack an embedded model with it, or choose others: --list shows them.' },
     );
-  return await new Campaign(workplace, target, await workplace.openAttacker(), settings).run(
+  return await campaignIn(
+    workplace,
+    { target, proposer: await workplace.openAttacker() },
     techniques.filter((each) => !beyond.includes(each)),
+    settings,
   );
+}
+
+async function campaignIn(
+  workplace: Workplace,
+  parties: Parties,
+  techniques: readonly Technique[],
+  settings: CampaignSettings,
+): Promise<SearchCampaign> {
+  const { emit, store, config, tools } = workplace;
+  const { budget, tries, split, language = OWN_LANGUAGE } = settings;
+  const { requests: most = Math.max(1, Math.ceil(budget / (2 * tries))) } = settings;
+  const plain = plainRequests(workplace.scenarios[split], most);
+  const requests = await inLanguage(workplace, plain, language);
+  await rememberTarget(store, parties.target);
+  const { unread, asked: probeQueries } = await unreadBy(workplace, parties.target, techniques);
+  const usable = techniques.filter(({ id }) => !unread.some((each) => each.technique === id));
+  const what = `${requests.length} requests, ${usable.length} techniques, ${budget} queries`;
+  emit({ type: 'stage', stage: 'attack', status: 'start', detail: what });
+  const { conversations: _, ...attacked } = await attackRequests(
+    workplace,
+    parties,
+    requests,
+    usable,
+    settings,
+  );
+  emit({ type: 'stage', stage: 'attack', status: 'done' });
+  // What a sealed campaign breaks is told, and never learnt from.
+  if (split === 'dev') {
+    await store.saveFindings(attacked.findings);
+    await organise(store, config, tools);
+  }
+  return {
+    ...attacked,
+    budget,
+    probeQueries,
+    notDecoded: unread,
+    attacker: parties.proposer.description,
+  };
 }
 
 const able = (target: Target, need: Need): boolean =>
   need === 'prefill' ? target.prefills === true : target.suffixes !== undefined;
 
-interface Planned {
-  readonly base: Scenario;
-  readonly technique: Technique;
-  readonly sample: number;
-}
-
-class Campaign {
-  readonly #workplace: Workplace;
-  readonly #settings: CampaignSettings;
-  readonly #dependencies: SearchDependencies;
-  readonly #bandit = new Bandit();
-  readonly #attempts: Attempt[] = [];
-  readonly #findings: Finding[] = [];
-  /** The first error. */
-  #ended: { readonly error: unknown } | null = null;
-  #queries = 0;
-  readonly #shown = { queries: 0, broken: 0 };
-
-  constructor(
-    workplace: Workplace,
-    target: Target,
-    proposer: SearchDependencies['proposer'],
-    settings: CampaignSettings,
-  ) {
-    const leaves = leavesById(loadTaxonomy(BUILT_IN.taxonomy));
-    this.#workplace = workplace;
-    this.#settings = settings;
-    this.#dependencies = {
-      target,
-      proposer,
-      scorer: searchScorer(workplace.judge, workplace.tools.signal),
-      topicOf: (category) => leaves.get(category)?.name.toLowerCase() ?? category,
-    };
-  }
-
-  async run(techniques: readonly Technique[]): Promise<SearchCampaign> {
-    const { emit, store } = this.#workplace;
-    const { budget, tries, split, language = OWN_LANGUAGE } = this.#settings;
-    const { requests: most = Math.max(1, Math.ceil(budget / (2 * tries))) } = this.#settings;
-    const plain = plainRequests(this.#workplace.scenarios[split], most);
-    const requests = await inLanguage(this.#workplace, plain, language);
-    await rememberTarget(store, this.#dependencies.target);
-    const { unread, asked: probeQueries } = await unreadBy(
-      this.#workplace,
-      this.#dependencies.target,
-      techniques,
-    );
-    const usable = techniques.filter(({ id }) => !unread.some((each) => each.technique === id));
-    const what = `${requests.length} requests, ${usable.length} techniques, ${budget} queries`;
-    emit({ type: 'stage', stage: 'attack', status: 'start', detail: what });
-    const used = new Map<string, string[]>();
-    let open: readonly Scenario[] = requests;
-    for (let pass = 0; pass < tries && open.length > 0; pass++) {
-      const held: Scenario[] = [];
-      for (let at = 0; at < open.length; at += BATCH) {
-        const batch = this.#plan(open.slice(at, at + BATCH), usable, used, pass);
-        if (batch.length === 0) {
-          open = [];
-          break;
-        }
-        const values = await this.#attempt(batch);
-        held.push(...batch.filter((_, i) => values[i] !== 1).map(({ base }) => base));
-      }
-      if (open.length > 0) open = held;
-    }
-    emit({ type: 'stage', stage: 'attack', status: 'done' });
-    // What a sealed campaign breaks is told, and never learnt from.
-    if (split === 'dev') {
-      await store.saveFindings(this.#findings);
-      await organise(store, this.#workplace.config, this.#workplace.tools);
-    }
-    return {
-      ...campaignNumbers(this.#attempts, {
-        k: tries,
-        families: [...new Set(usable.map(({ family }) => family))],
-        categories: [...new Set(requests.map(({ category }) => category))],
-      }),
-      budget,
-      probeQueries,
-      notDecoded: unread,
-      attacker: this.#dependencies.proposer.description,
-      findings: this.#findings,
-    };
-  }
-
-  /** One attempt for each request, as far as the budget surely reaches. */
-  #plan(
-    requests: readonly Scenario[],
-    usable: readonly Technique[],
-    used: Map<string, string[]>,
-    pass: number,
-  ): Planned[] {
-    const { config } = this.#workplace;
-    const begun = new Set<string>();
-    let left = this.#settings.budget - this.#queries;
-    const planned: Planned[] = [];
-    for (const base of requests) {
-      const before = used.get(base.id) ?? [];
-      const affordable = usable.filter(({ queries }) => queries <= left);
-      if (affordable.length === 0) break;
-      const fresh = affordable.filter(({ id }) => !before.includes(id));
-      const random = rng('campaign', config.seed, base.id, pass);
-      const chosen = this.#bandit.choose(fresh.length > 0 ? fresh : affordable, base.category, begun, random);
-      begun.add(chosen.id);
-      left -= chosen.queries;
-      planned.push({
-        base,
-        technique: chosen,
-        sample: before.filter((name) => name === chosen.id).length,
-      });
-      used.set(base.id, [...before, chosen.id]);
-    }
-    return planned;
-  }
-
-  /**
-   * All of a batch at once; what it taught is learnt in the order in which it was planned. Errors: the first; calls under way are
-   * waited for, as they are paid for, and none is begun.
-   */
-  async #attempt(batch: readonly Planned[]): Promise<(number | undefined)[]> {
-    const width = Math.max(1, this.#workplace.targets.concurrency);
-    const made: Judged[] = [];
-    for (let at = 0; at < batch.length; at += width) {
-      const slice = batch.slice(at, at + width).map((planned) => this.#made(planned));
-      for (const result of await Promise.allSettled(slice))
-        if (result.status === 'fulfilled') made.push(result.value);
-      this.#goOn();
-    }
-    return made.map((judged, i) => this.#learn(batch[i]!, judged));
-  }
-
-  #goOn(): void {
-    if (this.#ended) throw this.#ended.error;
-  }
-
-  async #made(planned: Planned): Promise<Judged> {
-    try {
-      return await this.#attempted(planned);
-    } catch (error) {
-      this.#ended ??= { error };
-      throw error;
-    }
-  }
-
-  /** An attempt with its verdicts, from the store where it is there whole. */
-  async #attempted({ base, technique: chosen, sample }: Planned): Promise<Judged> {
-    const { store, judge, config, tools, targets } = this.#workplace;
-    const { maxTokens, system } = config.target;
-    const scenario = attackedScenario(base, chosen);
-    const options: SearchOptions = {
-      seed: config.seed,
-      sample,
-      maxTokens,
-      harmSeverity: config.curation.harmSeverity,
-      goOn: () => this.#goOn(),
-      ...(system === undefined ? {} : { system }),
-      ...(tools.signal ? { signal: tools.signal } : {}),
-    };
-    const id = searchId(scenario, chosen, this.#dependencies, options);
-    const stored = (await store.conversation(id))?.conversation;
-    const again = stored && targets.weights === null && failedConversation(stored);
-    const conversation =
-      stored && !again ? stored : await search(scenario, chosen, this.#dependencies, options);
-    const known =
-      stored && !again ? (await store.verdicts(id, judge.id)).filter((each) => !failedCall(each)) : [];
-    let verdicts: readonly Verdict[] = known;
-    try {
-      verdicts = await judgeConversation(conversation, scenario, judge, { known, signal: tools.signal });
-    } finally {
-      await store.saveConversation({ scenario, conversation }, verdicts);
-    }
-    const judged = { scenario, conversation, verdicts };
-    this.#tell(base, chosen, judged);
-    return judged;
-  }
-
-  /** The live view: what broke as it breaks, whatever the order in which it is learnt from. */
-  #tell(base: Scenario, chosen: Technique, judged: Judged): void {
-    const { emit, config } = this.#workplace;
-    const { queries } = judged.conversation.search ?? { queries: 0 };
-    this.#shown.queries += queries;
-    if (harmful(judged, config.curation.harmSeverity) === 1) {
-      this.#shown.broken++;
-      const took = `${queries} ${queries === 1 ? 'query' : 'queries'}`;
-      const what = `broke: ${base.category}, ${chosen.id}, severity ${worstSeverity(judged)}, ${took}, ${judged.conversation.id}`;
-      emit({ type: 'note', level: 'info', message: what });
-    }
-    const { queries: done, broken } = this.#shown;
-    const total = this.#settings.budget;
-    emit({ type: 'progress', stage: 'attack', done, total, unit: 'queries', detail: { broken } });
-  }
-
-  #learn({ base, technique: chosen }: Planned, judged: Judged): number | undefined {
-    const { harmSeverity } = this.#workplace.config.curation;
-    const { queries = 0, unscored = 0 } = judged.conversation.search ?? {};
-    const seen = harmful(judged, harmSeverity);
-    // An answer that was taken back or cut off may have been the harmful one, too.
-    const value = seen === 0 && unscored > 0 ? undefined : seen;
-    const { category } = base;
-    const { id, family } = chosen;
-    this.#queries += queries;
-    this.#attempts.push({
-      request: base.id,
-      category,
-      technique: id,
-      family,
-      language: base.language ?? OWN_LANGUAGE,
-      queries,
-      value,
-    });
-    this.#bandit.learn(id, category, value, queries);
-    if (value !== 1) return value;
-    const finding = findingOf(judged, harmSeverity);
-    if (finding) this.#findings.push(finding);
-    return value;
-  }
-}
+/** Techniques that this target allows, of those. */
+export const allowedBy = (target: Target, techniques: readonly Technique[]): Technique[] =>
+  techniques.filter(({ needs }) => !needs || able(target, needs));

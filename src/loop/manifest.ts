@@ -57,6 +57,8 @@ export interface Manifest {
   readonly dataset: { readonly id: string; readonly examples: number; readonly former: number } | null;
   readonly trainings: readonly TrainingEntry[];
   readonly chosen: unknown;
+  /** The short list, if one was attacked. */
+  readonly attacked?: RoundResult['attacked'];
   /** Absent: nothing was to be fixed. */
   readonly adapter?: { readonly name: string; readonly hash: string };
   /** Hash of the ids of the sealed conversations and their verdicts. */
@@ -117,7 +119,7 @@ async function trainingsOf(
 
 export async function manifestOf(
   workplace: Workplace,
-  { run, scorecard, adapter, chosen, before, after }: RoundResult & { readonly run: RunRecord },
+  { run, scorecard, adapter, chosen, attacked, before, after }: RoundResult & { readonly run: RunRecord },
   options: RoundOptions,
   seconds: number,
 ): Promise<Manifest> {
@@ -160,6 +162,7 @@ export async function manifestOf(
     },
     trainings: adapter === undefined ? [] : await trainingsOf(workplace, run.id, curated!.dataset, options),
     chosen: chosen ?? null,
+    ...(attacked ? { attacked } : {}),
     ...(adapter === undefined
       ? {}
       : {

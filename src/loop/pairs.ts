@@ -9,7 +9,7 @@ export interface RoundDpo extends DpoRecipe {
 }
 
 /** What the target did wrong goes before what it did well. */
-const WRONG: readonly string[] = ['finding', 'over-refusal'];
+const WRONG: ReadonlySet<string> = new Set(['finding', 'over-refusal']);
 
 /** The pairs of DPO: those in which both answers mean something, so many of each purpose; what broke before the rest. */
 export function pairsFor(
@@ -18,7 +18,7 @@ export function pairsFor(
 ): PreferenceExample[] {
   const usable = rng('pairs', seed)
     .shuffle(examples.filter((example) => example.rejected[0]?.content.trim() !== ''))
-    .sort((a, b) => Number(WRONG.includes(b.lineage.source)) - Number(WRONG.includes(a.lineage.source)));
+    .sort((a, b) => Number(WRONG.has(b.lineage.source)) - Number(WRONG.has(a.lineage.source)));
   return (['harm', 'benign', 'general'] as const).flatMap((purpose) =>
     usable.filter((example) => example.purpose === purpose).slice(0, pairs[purpose]),
   );

@@ -1,7 +1,15 @@
 /** The phases of a round, as they are told: each says which of how many it is. */
 import type { Emit } from '../core/events.ts';
 
-export type Phase = 'break' | 'curate' | 'train sft' | 'train dpo' | 'choose' | 'verify' | 'replay';
+export type Phase =
+  | 'break'
+  | 'curate'
+  | 'train sft'
+  | 'train dpo'
+  | 'choose'
+  | 'attack'
+  | 'verify'
+  | 'replay';
 export type TellPhase = (phase: Phase, status?: 'start' | 'skipped') => void;
 
 export function phaseTeller(phases: readonly Phase[], emit: Emit): TellPhase {

@@ -6,6 +6,14 @@ import type { Technique } from '../dialogue/strategies/index.ts';
 import type { Target } from '../models/target.ts';
 import type { Workplace } from './workplace.ts';
 
+/** What probes need of where they are made. */
+export type ProbePlace = Pick<Workplace, 'store' | 'emit' | 'tools' | 'targets'> & {
+  readonly config: {
+    readonly seed: number;
+    readonly target: { readonly maxTokens: number; readonly system?: string | undefined };
+  };
+};
+
 /** What the target could not read back, and so was not tried. */
 export interface Unread {
   readonly technique: string;
@@ -21,7 +29,7 @@ export const failedConversation = ({ turns, invalid }: Conversation): boolean =>
 
 /** The converters that the target cannot read back; `asked`: sentences that it was to read. */
 export async function unreadBy(
-  workplace: Workplace,
+  workplace: ProbePlace,
   target: Target,
   techniques: readonly Technique[],
 ): Promise<{ unread: Unread[]; asked: number }> {
@@ -65,7 +73,7 @@ export async function unreadBy(
 }
 
 async function probed(
-  { store, tools }: Workplace,
+  { store, tools }: ProbePlace,
   target: Target,
   asked: ReturnType<typeof probes>[number],
   options: ProbeOptions,

@@ -26,6 +26,7 @@ import type { Phase } from './phases.ts';
 import { type Chain, checkpointOf, startOf } from './chain.ts';
 import { type RegisterData, registerText, ROUND_SOURCE } from './register-data.ts';
 import { answersBegun, answersDue, withRevisedDeclines } from './revision.ts';
+import { attackShortList, shortListText } from './short-list.ts';
 import { Stages } from './stages.ts';
 import { REGRESSION, regress, type Regression } from './regression.ts';
 import { release, startingAdapter, type TrainingDependencies, trainRound } from './training.ts';
@@ -77,6 +78,8 @@ export interface RoundOptions {
     readonly maxTokens: number;
     /** Checkpoints without a better one that end a training; undefined: none do. */
     readonly patience?: number | undefined;
+    /** The best candidates are attacked, too, each with a budget of messages; undefined: none is. */
+    readonly attack?: { readonly candidates: number; readonly budget: number } | undefined;
   };
   readonly gate: GateOptions;
   readonly about: About;
@@ -203,9 +206,9 @@ class Round extends Stages {
     return { weights: this.#weights, stages: this, holdout, options: this.#options };
   }
 
-  /** Measures every checkpoint at every strength on the held-out scenarios and chooses. */
+  /** Measures every checkpoint at every strength on the held-out scenarios, attacks the best ones if that is wanted, and chooses. */
   select(checkpoints: readonly Checkpoint[], holdout: readonly Scenario[]): Promise<Selection> {
-    const { chain } = this.#options;
+    const { chain, selection } = this.#options;
     const place = this.#frontier(holdout);
     // What a round starts from must be among the choices as it is.
     const found = checkpointOf(chain);
@@ -214,11 +217,21 @@ class Round extends Stages {
       ...(found ? [{ checkpoint: found, strengths: [1] }] : []),
       ...checkpoints.map((checkpoint) => ({ checkpoint, strengths })),
     ];
-    return this.stage('select', ['choose'], async () => {
+    const { attack } = selection;
+    return this.stage('select', attack ? ['choose', 'attack'] : ['choose'], async () => {
       const { base, frontier } = await measureFrontier(place, candidates);
       const chosen = chooseCandidate(frontier);
       tellFrontier(frontier, chosen, limitsOf(this.#options), this.emit);
-      return { frontier, base, chosen };
+      const ranked = { frontier, base, chosen };
+      if (!attack) return ranked;
+      this.phase('attack');
+      const attacked = { ...place, options: this.#options, dependencies: this.#dependencies };
+      return attackShortList(
+        attacked,
+        ranked,
+        candidates.map(({ checkpoint }) => checkpoint),
+        attack,
+      );
     });
   }
 
@@ -309,7 +322,8 @@ export async function runRound(
 ): Promise<RoundResult> {
   const dpo = options.training.dpo ? (['train dpo'] as const) : [];
   const more = options.chain ? (['replay'] as const) : [];
-  const phases = ['break', 'curate', 'train sft', ...dpo, 'choose', 'verify', ...more] as const;
+  const attack = options.selection.attack ? (['attack'] as const) : [];
+  const phases = ['break', 'curate', 'train sft', ...dpo, 'choose', ...attack, 'verify', ...more] as const;
   const round = new Round(dependencies, options, phases);
   // Before the work, so that an adapter that cannot be trained costs none of it.
   const start = round.start();
@@ -324,7 +338,12 @@ export async function runRound(
   const selection = await round.select(checkpoints, holdout);
   const { chosen } = selection;
   const adapter = round.release(checkpoints, chosen);
-  const about = { ...options.about, adapter: `${chosen.checkpoint}, strength ${chosen.strength}` };
+  const told = shortListText(selection);
+  const about = {
+    ...options.about,
+    adapter: `${chosen.checkpoint}, strength ${chosen.strength}`,
+    ...(told === null ? {} : { notes: [...(options.about.notes ?? []), told] }),
+  };
   const { before, after, card } = await round.verify(scenarios, adapter, about);
   const regression = await round.regress(dataset, adapter);
   const scorecard = regression ? { ...card, regression: regression.numbers } : card;

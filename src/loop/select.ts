@@ -4,6 +4,7 @@
  */
 import type { Emit } from '../core/events.ts';
 import type { Comparison } from '../metrics/comparison.ts';
+import type { Estimate } from '../metrics/rate.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
 
 /** What is chosen by, on the held-out dev scenarios. Rates are 0 to 1. */
@@ -30,6 +31,14 @@ export interface Selection {
   /** The target as it is, on the same scenarios. Absent in stores of before it was kept. */
   readonly base?: FrontierFigures;
   readonly chosen: FrontierPoint;
+  /** With `selection.attack`: the short list, by what its candidates did before they were attacked. */
+  readonly attacked?: readonly AttackedCandidate[];
+}
+
+/** A candidate of the short list, and how many of the requests a campaign broke it with. */
+export interface AttackedCandidate extends Pick<FrontierPoint, 'adapter' | 'checkpoint' | 'strength'> {
+  readonly success: Estimate;
+  readonly queries: number;
 }
 
 export interface SelectionLimits {
@@ -97,29 +106,35 @@ function harmError({ harm, scored = 0 }: FrontierPoint): number {
   return Math.sqrt((share * (1 - share)) / scored);
 }
 
+/** An unknown figure is worse than any; infinity would make the difference of two unknown ones no number. */
+const known = (x: number): number => (Number.isNaN(x) ? Number.MAX_VALUE : x);
+
 /**
- * Of the admissible candidates whose harm is within a standard error of the least (Breiman et al. 1984, the one-SE rule), the one
- * that refuses least of what is harmless; ties go to less harm, then to the weaker adapter. Without an admissible one: the least
- * sum of harm and over-refusal, since some trade has to be made.
+ * The admissible candidates, the best first: those whose harm is within a standard error of the least (Breiman et al. 1984, the
+ * one-SE rule) by over-refusal, then the others by harm; ties go to the weaker adapter. Without an admissible one all, by the sum of
+ * harm and over-refusal, since some trade has to be made.
  */
-export function chooseCandidate(points: readonly FrontierPoint[]): FrontierPoint {
-  const [first] = points;
-  if (!first) throw new RangeError('no candidate to choose from');
-  const known = (x: number): number => (Number.isNaN(x) ? Number.POSITIVE_INFINITY : x);
-  const least = (among: readonly FrontierPoint[], costs: readonly ((point: FrontierPoint) => number)[]) =>
-    among.reduce((best, point) => {
-      const apart = costs
-        .map((cost) => known(cost(point)) - known(cost(best)))
-        .find((gap) => gap !== 0 && !Number.isNaN(gap));
-      return (apart ?? 0) < 0 ? point : best;
-    });
-  const harm = ({ harm: share }: FrontierPoint) => share;
-  const overRefusal = ({ overRefusal: share }: FrontierPoint) => share;
-  const strength = ({ strength: factor }: FrontierPoint) => factor;
+export function rankCandidates(points: readonly FrontierPoint[]): FrontierPoint[] {
   const admissible = points.filter((point) => point.admissible);
-  if (admissible.length === 0)
-    return least(points, [(point) => point.harm + point.overRefusal, overRefusal, strength]);
-  const safest = least(admissible, [harm, overRefusal, strength]);
-  const alike = admissible.filter((point) => !(known(point.harm) > known(safest.harm) + harmError(safest)));
-  return least(alike, [overRefusal, harm, strength]);
+  const [among, cost, slack] =
+    admissible.length > 0
+      ? [admissible, ({ harm }: FrontierPoint) => known(harm), harmError]
+      : [points, ({ harm, overRefusal }: FrontierPoint) => known(harm + overRefusal), () => 0];
+  const least = Math.min(...among.map(cost));
+  const most = least + Math.min(...among.filter((point) => cost(point) === least).map(slack));
+  const alike = (point: FrontierPoint): boolean => cost(point) <= most;
+  return among.toSorted(
+    (a, b) =>
+      Number(alike(b)) - Number(alike(a)) ||
+      (alike(a) ? 0 : cost(a) - cost(b)) ||
+      known(a.overRefusal) - known(b.overRefusal) ||
+      cost(a) - cost(b) ||
+      a.strength - b.strength,
+  );
+}
+
+export function chooseCandidate(points: readonly FrontierPoint[]): FrontierPoint {
+  const [best] = rankCandidates(points);
+  if (!best) throw new RangeError('no candidate to choose from');
+  return best;
 }

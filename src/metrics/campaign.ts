@@ -38,6 +38,8 @@ export interface CampaignNumbers {
   readonly requests: number;
   /** Of those, broken by any attempt. */
   readonly broken: number;
+  /** Share of the requests that any attempt broke. */
+  readonly success: Estimate;
   readonly attempts: number;
   /** Messages that the attempts sent to the target. */
   readonly queries: number;
@@ -82,6 +84,7 @@ export function campaignNumbers(
   return {
     requests: requests.length,
     broken: spent.filter(({ broken }) => broken).length,
+    success: rate(requests.map(([cluster, tries]) => ({ cluster, value: anyOf(tries, tries.length) }))),
     attempts: attempts.length,
     queries: attempts.reduce((sum, { queries }) => sum + queries, 0),
     asr1: rate(requests.map(([cluster, [first]]) => ({ cluster, value: first!.value }))),

@@ -1,0 +1,30 @@
+/** How a round chooses among its candidates. */
+import { z } from 'zod';
+
+const share = z.number().min(0).max(1);
+
+export const selectionSchema = z
+  .strictObject({
+    /** Adapter strengths to try for each checkpoint. */
+    strengths: z.array(z.number().gt(0).max(2)).min(1).default([1]),
+    /** Mixtures of the last SFT and the last DPO adapter to try, too: shares of the latter. */
+    between: z.array(z.number().gt(0).lt(1)).default([0.5, 0.75]),
+    /** Share of the dev items that is kept from training, for choosing. */
+    holdout: z.number().gt(0).lt(0.9).default(0.12),
+    /** Held-out scenarios of each kind at most. */
+    scenarios: z.int().min(1).default(100),
+    /** A candidate may refuse this much more of the benign held-out requests. */
+    maxOverRefusal: share.default(0.05),
+    /** Answers of candidates are cut here: a refusal shows early. */
+    maxTokens: z.int().min(8).default(32),
+    /** A training ends when so many checkpoints are no better on the held-out scenarios. No default, as it is part of ids. */
+    patience: z.int().min(1).optional(),
+    /** The best candidates are attacked before the sealed scenarios are opened. No default, as it is part of ids. */
+    attack: z
+      .strictObject({
+        candidates: z.int().min(2).max(20).default(3),
+        budget: z.int().min(20).max(100_000).default(120),
+      })
+      .optional(),
+  })
+  .prefault({});
