@@ -59,7 +59,7 @@ def rows(job: dict, tokenizer, name: str) -> list:
             room = min(left, recipe["maxCompletionLength"] or math.inf)
             if room < 1:
                 continue
-            chosen = completion(example, "chosen", tokenizer, stop, min(left, recipe.get("nllLength") or room))
+            chosen = completion(example, "chosen", tokenizer, stop, min(left, job.get("nllTokens") or room))
             if recipe["kind"] == "dpo":
                 rejected = completion(example, "rejected", tokenizer, stop, room)
                 result.append({"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected})
@@ -228,7 +228,7 @@ def trainer(job: dict):
         **common, loss_type=kinds, loss_weights=weights, beta=recipe["beta"], label_smoothing=recipe["labelSmoothing"],
         disable_dropout=recipe["dropout"] == 0,
         # Of the longer chosen answer only as much is compared as the rejected one has (LD-DPO without its tail); `sft` reads it all.
-        ld_alpha=0.0 if recipe.get("nllLength") else None,
+        ld_alpha=0.0 if job.get("nllTokens") else None,
     )
     work = as_told(DPOTrainer, job["rates"])(args=config, **parts)
     # TRL takes a copy of a given adapter for the reference; without that copy it is the model without adapter.

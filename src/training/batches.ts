@@ -2,7 +2,7 @@
 import type { Message, PreferenceExample } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import type { ChatTokenizer } from '../engine/tokenizer.ts';
-import type { Recipe } from './recipe.ts';
+import { nllTokens, type Recipe } from './recipe.ts';
 
 export interface TokenizedExample {
   readonly id: string;
@@ -29,12 +29,9 @@ const textOf = (messages: readonly Message[]): string =>
 export function tokenize(
   examples: readonly PreferenceExample[],
   tokenizer: ChatTokenizer,
-  {
-    maxLength,
-    maxCompletionLength,
-    nllLength,
-  }: { maxLength: number; maxCompletionLength: number | null; nllLength?: number | null | undefined },
+  recipe: Recipe,
 ): TokenizedDataset {
+  const { maxLength, maxCompletionLength } = recipe;
   const kept: TokenizedExample[] = [];
   const dropped: string[] = [];
   for (const example of examples) {
@@ -55,7 +52,7 @@ export function tokenize(
       id: example.id,
       prompt,
       chosen: chosen.slice(0, compared),
-      further: chosen.slice(compared, nllLength ?? compared),
+      further: chosen.slice(compared, nllTokens(recipe) ?? compared),
       rejected: completion('rejected').slice(0, compared),
     });
   }

@@ -134,25 +134,17 @@ function weightsFit({ loss, lossWeights }: z.infer<typeof dpoKeys>, context: z.R
   context.addIssue({ code: 'custom', path: ['lossWeights'], message });
 }
 
-/** It is for what follows the part that is compared. */
-function nllLengthFits(
-  { nll, nllLength, maxCompletionLength }: z.infer<typeof dpoKeys>,
-  context: z.RefinementCtx,
-): void {
-  if (nllLength === undefined || nllLength === null) return;
-  const problem =
-    nll === 0
-      ? 'without nll it has nothing to do'
-      : maxCompletionLength === null || nllLength <= maxCompletionLength
-        ? 'it must be more than maxCompletionLength, the tokens that are compared'
-        : null;
-  if (problem) context.addIssue({ code: 'custom', path: ['nllLength'], message: problem });
+/** Tokens of the chosen answer that its likelihood is of, where those are more than what is compared; undefined: no more. */
+export function nllTokens(recipe: Recipe): number | undefined {
+  if (recipe.kind !== 'dpo' || recipe.nll === 0 || !recipe.nllLength) return undefined;
+  const { nllLength, maxCompletionLength } = recipe;
+  return maxCompletionLength !== null && nllLength > maxCompletionLength ? nllLength : undefined;
 }
 
 export const dpoSchema = dpoKeys
   .superRefine(weightsFit)
   .superRefine(smoothingFits)
-  .superRefine(nllLengthFits)
+
   .superRefine(patienceFits);
 
 /** Pairs of each purpose that a round's DPO takes at most; benign ones are what keeps over-refusal down. */
@@ -170,7 +162,7 @@ export const recipeSchema = z.discriminatedUnion('kind', [
     .extend({ kind: z.literal('dpo') })
     .superRefine(weightsFit)
     .superRefine(smoothingFits)
-    .superRefine(nllLengthFits)
+
     .superRefine(patienceFits),
 ]);
 

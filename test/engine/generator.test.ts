@@ -5,6 +5,7 @@ import { Generator } from '../../src/engine/generator.ts';
 import type { LoadedModel } from '../../src/engine/model.ts';
 import { sample } from '../../src/engine/sampling.ts';
 import { tokenize } from '../../src/training/batches.ts';
+import { sftSchema } from '../../src/training/recipe.ts';
 import { defaultModel } from '../model.ts';
 import { tokenExample } from '../tiny-fixture.ts';
 
@@ -68,12 +69,12 @@ test('control tokens in texts from outside are data, in messages, roles and answ
       },
     ],
     tokenizer,
-    { maxLength: 200, maxCompletionLength: null },
+    sftSchema.parse({ maxLength: 200 }),
   ).examples;
   expect(control([...example!.chosen])).toEqual([tokenizer.endOfTurn]);
   const [whole, cut] = [undefined, ['chosen' as const]].map((ends) => {
     const answers = tokenExample({ prompt: [], chosen: [1, 1], rejected: [1, 1] }, 0);
-    const limits = { maxLength: 200, maxCompletionLength: null };
+    const limits = sftSchema.parse({ maxLength: 200 });
     return tokenize([{ ...answers, ...(ends ? { cut: ends } : {}) }], tokenizer, limits).examples[0]!;
   });
   expect(whole!.chosen.at(-1)).toBe(tokenizer.endOfTurn);

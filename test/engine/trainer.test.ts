@@ -11,7 +11,7 @@ import { CheckpointFolder } from '../../src/training/checkpoints.ts';
 import { MetricsLog, type StepMetrics, TrainingWatch } from '../../src/training/metrics.ts';
 import { Objective } from '../../src/training/objective.ts';
 import { trainOnnx, type TrainOptions } from '../../src/training/onnx.ts';
-import { dpoSchema, recipeSchema, sftSchema } from '../../src/training/recipe.ts';
+import { dpoSchema, nllTokens, recipeSchema, sftSchema } from '../../src/training/recipe.ts';
 import { FileTrainingState } from '../../src/training/state.ts';
 import { tinyLlama, tinyPath, tinyStream, withTokens } from '../tiny-fixture.ts';
 
@@ -294,9 +294,10 @@ test('nllLength: pairs are compared by their openings, the likelihood that is ad
 });
 
 test.each([
-  [{ nllLength: 5, maxCompletionLength: 5 }, /more than maxCompletionLength/],
-  [{ nllLength: 5 }, /more than maxCompletionLength/],
-  [{ nllLength: 5, maxCompletionLength: 2, nll: 0 }, /nothing to do/],
-])('nllLength that does nothing is refused: %j', (keys, why) => {
-  expect(() => dpoSchema.parse(keys)).toThrow(why);
+  [{ nllLength: 5, maxCompletionLength: 5 }, undefined],
+  [{ nllLength: 5 }, undefined],
+  [{ nllLength: 5, maxCompletionLength: 2, nll: 0 }, undefined],
+  [{ nllLength: 5, maxCompletionLength: 2 }, 5],
+])('nllLength counts where it is more than what is compared, and nll is used: %j', (keys, tokens) => {
+  expect(nllTokens(dpoSchema.parse(keys))).toBe(tokens);
 });

@@ -10,7 +10,7 @@ import type { PreferenceExample } from '../../core/records.ts';
 import { type Adapter, isUntouched, saveAdapter } from '../../engine/adapter.ts';
 import { scheduled, warmupSteps } from '../adamw.ts';
 import { lossNames, type PreferenceLoss } from '../losses.ts';
-import { checkpointInterval, type LoraOptions, type Recipe } from '../recipe.ts';
+import { checkpointInterval, type LoraOptions, nllTokens, type Recipe } from '../recipe.ts';
 import type { TrlSettings } from './settings.ts';
 
 /** The scripts: beside the sources in a checkout, beside dist/ in the package. */
@@ -42,7 +42,7 @@ export function refuseForeign(recipe: Recipe): void {
     });
   }
   const perToken = lossNames(recipe.loss).find((loss) => loss === 'ipo' || loss === 'sigmoid_norm');
-  if (recipe.nllLength && perToken)
+  if (nllTokens(recipe) && perToken)
     throw new TemperError(
       'config',
       `the backend trl has no nllLength with the loss ${perToken}, which is per token`,
@@ -111,6 +111,7 @@ export function writeJob(folder: string, parts: JobParts): void {
   write(join(folder, JOB.settings), {
     model,
     recipe,
+    nllTokens: nllTokens(recipe) ?? null,
     lora,
     start: start === null ? null : JOB.start,
     // A start that changes nothing is the base.
