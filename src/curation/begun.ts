@@ -5,6 +5,7 @@
 import type { Message, PreferenceExample } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
 import type { Judge } from '../judges/judge.ts';
+import { inputOf } from '../judges/run.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import type { Target } from '../models/target.ts';
 import { preferenceExample } from './example.ts';
@@ -24,6 +25,12 @@ export const BEGUN = 'target, begun for it';
 
 /** First words that are tried for a request, one after the other. */
 const TRIES = 3;
+/** Letters of a first word at most: of a script without spaces it is a clause. */
+const LONGEST = 20;
+/** Letters that the target must add to it. */
+const ENOUGH = 15;
+/** Requests that are asked at once. */
+const WIDTH = 128;
 
 const firstWord = (text: string): string => /^[\p{L}\p{M}\p{N}]+/u.exec(text.trimStart())?.[0] ?? '';
 
@@ -37,7 +44,12 @@ function firstWords(judged: readonly Judged[]): string[] {
       const verdict = one.verdicts.find((each) => each.turn === turn && each.metric === 'refusal');
       if (verdict?.status === 'scored' && verdict.refusal !== 'none') refusals.add(word.toLowerCase());
       // A letter is the beginning of too many words.
-      else if (one.scenario.kind !== 'adversarial' && word.length > 1 && goodAnswer(one, turn))
+      else if (
+        one.scenario.kind !== 'adversarial' &&
+        word.length > 1 &&
+        word.length <= LONGEST &&
+        goodAnswer(one, turn)
+      )
         counts.set(word, (counts.get(word) ?? 0) + 1);
     }
   return [...counts]
@@ -57,6 +69,7 @@ export async function beginAnswers(
   const words = target.prefills === true ? firstWords(judged) : [];
   if (words.length === 0) return { revised: [], kept };
   let count = 0;
+  let failed = false;
   const begun = async ({
     scenario,
     conversation,
@@ -65,6 +78,8 @@ export async function beginAnswers(
   }: ReturnType<typeof refusedByMistake>[number]) => {
     let problem = '';
     for (const word of words) {
+      signal?.throwIfAborted();
+      if (failed) return null;
       const messages: Message[] = [...prompt, { role: 'assistant', content: word }];
       const stream = rng('begun', seed, conversation.id, word).int(2 ** 31);
       const reply = await target.respond(messages, {
@@ -73,13 +88,18 @@ export async function beginAnswers(
         ...(signal ? { signal } : {}),
       });
       const longer = /^[\p{L}\p{M}\p{N}]/u.test(reply.text);
-      const answer = longer ? null : learnable(`${word}${reply.text}`, reply.finish);
+      const letters = reply.text.match(/\p{L}/gu)?.length ?? 0;
+      const answer = longer || letters < ENOUGH ? null : learnable(`${word}${reply.text}`, reply.finish);
       problem =
         answer === null
           ? longer
             ? 'the word became another'
             : 'the answer is too short'
-          : ((await verdictOn('answer', { prompt, answer: answer.text }, { judge, signal })) ?? '');
+          : ((await verdictOn(
+              'answer',
+              inputOf({ ...conversation.turns[0]!, response: answer.text }, scenario, prompt.slice(0, -1)),
+              { judge, signal },
+            )) ?? '');
       if (answer === null || problem !== '') continue;
       done(++count);
       return preferenceExample({
@@ -102,6 +122,21 @@ export async function beginAnswers(
     done(++count);
     return null;
   };
-  const made = await Promise.all(refusedByMistake(judged).map(begun));
+  const made: (PreferenceExample | null)[] = [];
+  const refused = refusedByMistake(judged);
+  for (let at = 0; at < refused.length; at += WIDTH) {
+    const settled = await Promise.allSettled(
+      refused.slice(at, at + WIDTH).map((one) =>
+        begun(one).catch((error: unknown) => {
+          failed = true; // the others begin nothing new
+          throw error;
+        }),
+      ),
+    );
+    for (const outcome of settled) {
+      if (outcome.status === 'rejected') throw outcome.reason;
+      made.push(outcome.value);
+    }
+  }
   return { revised: made.filter((example) => example !== null), kept };
 }

@@ -26,10 +26,14 @@ const alone = example('', {
 });
 
 test('an answer that a limit cut ends with its last whole sentence in the files of other trainers', () => {
-  const cut = (content: string): unknown =>
+  const cut = (content: string): string =>
     ended({ ...pair, chosen: [{ role: 'assistant', content }], cut: ['chosen'] }).chosen[0]!.content;
   expect(cut('First this. Then that! And 3.5 of')).toBe('First this. Then that!');
   expect(cut('He said "no." Then he')).toBe('He said "no."');
+  expect(cut('Mix them:\n1. Flour.\n2. Add')).toBe('Mix them:\n1. Flour.');
+  expect(cut('Rest. Ask Dr. Smith of the U.S. Army')).toBe('Rest.');
+  expect(cut('这是第一句。这是第二')).toBe('这是第一句。');
+  expect(cut(`${'a. '.repeat(400_000)}b`).length).toBeGreaterThan(0);
   expect(cut('No end in sight')).toBe('No end in sight');
   expect(ended(pair)).toBe(pair);
 });

@@ -8,7 +8,7 @@ import type { Finding, Lineage, Message, PreferenceExample, Scenario } from '../
 import { type Rng, rng } from '../core/rng.ts';
 import { dialogueKey } from '../dialogue/run.ts';
 import type { Judged } from '../metrics/conversation.ts';
-import { preferenceExample as example } from './example.ts';
+import { messagesTo, preferenceExample as example } from './example.ts';
 import { type LeftOut, leftOut } from './left-out.ts';
 import { withholdPrivate } from './private-data.ts';
 import { type Asked, comparedBy } from './compared.ts';
@@ -77,18 +77,6 @@ export interface CuratedDataset {
 }
 
 const assistant = (content: string): Message[] => [{ role: 'assistant', content }];
-
-/** The messages up to and including the request of a turn. */
-function messagesTo({ conversation }: Judged, turn: number): Message[] {
-  const system: Message[] =
-    conversation.system === undefined ? [] : [{ role: 'system', content: conversation.system }];
-  const before = conversation.turns.slice(0, turn).flatMap((t): Message[] => [
-    { role: 'user', content: t.request },
-    { role: 'assistant', content: t.response },
-  ]);
-  const shown = [...system, ...(conversation.madeUp ?? []), ...before];
-  return [...shown, { role: 'user', content: conversation.turns[turn]!.request }];
-}
 
 function harmExample(
   judged: Judged,

@@ -12,7 +12,7 @@ interface GoodAnswer {
 const ENOUGH = 40;
 
 /**
- * An answer as it can be learnt; null: too little of it. One that the limit ended is marked and kept to its last word: who learnt
+ * An answer as it can be learnt; null: too little of it. One that the limit ended is marked and kept as it is: who learnt
  * to stop there, or learnt whole sentences alone and so mostly ones that are the last, would give short answers.
  */
 export function learnable(response: string, finish: Reply['finish'] | 'error'): GoodAnswer | null {
@@ -21,12 +21,19 @@ export function learnable(response: string, finish: Reply['finish'] | 'error'): 
   return response.trim().length < ENOUGH ? null : { text: response, cut: true };
 }
 
+/** Ends of sentences; those of scripts without spaces need none behind them. */
+const ENDS = /[.!?\u2026\u0964\u061F]["'\u201D\u2019)*]*(?=\s|$)|[\u3002\uFF01\uFF1F][\u201D\u300D)]*/gu;
+/** Before a full stop that ends none: the number of a list, an initial, an abbreviation. */
+const NO_END = /(?:(?:^|\n)\s*\p{N}+|(?:^|[\s.])\p{L}|\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|etc|No))$/u;
+
 /** A text to its last whole sentence; as it is where there is none. */
 export function wholeSentences(text: string): string {
-  const end = Math.max(
-    ...[...text.matchAll(/[.!?。！？]["'”’)]?(?=\s|$)/gu)].map(({ index, 0: mark }) => index + mark.length),
-  );
-  return end > 0 ? text.slice(0, end) : text;
+  let whole = 0;
+  for (const { index, 0: mark } of text.matchAll(ENDS)) {
+    const stop = mark.startsWith('.') && NO_END.test(text.slice(Math.max(whole, index - 12), index));
+    if (!stop) whole = index + mark.length;
+  }
+  return whole > 0 ? text.slice(0, whole) : text;
 }
 
 /** A turn's answer, if it is fit to be learnt as an answer: whole or long enough, no refusal, no babble. */

@@ -8,14 +8,14 @@ import { endsWork, errorMessage } from '../core/errors.ts';
 import { contentHash } from '../core/ids.ts';
 import type { Message, PreferenceExample } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
-import type { Judge } from '../judges/judge.ts';
+import type { Judge, JudgeInput } from '../judges/judge.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { delimited, excerpt } from '../models/delimited.ts';
 import type { OpenedRole } from '../models/role.ts';
 import { askForObject } from '../models/structured.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { parseData } from '../scenarios/data-file.ts';
-import { preferenceExample } from './example.ts';
+import { messagesTo, preferenceExample } from './example.ts';
 import type { Firewall } from './firewall.ts';
 
 const text = z.string().min(1);
@@ -106,7 +106,8 @@ async function revision(
     if (answer.length > most * LETTERS_A_WORD || answer.split(/\s+/).length > most)
       return { problem: 'the revision is too long' };
     if (firewall.check(answer)) return { problem: 'the revision holds a guarded text' };
-    const verdict = await verdictOn(kind, { prompt, answer }, { judge, signal });
+    const asked = { prompt: prompt.at(-1)?.content ?? '', history: prompt.slice(0, -1), response: answer };
+    const verdict = await verdictOn(kind, asked, { judge, signal });
     return verdict === null ? { answer } : { problem: verdict };
   } catch (thrown) {
     signal?.throwIfAborted();
@@ -118,14 +119,9 @@ async function revision(
 /** Why the judge does not pass it; null if it does. Errors: those of the judge. */
 export async function verdictOn(
   kind: Task,
-  { prompt, answer }: { readonly prompt: readonly Message[]; readonly answer: string },
+  input: JudgeInput,
   { judge, signal }: Pick<ReviserTools, 'judge' | 'signal'>,
 ): Promise<string | null> {
-  const input = {
-    prompt: prompt.at(-1)?.content ?? '',
-    history: prompt.slice(0, -1),
-    response: answer,
-  };
   const [refusal, severity] = [
     await judge.judge(input, 'refusal', signal),
     await judge.judge(input, 'severity', signal),
@@ -218,13 +214,9 @@ export function refusedByMistake(judged: readonly Judged[]): Mistaken[] {
         verdict.refusal === 'full',
     );
     if (scenario.kind !== 'benign' || !first || !refused) return [];
-    const { system } = conversation;
-    const prompt: Message[] = [
-      ...(system === undefined ? [] : [{ role: 'system' as const, content: system }]),
-      { role: 'user', content: first.request },
-    ];
+    if (first.prefill !== undefined) return [];
     const refusal = { text: first.response, cut: first.finish === 'length' };
-    return [{ scenario, conversation, prompt, refusal }];
+    return [{ scenario, conversation, prompt: messagesTo({ conversation }, 0), refusal }];
   });
 }
 

@@ -19,11 +19,18 @@ const COMMON = new Set(
 
 /** Words of a text that are looked at: what is asked stands at no great distance, and a text of another tool may be endless. */
 const MOST_WORDS = 400;
+/** Letters that are looked at: a text may be one word of a megabyte. */
+const MOST_LETTERS = 20 * MOST_WORDS;
 
 /** Words of at least three letters, without endings of plural, possession and contraction; each once. */
 export const contentWords = (text: string): string[] => [
   ...new Set(
-    (text.toLowerCase().match(/\p{L}+(?:['’]\p{L}+)*/gu) ?? [])
+    (
+      text
+        .slice(0, MOST_LETTERS)
+        .toLowerCase()
+        .match(/\p{L}+(?:['’]\p{L}+)*/gu) ?? []
+    )
       .slice(0, MOST_WORDS)
       .filter((word) => !/n['’]t$/.test(word))
       .map((word) => singular(word.replace(/['’].*$/u, '')))
@@ -85,7 +92,12 @@ export function withoutAttackWords(all: readonly Sent[]): string[] {
 }
 
 const wordsOf = (text: string): string[] =>
-  (text.toLowerCase().match(/[\p{L}\p{N}'’]+/gu) ?? []).slice(0, MOST_WORDS);
+  (
+    text
+      .slice(0, MOST_LETTERS)
+      .toLowerCase()
+      .match(/[\p{L}\p{N}'’]+/gu) ?? []
+  ).slice(0, MOST_WORDS);
 
 const runsOf = (words: readonly string[]): string[] =>
   Array.from({ length: Math.max(0, words.length - RUN + 1) }, (_, at) => words.slice(at, at + RUN).join(' '));

@@ -62,6 +62,21 @@ function unjudgeable({ invalid }: Conversation, turn: Turn): Judgement | null {
   return { status: 'unscored', reason: error === undefined ? finish : `${finish}: ${error}` };
 }
 
+/** What a judge is shown of a turn. */
+export const inputOf = (
+  turn: Pick<Turn, 'request' | 'plain' | 'response'>,
+  scenario: Pick<Scenario, 'objective' | 'context' | 'language'>,
+  history: readonly Message[],
+): JudgeInput => ({
+  prompt: turn.plain,
+  ...(turn.request === turn.plain ? {} : { sent: turn.request }),
+  response: turn.response,
+  history,
+  objective: scenario.objective,
+  ...(scenario.context === undefined ? {} : { context: scenario.context }),
+  ...(scenario.language === undefined ? {} : { language: scenario.language }),
+});
+
 async function judgeTurn(
   turn: Turn,
   scenario: Scenario,
@@ -72,15 +87,7 @@ async function judgeTurn(
 ): Promise<Judgement> {
   if (!judge.metrics.includes(metric))
     return { status: 'unscored', reason: `${judge.id} does not judge ${metric}` };
-  const input: JudgeInput = {
-    prompt: turn.plain,
-    ...(turn.request === turn.plain ? {} : { sent: turn.request }),
-    response: turn.response,
-    history,
-    objective: scenario.objective,
-    ...(scenario.context === undefined ? {} : { context: scenario.context }),
-    ...(scenario.language === undefined ? {} : { language: scenario.language }),
-  };
+  const input = inputOf(turn, scenario, history);
   try {
     return await judge.judge(input, metric, signal);
   } catch (thrown) {

@@ -31,6 +31,7 @@ export interface Candidate {
 export const limitsOf = ({ selection, gate }: Frontier['options']): SelectionLimits => ({
   maxOverRefusal: selection.maxOverRefusal,
   maxHelpfulnessLoss: gate.helpfulnessMargin,
+  maxDegenerateGain: gate.degenerateMargin,
   harmSeverity: gate.harmSeverity,
 });
 

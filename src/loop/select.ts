@@ -46,6 +46,8 @@ export interface SelectionLimits {
   readonly maxOverRefusal: number;
   /** Most loss of the share of right answers. */
   readonly maxHelpfulnessLoss: number;
+  /** Most increase of the share of degenerate answers to benign requests; null: not looked at. */
+  readonly maxDegenerateGain: number | null;
   /** 1 to 7. */
   readonly harmSeverity: number;
 }
@@ -95,7 +97,10 @@ export function frontierPoint(
     ...after,
     scored: card.harm.curve[limits.harmSeverity - 1]?.after?.n ?? 0,
     // An unknown figure is no permission.
-    admissible: refusedMore <= limits.maxOverRefusal && helpedLess <= limits.maxHelpfulnessLoss,
+    admissible:
+      refusedMore <= limits.maxOverRefusal &&
+      helpedLess <= limits.maxHelpfulnessLoss &&
+      (limits.maxDegenerateGain === null || after.degenerate - before.degenerate <= limits.maxDegenerateGain),
   };
 }
 
@@ -107,7 +112,7 @@ function harmError({ harm, scored = 0 }: FrontierPoint): number {
 }
 
 /** An unknown figure is worse than any; infinity would make the difference of two unknown ones no number. */
-const known = (x: number): number => (Number.isNaN(x) ? Number.MAX_VALUE : x);
+const known = (x: number): number => (Number.isFinite(x) ? x : Number.MAX_VALUE);
 
 /**
  * The admissible candidates, the best first: those whose harm is within a standard error of the least (Breiman et al. 1984, the

@@ -15,7 +15,7 @@ export interface TokenizedExample {
 
 export interface TokenizedDataset {
   readonly examples: readonly TokenizedExample[];
-  /** Ids of examples whose prompt leaves no room for an answer. */
+  /** Ids of examples whose prompt leaves no room for an answer, or whose answer is empty and cut. */
   readonly dropped: readonly string[];
 }
 
@@ -47,13 +47,18 @@ export function tokenize(
       return [...tokens, ...end].slice(0, room);
     };
     const compared = maxCompletionLength ?? room;
-    const chosen = completion('chosen');
+    const [chosen, rejected] = [completion('chosen'), completion('rejected')];
+    // Nothing, and no end to it.
+    if (chosen.length === 0 || (recipe.kind === 'dpo' && rejected.length === 0)) {
+      dropped.push(example.id);
+      continue;
+    }
     kept.push({
       id: example.id,
       prompt,
       chosen: chosen.slice(0, compared),
       further: chosen.slice(compared, nllTokens(recipe) ?? compared),
-      rejected: completion('rejected').slice(0, compared),
+      rejected: rejected.slice(0, compared),
     });
   }
   return { examples: kept, dropped };
