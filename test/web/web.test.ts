@@ -17,17 +17,6 @@ declare const document: {
 };
 declare const location: { search: string };
 
-/** Notes what the page Training says of those at work: `SFT 3 of 12`. */
-const SEE_TRAININGS = `
-  globalThis.seen = new Set();
-  const look = () => {
-    for (const { innerText } of document.querySelectorAll('section[aria-label^="Training: "] h2'))
-      if (innerText.includes('at work') && /\\d+ of \\d+ steps/.test(innerText))
-        seen.add(innerText.split(/\\s/)[0] + ' ' + /\\d+ of \\d+/.exec(innerText)[0]);
-  };
-  new MutationObserver(look).observe(document.querySelector('#root'), { subtree: true, childList: true, characterData: true });
-`;
-
 /** A whole run of the tiny model in seconds. */
 const SMALL = {
   // With it something of the tiny model's babble is a finding.
@@ -40,7 +29,6 @@ const SMALL = {
   curation: { harmExamples: 40 },
   training: {
     lora: { rank: 2 },
-    // Long enough to be seen at work.
     sft: { maxLength: 1024, epochs: 4 },
     dpo: { maxLength: 1024, pairs: { harm: 4, benign: 4 } },
   },
@@ -270,15 +258,8 @@ describe.skipIf(BROWSER === undefined)('the web app', { timeout: 240_000 }, () =
     await page.waitForFunction(() => document.querySelectorAll('tbody tr').length === 2, null, {
       timeout: 120_000,
     });
-    // A page that is looked at meanwhile shows each training as it goes on, under its name.
-    const beside = await page.context().newPage();
-    await beside.goto(`http://127.0.0.1:${app.server.port}/training`);
-    await beside.evaluate(SEE_TRAININGS);
     const fresh = page.locator('tbody tr').first();
     await fresh.getByText('finished').waitFor({ timeout: 300_000 });
-    const seen = (await beside.evaluate('[...globalThis.seen]')) as string[];
-    expect(seen.join()).toMatch(/SFT \d+ of \d+/);
-    await beside.close();
     await fresh.locator('a').first().click();
     await page.waitForURL(/scorecard\?run=/);
     await page.getByText('What was measured').or(page.getByText('May this adapter ship?')).first().waitFor();
