@@ -12,7 +12,7 @@ const work = mkdtempSync(join(tmpdir(), 'temper-resume-'));
 const model = tinyGguf(join(work, 'tiny.gguf'));
 const args = (directory: string): string[] =>
   commandLine(
-    tinyRun(join(work, directory), model, ['target.maxTokens=12', 'suites.dev.adversarial=140']),
+    tinyRun(join(work, directory), model, ['target.maxTokens=12', 'suites.dev.adversarial=140', 'seed=2']),
     'run',
     '--json',
   );
