@@ -8,9 +8,8 @@ import type { Judge } from '../judges/judge.ts';
 import { inputOf } from '../judges/run.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import type { Target } from '../models/target.ts';
-import { preferenceExample } from './example.ts';
 import { goodAnswer, learnable } from './good-answer.ts';
-import { refusedByMistake, type Revised, verdictOn } from './reviser.ts';
+import { answeredInstead, type Mistaken, refusedByMistake, type Revised, verdictOn } from './reviser.ts';
 
 export interface BegunTools {
   readonly target: Target;
@@ -70,12 +69,8 @@ export async function beginAnswers(
   if (words.length === 0) return { revised: [], kept };
   let count = 0;
   let failed = false;
-  const begun = async ({
-    scenario,
-    conversation,
-    prompt,
-    refusal,
-  }: ReturnType<typeof refusedByMistake>[number]) => {
+  const begun = async (one: Mistaken) => {
+    const { scenario, conversation, prompt } = one;
     let problem = '';
     for (const word of words) {
       signal?.throwIfAborted();
@@ -102,21 +97,7 @@ export async function beginAnswers(
             )) ?? '');
       if (answer === null || problem !== '') continue;
       done(++count);
-      return preferenceExample({
-        prompt,
-        chosen: [{ role: 'assistant', content: answer.text }],
-        rejected: [{ role: 'assistant', content: refusal.text }],
-        cut: [...(answer.cut ? ['chosen' as const] : []), ...(refusal.cut ? ['rejected' as const] : [])],
-        purpose: 'benign',
-        category: scenario.category,
-        lineage: {
-          source: 'over-refusal',
-          scenario: scenario.id,
-          conversation: conversation.id,
-          chosenBy: BEGUN,
-          rejectedBy: 'target',
-        },
-      });
+      return answeredInstead(one, answer, BEGUN);
     }
     kept[problem] = (kept[problem] ?? 0) + 1;
     done(++count);

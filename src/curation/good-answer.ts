@@ -2,7 +2,7 @@
 import type { Judged } from '../metrics/conversation.ts';
 import type { Reply } from '../models/target.ts';
 
-interface GoodAnswer {
+export interface GoodAnswer {
   readonly text: string;
   /** Whether the token limit ended it. */
   readonly cut: boolean;

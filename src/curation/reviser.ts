@@ -17,6 +17,7 @@ import { BUILT_IN } from '../scenarios/built-in.ts';
 import { parseData } from '../scenarios/data-file.ts';
 import { messagesTo, preferenceExample } from './example.ts';
 import type { Firewall } from './firewall.ts';
+import type { GoodAnswer } from './good-answer.ts';
 
 const text = z.string().min(1);
 const task = z.strictObject({ role: text, rules: z.array(text).min(1) });
@@ -196,11 +197,11 @@ export async function reviseDeclines(
 }
 
 /** A harmless conversation in which the first answer was a refusal. */
-interface Mistaken {
+export interface Mistaken {
   readonly scenario: Judged['scenario'];
   readonly conversation: Judged['conversation'];
   readonly prompt: readonly Message[];
-  readonly refusal: { readonly text: string; readonly cut: boolean };
+  readonly refusal: GoodAnswer;
 }
 
 export function refusedByMistake(judged: readonly Judged[]): Mistaken[] {
@@ -220,6 +221,28 @@ export function refusedByMistake(judged: readonly Judged[]): Mistaken[] {
   });
 }
 
+/** What such a conversation teaches: an answer, against the refusal. */
+export const answeredInstead = (
+  { scenario, conversation, prompt, refusal }: Mistaken,
+  answer: GoodAnswer,
+  chosenBy: string,
+): PreferenceExample =>
+  preferenceExample({
+    prompt,
+    chosen: assistant(answer.text),
+    rejected: assistant(refusal.text),
+    cut: [...(answer.cut ? ['chosen' as const] : []), ...(refusal.cut ? ['rejected' as const] : [])],
+    purpose: 'benign',
+    category: scenario.category,
+    lineage: {
+      source: 'over-refusal',
+      scenario: scenario.id,
+      conversation: conversation.id,
+      chosenBy,
+      rejectedBy: 'target',
+    },
+  });
+
 /** What such conversations teach: the answer that was due, against the refusal. Errors: those that end the work. */
 export async function answerOverRefusals(
   judged: readonly Judged[],
@@ -230,27 +253,14 @@ export async function answerOverRefusals(
   const made = await each(
     refusedByMistake(judged),
     tools,
-    async ({ scenario, conversation, prompt, refusal }) => {
+    async (one) => {
+      const { conversation, prompt, refusal } = one;
       const outcome = await revision('answer', { prompt, draft: refusal.text, key: conversation.id }, tools);
       if ('problem' in outcome) {
         kept[outcome.problem] = (kept[outcome.problem] ?? 0) + 1;
         return null;
       }
-      return preferenceExample({
-        prompt,
-        chosen: assistant(outcome.answer),
-        rejected: assistant(refusal.text),
-        ...(refusal.cut ? { cut: ['rejected'] } : {}),
-        purpose: 'benign',
-        category: scenario.category,
-        lineage: {
-          source: 'over-refusal',
-          scenario: scenario.id,
-          conversation: conversation.id,
-          chosenBy: reviserId(tools.role),
-          rejectedBy: 'target',
-        },
-      });
+      return answeredInstead(one, { text: outcome.answer, cut: false }, reviserId(tools.role));
     },
     done,
   );
