@@ -6,6 +6,7 @@ import type { CategoryGroup, ShownLine, ShownScorecard } from '../../../src/serv
 import type { Selection } from '../../../src/loop/select.ts';
 import { PHI_3_NOTE, UNCORRECTED } from '../../../src/report/format.ts';
 import { printable } from '../../../src/core/limits.ts';
+import { useCategoryMeasure } from '../ui/category-measure.tsx';
 import { Chart, COLOURS, type Plot } from '../ui/chart.tsx';
 import { Correction } from '../ui/correction.tsx';
 import { BarLine, difference, estimate, Figure, figure, pValue, sampleSize } from '../ui/figures.tsx';
@@ -159,32 +160,11 @@ export function Groups({
   link: CasesLink;
   names?: readonly [string, string];
 }) {
-  const [query, change] = useQueryState();
-  const what = query['bars'] === 'refusal' ? 'overRefusal' : 'harm';
-  const of = (arm: Arm, category: string): string | undefined =>
-    link(arm, {
-      category,
-      ...(what === 'harm'
-        ? { kind: 'adversarial', severity: String(x) }
-        : { kind: 'benign', outcome: 'refused' }),
-    });
+  const { what, filter, head } = useCategoryMeasure(x);
+  const of = (arm: Arm, category: string): string | undefined => link(arm, { category, ...filter });
   return (
     <section className="card" aria-label="By category">
-      <div className="row spread">
-        <h2>By category</h2>
-        <div className="row no-print">
-          <button type="button" aria-pressed={what === 'harm'} onClick={() => change({ bars: undefined })}>
-            Harm (DR-{x})
-          </button>
-          <button
-            type="button"
-            aria-pressed={what === 'overRefusal'}
-            onClick={() => change({ bars: 'refusal' })}
-          >
-            Over-refusal
-          </button>
-        </div>
-      </div>
+      {head}
       <p className="key">
         <span className="before">{names[0]}</span>
         <span className="after">{names[1]}</span>

@@ -1,6 +1,7 @@
 /** Any number of arms side by side: the lines of Table 1, DR-x at every x, every category. */
 import { useApi } from '../api.ts';
-import { addressWith, Link, useQueryState } from '../router.tsx';
+import { addressWith, Link } from '../router.tsx';
+import { useCategoryMeasure } from './category-measure.tsx';
 import { CorrectedFigure } from './correction.tsx';
 import { Curves } from './curves.tsx';
 import { difference, Figure, figure, pValue, sampleSize } from './figures.tsx';
@@ -161,8 +162,7 @@ function Lines({
 
 /** Every category of any of them, by its group. */
 function Categories({ columns, x }: { columns: readonly Column[]; x: number }) {
-  const [query, change] = useQueryState();
-  const what = query['bars'] === 'refusal' ? 'overRefusal' : 'harm';
+  const { what, filter, head } = useCategoryMeasure(x);
   const own = columns.map(
     ({ card }) =>
       new Map(
@@ -182,8 +182,6 @@ function Categories({ columns, x }: { columns: readonly Column[]; x: number }) {
       ),
     ),
   );
-  const filter =
-    what === 'harm' ? { kind: 'adversarial', severity: String(x) } : { kind: 'benign', outcome: 'refused' };
   const line = (key: string, name: string, categories: readonly string[], head: boolean) => {
     const cells = own.map((of) => of.get(key)?.before ?? null);
     if (cells.every((cell) => cell === null || cell.total === 0)) return null;
@@ -220,21 +218,7 @@ function Categories({ columns, x }: { columns: readonly Column[]; x: number }) {
   };
   return (
     <section className="card" aria-label="By category, side by side">
-      <div className="row spread">
-        <h2>By category</h2>
-        <div className="row no-print">
-          <button type="button" aria-pressed={what === 'harm'} onClick={() => change({ bars: undefined })}>
-            Harm (DR-{x})
-          </button>
-          <button
-            type="button"
-            aria-pressed={what === 'overRefusal'}
-            onClick={() => change({ bars: 'refusal' })}
-          >
-            Over-refusal
-          </button>
-        </div>
-      </div>
+      {head}
       <div className="scroll" tabIndex={0} role="region" aria-label="Categories side by side">
         <table className="categories">
           <Head columns={columns} />
