@@ -13,6 +13,7 @@ const settings = [
   `directory=${work}`,
   `target.path=${tinyGguf(join(work, 'tiny.gguf'))}`,
   'target.maxTokens=12',
+  'seed=2', // one with which the tiny model's babble holds a finding
   'suites.dev.adversarial=140',
   'suites.dev.benign=40',
   'suites.dev.general=16',
