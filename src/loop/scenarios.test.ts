@@ -37,6 +37,24 @@ test('candidates are chosen by what the limits leave out of training, too, unles
   expect([held(8), held(140)]).toEqual([8, 100]);
 });
 
+test('texts to continue and to sum up choose, too, with the share that they have when sealed', () => {
+  const config = configSchema.parse({});
+  const splits = loadSplits(config);
+  const texts = new Set(
+    [...splits.dev, ...splits.sealed].flatMap(({ items }) =>
+      items.flatMap((item) => ('task' in item && item.task !== 'ask' ? [item.prompt] : [])),
+    ),
+  );
+  const { holdout, sealed } = roundScenarios(config, splits);
+  for (const kind of ['adversarial', 'benign'])
+    for (const scenarios of [holdout, sealed]) {
+      const some = scenarios.filter((scenario) => scenario.kind === kind);
+      const share = some.filter(({ objective }) => texts.has(objective)).length / some.length;
+      expect(share).toBeGreaterThan(0.1);
+      expect(share).toBeLessThan(0.25);
+    }
+});
+
 test('a persona or an attack that nobody knows is found when the suites are loaded, all at once', () => {
   const directory = mkdtempSync(join(tmpdir(), 'temper-suites-'));
   for (const suite of loadSuites(BUILT_IN.suites)) {

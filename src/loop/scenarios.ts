@@ -98,7 +98,9 @@ export function roundScenarios(config: Config, suites: SplitSuites): RoundScenar
   const limits = (split: 'dev' | 'sealed') =>
     Object.fromEntries(Object.entries(config.suites[split]).filter(([, value]) => value !== null));
   const expand = (split: 'dev' | 'sealed', limit = limits(split)): Scenario[] =>
-    suites[split].flatMap((suite) => expandSuite(suite, { limit, seed: config.seed }));
+    suites[split].flatMap((suite) =>
+      expandSuite(suite, { limit, seed: config.seed, closest: split === 'dev' }),
+    );
   const { holdout: part, scenarios: most } = config.selection;
   // An objective and its look-alike, in every arm, go the same way.
   const share = ({ key, partner = key }: Scenario): number => {
@@ -113,15 +115,14 @@ export function roundScenarios(config: Config, suites: SplitSuites): RoundScenar
   const rest = all.filter(
     (scenario) => scenario.kind === 'adversarial' && !running.has(scenario.id) && !held(scenario),
   );
-  // Single turns are enough to choose by, and quick; expansion takes categories in turn, so a cut keeps them all.
-  // What the limits leave out of training may choose all the same: the more there is, the less a choice is luck.
-  const kept = Map.groupBy(
-    all.filter((scenario) => held(scenario) && scenario.turns === 1),
-    (scenario) => scenario.kind,
+  // Single turns are enough to choose by, and quick. What the limits leave out of training may choose all the same: the more there
+  // is, the less a choice is luck. But a small run stays small. Texts to continue and to sum up have the share that they have when sealed.
+  const few = Object.fromEntries(
+    Object.entries(config.suites.dev).map(([kind, limit]) => [kind, Math.min(most, limit ?? most)]),
   );
-  // But a small run stays small.
-  const holdout = [...kept].flatMap(([kind, scenarios]) =>
-    scenarios.slice(0, Math.min(most, config.suites.dev[kind] ?? most)),
+  const only = (scenario: Scenario): boolean => held(scenario) && scenario.turns === 1;
+  const holdout = suites.dev.flatMap((suite) =>
+    expandSuite(suite, { limit: few, seed: config.seed, only, closest: true }),
   );
   return {
     train: [...dev.filter((scenario) => !held(scenario)), ...everydayScenarios(config.suites.everyday)],

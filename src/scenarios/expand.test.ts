@@ -4,6 +4,7 @@ import { TemperError } from '../core/errors.ts';
 import { contentHash } from '../core/ids.ts';
 import type { Scenario } from '../core/records.ts';
 import { BUILT_IN } from './built-in.ts';
+import { sharedWords } from './contrast.ts';
 import { expandSuite } from './expand.ts';
 import { loadSuites } from './suite.ts';
 import { loadTaxonomy } from './taxonomy.ts';
@@ -75,6 +76,27 @@ describe('expandSuite', () => {
     );
     const kept = asks.filter((scenario) => keys.has(scenario.partner!));
     expect(kept.length / asks.length).toBeGreaterThan(0.9);
+  });
+
+  it('takes the objectives whose look-alikes are closest first, other ones in each arm, and loses none', () => {
+    const shared = (scenarios: readonly Scenario[]): number => {
+      const shares = scenarios.flatMap(({ kind, partner, objective }) => {
+        const other = dev.items.find(({ key }) => key === partner?.split('+')[0]);
+        return kind === 'benign' && other
+          ? [sharedWords(objective, (other as { prompt: string }).prompt)]
+          : [];
+      });
+      return shares.reduce((sum, share) => sum + share, 0) / shares.length;
+    };
+    const limit = { benign: 300, adversarial: 300 };
+    const close = expandSuite(dev, { limit, closest: true });
+    expect(shared(close)).toBeGreaterThan(shared(expandSuite(dev, { limit })) + 0.1);
+    const objectives = (attack: boolean): Set<string> =>
+      new Set(close.filter((one) => (one.attack !== undefined) === attack).map((one) => one.objective));
+    expect([...objectives(true)].filter((text) => objectives(false).has(text)).length).toBeLessThan(60);
+    const plain = (scenarios: readonly Scenario[]): string[] =>
+      scenarios.filter(({ attack, turns }) => attack === undefined && turns === 1).map(({ id }) => id);
+    expect(plain(expandSuite(dev, { closest: true })).toSorted()).toEqual(plain(expandSuite(dev)).toSorted());
   });
 
   it('never exceeds a limit and takes subsets', () => {

@@ -6,6 +6,7 @@ import { TemperError } from '../core/errors.ts';
 import { contentHash } from '../core/ids.ts';
 import type { Scenario, ScenarioKind } from '../core/records.ts';
 import { rng } from '../core/rng.ts';
+import { sharedWords } from './contrast.ts';
 import type { Arm, Limits, Suite, SuiteItem, Task } from './suite.ts';
 
 export interface ExpandOptions {
@@ -15,6 +16,10 @@ export interface ExpandOptions {
   readonly limit?: Limits;
   /** Decides which items each arm gets and which cells a limit keeps. Default 1. */
   readonly seed?: number;
+  /** Which scenarios there are at all, before a limit is kept in its proportions. Default: every one. */
+  readonly only?: (scenario: Scenario) => boolean;
+  /** Every other objective is one whose look-alike shares most words with it; each arm has others of these. Default: chance alone. */
+  readonly closest?: boolean;
 }
 
 type Adversarial = Extract<SuiteItem, { kind: 'adversarial' }>;
@@ -44,19 +49,23 @@ const TEXT_TASK_SHARE = 0.1;
 export function expandSuite(suite: Suite, options: ExpandOptions = {}): Scenario[] {
   const limit = { ...presetLimits(suite, options.preset ?? 'full'), ...options.limit };
   const seed = options.seed ?? 1;
-  const asks = orderedCells(suite, seed);
+  const only = options.only ?? (() => true);
+  const cells = orderedCells(suite, seed, options.closest ?? false);
   const scenarios: Scenario[] = [];
   for (const kind of ['adversarial', 'benign'] as const) {
     const total = limit[kind] ?? Infinity;
-    const texts = (['continuation', 'summarization'] as const).flatMap((task) => {
-      const cells = textCells(suite, kind, task, seed);
-      return cells.slice(0, Math.min(cells.length, Math.round(total * TEXT_TASK_SHARE)));
-    });
-    const kept = asks.filter((cell) => cell.unit[kind] !== undefined).slice(0, total - texts.length);
-    scenarios.push(...[...kept, ...texts].map((cell) => pairScenario(suite, cell, kind)));
+    const of = (some: readonly Cell[]): Scenario[] =>
+      some
+        .filter((cell) => cell.unit[kind] !== undefined)
+        .map((cell) => pairScenario(suite, cell, kind))
+        .filter(only);
+    const texts = (['continuation', 'summarization'] as const).flatMap((task) =>
+      of(textCells(suite, kind, task, seed)).slice(0, Math.round(total * TEXT_TASK_SHARE)),
+    );
+    scenarios.push(...of(cells).slice(0, total - texts.length), ...texts);
   }
-  scenarios.push(...groundedScenarios(suite, seed, limit.grounded));
-  scenarios.push(...generalScenarios(suite, seed, limit.general));
+  scenarios.push(...groundedScenarios(suite, seed).filter(only).slice(0, limit.grounded));
+  scenarios.push(...generalScenarios(suite, seed).filter(only).slice(0, limit.general));
   return scenarios;
 }
 
@@ -99,7 +108,7 @@ function unitsByCategory(suite: Suite): Map<string, Unit[]> {
  * (k + u) / share with u uniform, so that every prefix holds the arms in about the proportion of their shares.
  * Categories then take turns.
  */
-function orderedCells(suite: Suite, seed: number): Cell[] {
+function orderedCells(suite: Suite, seed: number, closest: boolean): Cell[] {
   const queues = [...unitsByCategory(suite)].map(([category, units], categoryIndex) => {
     const placed: { cell: Cell; position: number }[] = [];
     for (const [armIndex, arm] of suite.arms.entries()) {
@@ -107,10 +116,16 @@ function orderedCells(suite: Suite, seed: number): Cell[] {
       const random = rng('suite-arm', suite.id, seed, arm.id, category);
       const offset = random.next();
       // Units with an objective lead, so that a leaf with few of them still shows them under a small limit.
-      const chosen = random
+      const shuffled = random
         .shuffle(units)
-        .sort((a, b) => Number(b.adversarial !== undefined) - Number(a.adversarial !== undefined))
-        .slice(0, Math.ceil(arm.share * units.length));
+        .sort((a, b) => Number(b.adversarial !== undefined) - Number(a.adversarial !== undefined));
+      const close = closest
+        ? byContrast(units).filter((_, rank) => rank % suite.arms.length === armIndex)
+        : [];
+      const chosen = [...new Set(roundRobin([close, shuffled]))].slice(
+        0,
+        Math.ceil(arm.share * units.length),
+      );
       for (const [k, unit] of chosen.entries()) {
         const attack = arm.attacks?.[(categoryIndex + k) % arm.attacks.length];
         placed.push({
@@ -124,7 +139,18 @@ function orderedCells(suite: Suite, seed: number): Cell[] {
   return roundRobin(rng('suite-categories', suite.id, seed).shuffle(queues));
 }
 
-/** Continuation and summarization cells of one kind, balanced over categories; always asked plainly in one turn. */
+/** Objectives with a look-alike, that with most words in common first. */
+function byContrast(units: readonly Unit[]): Unit[] {
+  return units
+    .flatMap((unit) => {
+      const { adversarial, benign } = unit;
+      return adversarial && benign ? [{ unit, shared: sharedWords(adversarial.prompt, benign.prompt) }] : [];
+    })
+    .sort((a, b) => b.shared - a.shared)
+    .map(({ unit }) => unit);
+}
+
+/** Continuation and summarization cells of one kind, those with a partner first, balanced over categories; always asked plainly in one turn. */
 function textCells(suite: Suite, kind: 'adversarial' | 'benign', task: Task, seed: number): Cell[] {
   const [first] = suite.arms;
   if (first === undefined) return [];
@@ -134,8 +160,19 @@ function textCells(suite: Suite, kind: 'adversarial' | 'benign', task: Task, see
       ? [{ unit: { category: item.category, [kind]: item }, arm: plain }]
       : [],
   );
-  const random = rng('suite-text', suite.id, seed, kind, task);
-  return roundRobin([...Map.groupBy(random.shuffle(cells), (cell) => cell.unit.category).values()]);
+  const itemOf = ({ unit }: Cell): Adversarial | Benign => unit[kind] as Adversarial | Benign;
+  const pair = (cell: Cell): string[] => [itemOf(cell).key, itemOf(cell).partner ?? ''].sort();
+  const shuffled = rng('suite-text', suite.id, seed, kind, task).shuffle(cells);
+  const [paired = [], alone = []] = [true, false].map((wanted) =>
+    shuffled.filter((cell) => (itemOf(cell).partner !== undefined) === wanted),
+  );
+  // The order of pairs is that of the other kind, too, so that they stay together.
+  const ordered = rng('suite-text-pairs', suite.id, seed, task).shuffle(
+    paired.toSorted((a, b) => (pair(a).join() < pair(b).join() ? -1 : 1)),
+  );
+  return [ordered, alone].flatMap((some) =>
+    roundRobin([...Map.groupBy(some, (cell) => cell.unit.category).values()]),
+  );
 }
 
 function roundRobin<T>(queues: readonly (readonly T[])[]): T[] {
@@ -168,8 +205,8 @@ function pairScenario(suite: Suite, cell: Cell, kind: 'adversarial' | 'benign'):
   });
 }
 
-function groundedScenarios(suite: Suite, seed: number, limit = Infinity): Scenario[] {
-  return seededItems(suite, 'grounded', seed, limit).map((item) =>
+function groundedScenarios(suite: Suite, seed: number): Scenario[] {
+  return seededItems(suite, 'grounded', seed).map((item) =>
     identified(item.key, {
       suite: suite.id,
       split: suite.split,
@@ -185,8 +222,8 @@ function groundedScenarios(suite: Suite, seed: number, limit = Infinity): Scenar
   );
 }
 
-function generalScenarios(suite: Suite, seed: number, limit = Infinity): Scenario[] {
-  return seededItems(suite, 'general', seed, limit).map((item) =>
+function generalScenarios(suite: Suite, seed: number): Scenario[] {
+  return seededItems(suite, 'general', seed).map((item) =>
     identified(item.key, {
       suite: suite.id,
       split: suite.split,
@@ -205,10 +242,9 @@ function seededItems<K extends ScenarioKind>(
   suite: Suite,
   kind: K,
   seed: number,
-  limit: number,
 ): Extract<SuiteItem, { kind: K }>[] {
   const items = suite.items.filter((item): item is Extract<SuiteItem, { kind: K }> => item.kind === kind);
-  return rng('suite-items', suite.id, seed, kind).shuffle(items).slice(0, limit);
+  return rng('suite-items', suite.id, seed, kind).shuffle(items);
 }
 
 /** Adds the id: the hash of everything but the key. */
