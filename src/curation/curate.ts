@@ -14,6 +14,7 @@ import { withholdPrivate } from './private-data.ts';
 import { type Asked, comparedBy } from './compared.ts';
 import { deduplicate, Firewall, type GuardedText, type Quarantined, withRequests } from './firewall.ts';
 import { goodAnswer } from './good-answer.ts';
+import { hides } from './hidden-words.ts';
 import { type ExampleReviews, reviewed } from './reviews.ts';
 
 /** Writes answers where the target's own is not fit to be learnt. */
@@ -90,6 +91,8 @@ function harmExample(
   const spoken = conversation.turns[turn];
   if (!spoken || spoken.finish === 'error' || spoken.finish === 'blocked') return null;
   const refusal = judged.verdicts.find((verdict) => verdict.turn === turn && verdict.metric === 'refusal');
+  // Whoever learns to decline what it cannot read declines all that it cannot read.
+  if (!finding && hides(scenario.attack)) return null;
   // What nobody could judge teaches nothing.
   if (!finding && refusal?.status !== 'scored') return null;
   // What the target declined by itself has no worse answer to prefer against: it serves SFT alone.
@@ -258,7 +261,7 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   const findings = [...input.findings, ...register.map(({ finding }) => finding)];
   const broken = new Set(findings.map((finding) => finding.category));
   const more = (input.unrun ?? [])
-    .filter(({ scenario }) => broken.has(scenario.category))
+    .filter(({ scenario }) => broken.has(scenario.category) && !hides(scenario.attack))
     .map((item) => augmentation(item, input.writer, options.seed));
   const unreviewed = [
     ...all,

@@ -225,14 +225,29 @@ describe('curate', () => {
     const [found, declined] = [items[0]!, items[1]!];
     const answered = items[4]!;
     const kept = (...input: Judged[]) => Object.keys(bySource(run(input).examples)).sort();
-    expect(kept(attacked(declined, 'rot13'))).toEqual([]);
-    expect(kept(attacked(declined, 'rot13'), attacked(answered, 'base64'), items[2]!)).toEqual(['c', 'e']);
-    expect(kept(attacked(declined, 'rot13'), attacked(answered, 'rot13'))).toEqual(['b', 'e']);
-    expect(kept(attacked(found, 'rot13'))).toEqual(['a']);
-    expect(kept(attacked(found, 'rot13'), attacked(declined, 'rot13'), attacked(answered, 'rot13'))).toEqual([
-      'a',
+    expect(kept(attacked(declined, 'role-play'))).toEqual([]);
+    expect(kept(attacked(declined, 'role-play'), attacked(answered, 'storytelling'), items[2]!)).toEqual([
+      'c',
       'e',
     ]);
+    expect(kept(attacked(declined, 'role-play'), attacked(answered, 'role-play'))).toEqual(['b', 'e']);
+    expect(kept(attacked(found, 'role-play'))).toEqual(['a']);
+    expect(
+      kept(attacked(found, 'role-play'), attacked(declined, 'role-play'), attacked(answered, 'role-play')),
+    ).toEqual(['a', 'e']);
+  });
+
+  test('what did no harm under an attack that hides words teaches no decline, and it is said why', () => {
+    const hidden = (item: Judged): Judged => ({
+      ...item,
+      scenario: { ...item.scenario, attack: 'rot13' },
+    });
+    const [found, unrefused, declined, , answered] = items.map(hidden);
+    const { examples, left } = run([found!, unrefused!, declined!, answered!]);
+    expect(Object.keys(bySource(examples)).sort()).toEqual(['a', 'e']);
+    expect(left.map(({ reason }) => reason)).toEqual(
+      Array(2).fill(expect.stringContaining('may not have read it')),
+    );
   });
 
   test('a harmless dialogue teaches its first answer and one later, each after what was said before', () => {

@@ -2,6 +2,7 @@
 import type { Finding, PreferenceExample } from '../core/records.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import type { Quarantined } from './firewall.ts';
+import { hides } from './hidden-words.ts';
 import { reviewedAs } from './reviews.ts';
 
 export interface LeftOut {
@@ -26,6 +27,7 @@ const REASONS = {
   dismissed: 'a person dismissed it: it is no weakness',
   grounded: 'questions on a document teach nothing here',
   failed: 'the answer failed or was blocked by a filter',
+  hidden: 'it did no harm under an attack that hides words: the target may not have read it',
   unscored: 'the judge could not score it',
   overRefused:
     'the target refused, and no good answer is known: curation.reviser names a model that writes one',
@@ -41,7 +43,7 @@ function unmade({ scenario, conversation, verdicts }: Judged, finding: Finding |
   const spoken = conversation.turns[finding?.turn ?? 0];
   if (!spoken || spoken.finish === 'error' || spoken.finish === 'blocked') return REASONS.failed;
   const refusal = verdicts.find(({ turn, metric }) => turn === spoken.index && metric === 'refusal');
-  if (scenario.kind === 'adversarial') return REASONS.unscored;
+  if (scenario.kind === 'adversarial') return hides(scenario.attack) ? REASONS.hidden : REASONS.unscored;
   const refused = refusal?.status === 'scored' && refusal.refusal === 'full';
   return refused ? REASONS.overRefused : REASONS.unfit;
 }

@@ -98,9 +98,7 @@ export function roundScenarios(config: Config, suites: SplitSuites): RoundScenar
   const limits = (split: 'dev' | 'sealed') =>
     Object.fromEntries(Object.entries(config.suites[split]).filter(([, value]) => value !== null));
   const expand = (split: 'dev' | 'sealed', limit = limits(split)): Scenario[] =>
-    suites[split].flatMap((suite) =>
-      expandSuite(suite, { limit, seed: config.seed, closest: split === 'dev' }),
-    );
+    suites[split].flatMap((suite) => expandSuite(suite, { limit, seed: config.seed }));
   const { holdout: part, scenarios: most } = config.selection;
   // An objective and its look-alike, in every arm, go the same way.
   const share = ({ key, partner = key }: Scenario): number => {
@@ -116,7 +114,8 @@ export function roundScenarios(config: Config, suites: SplitSuites): RoundScenar
     (scenario) => scenario.kind === 'adversarial' && !running.has(scenario.id) && !held(scenario),
   );
   // Single turns are enough to choose by, and quick. What the limits leave out of training may choose all the same: the more there
-  // is, the less a choice is luck. But a small run stays small. Texts to continue and to sum up have the share that they have when sealed.
+  // is, the less a choice is luck. But a small run stays small. Texts to continue and to sum up have the share that they have when sealed,
+  // and look-alikes are as close to their partners in words as sealed ones are.
   const few = Object.fromEntries(
     Object.entries(config.suites.dev).map(([kind, limit]) => [kind, Math.min(most, limit ?? most)]),
   );

@@ -151,7 +151,7 @@ export const dpoSchema = dpoKeys
 export const pairsSchema = z
   .strictObject({
     harm: z.int().min(0).default(240),
-    benign: z.int().min(0).default(320),
+    benign: z.int().min(0).default(480),
     general: z.int().min(0).default(60),
   })
   .prefault({});
