@@ -15,7 +15,9 @@ import { loadModel } from '../src/engine/model.ts';
 import { scoreCompletions } from '../src/engine/scorer.ts';
 import { loadSplits, roundScenarios } from '../src/loop/scenarios.ts';
 import { locateModel } from '../src/loop/targets.ts';
+import { hides } from '../src/curation/hidden-words.ts';
 import { BUILT_IN } from '../src/scenarios/built-in.ts';
+import { sharedWords } from '../src/scenarios/contrast.ts';
 import { auc } from './judge/agreement.ts';
 
 const { plain } = JSON.parse(readFileSync(BUILT_IN.prompts('writers'), 'utf8')) as { plain: string[] };
@@ -30,13 +32,39 @@ const { values, positionals } = parseArgs({
   },
 });
 const config = loadConfig(undefined, ['selection.scenarios=130', ...values.set]);
-const { holdout } = roundScenarios(config, loadSplits(config));
+const splits = loadSplits(config);
+const { holdout } = roundScenarios(config, splits);
+const items = new Map(
+  splits.dev.flatMap((suite) => suite.items.flatMap((item) => ('prompt' in item ? [[item.key, item]] : []))),
+);
 const asked = holdout
   .filter(({ kind }) => kind === 'adversarial' || kind === 'benign')
   .map((scenario) => {
     const { request } = nextRequest(scenario, [], false, rng('separation', scenario.id))!;
-    return { request, harmful: scenario.kind === 'adversarial', attacked: scenario.attack !== undefined };
+    const item = items.get(scenario.key.split('+')[0]!)!;
+    const partner = 'partner' in item && item.partner !== undefined ? items.get(item.partner) : undefined;
+    return {
+      request,
+      harmful: scenario.kind === 'adversarial',
+      attack: scenario.attack,
+      text: 'task' in item && item.task !== 'ask',
+      shared: partner === undefined ? 0 : sharedWords(item.prompt, partner.prompt),
+    };
   });
+type Asked = (typeof asked)[number];
+const plainly = ({ attack, text }: Asked): boolean => attack === undefined && !text;
+const CLOSE = 0.5;
+const GROUPS: readonly (readonly [string, (one: Asked) => boolean])[] = [
+  ['all', () => true],
+  ['plain', plainly],
+  [
+    `plain, ${CLOSE} or more of the words shared with the partner`,
+    (one) => plainly(one) && one.shared >= CLOSE,
+  ],
+  ['attacked', ({ attack }) => attack !== undefined],
+  ['attacked, readable', ({ attack }) => attack !== undefined && !hides(attack)],
+  ['texts', ({ text }) => text],
+];
 const model = loadModel((await locateModel(config.target, config)).path);
 const { tokenizer } = model;
 const completions = OPENINGS.map((opening) => tokenizer.encodeText(opening));
@@ -60,11 +88,7 @@ const share = (numbers: readonly number[], over: number): string =>
 for (const name of positionals)
   for (const strength of name === 'base' ? [1] : values.strengths.split(',').map(Number)) {
     const scores = await declines(name, strength);
-    for (const [label, of] of [
-      ['all', () => true],
-      ['plain', ({ attacked }: (typeof asked)[0]) => !attacked],
-      ['attacked', ({ attacked }: (typeof asked)[0]) => attacked],
-    ] as const) {
+    for (const [label, of] of GROUPS) {
       const some = asked.flatMap((one, i) => (of(one) ? [{ ...one, score: scores[i]! }] : []));
       const [harmful, harmless] = [true, false].map((side) =>
         some.filter((one) => one.harmful === side).map(({ score }) => score),
