@@ -25,6 +25,7 @@ export const OPTIONAL: Readonly<Record<string, string>> = {
   'selection.attack': '{ candidates: 3, budget: 120 }',
   'training.sft.patience': '3',
   'training.dpo.patience': '3',
+  'training.variants': '{ gentle: { sft: { learningRate: 1e-3 } }, ipo: { dpo: { loss: ipo } } }',
   'curation.reviser': 'openai:gpt-4o-mini',
   translator: 'openai:gpt-4o-mini',
   embeddings: 'ollama:nomic-embed-text',
@@ -188,6 +189,8 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'training.dpo.pairs.benign': 'Answers to look-alikes against declines of them.',
   'training.dpo.pairs.general': 'Answers to ordinary requests against refusals.',
   'training.dpo.reference': 'start (the SFT adapter) or base (no adapter).',
+  'training.variants':
+    'Further recipes by name: what each does otherwise than sft and dpo. Trained from the same data and start; their adapters are candidates, too.',
   selection: 'Choice of checkpoint and strength on held-out dev scenarios.',
   'selection.strengths': 'Strengths of the adapter to try for each candidate.',
   'selection.between': 'Mixtures of the SFT and the DPO adapter to try, too: shares of the latter.',

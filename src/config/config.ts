@@ -9,10 +9,19 @@ import { RULES } from '../judges/ensemble.ts';
 import { DEFAULT_GATE } from '../metrics/gate.ts';
 import { connectionProblems } from '../models/problems.ts';
 import { callsSchema, type Connection, connectionShape } from '../models/settings.ts';
-import { loraSchema, dpoSchema, pairsSchema, sftSchema } from '../training/recipe.ts';
+import {
+  type DpoRecipe,
+  dpoSchema,
+  loraSchema,
+  pairsSchema,
+  type SftRecipe,
+  sftSchema,
+} from '../training/recipe.ts';
 import { trlSchema } from '../training/trl/settings.ts';
+import { overlap, problemsOf } from './problems.ts';
 import { placeRecipe, placeRecipes, recipeOrigin, type RecipeOrigins } from './recipe-file.ts';
 import { selectionSchema } from './selection.ts';
+import { checkVariants, type RecipeSchemas, type Variant, variantsOf, variantsSchema } from './variants.ts';
 import { parseYaml, readYaml } from './yaml.ts';
 
 /** Where fetched models are kept unless the configuration says otherwise. */
@@ -203,7 +212,10 @@ export const configSchema = z.strictObject({
         })
         .nullable()
         .prefault({}),
+      /** Further recipes whose adapters are candidates beside those of `sft` and `dpo`. */
+      variants: variantsSchema,
     })
+    .superRefine((training, context): void => checkVariants(training, recipeSchemas(), context))
     .prefault({}),
   selection: selectionSchema,
   rounds: z
@@ -231,7 +243,20 @@ export const configSchema = z.strictObject({
     .prefault({}),
 });
 
+type RunDpo = DpoRecipe & { readonly pairs: z.infer<typeof pairsSchema> };
+
+/** What the recipes of a run may say. */
+function recipeSchemas(): RecipeSchemas<SftRecipe, RunDpo> {
+  const { sft, dpo } = configSchema.shape.training.unwrap().shape;
+  return { sft, dpo };
+}
+
 export type Config = z.infer<typeof configSchema>;
+
+/** The recipes of `training.variants` in full. */
+export const recipeVariants = (training: Config['training']): Variant<SftRecipe, RunDpo>[] =>
+  variantsOf(training, recipeSchemas());
+
 export type TargetConfig = Config['target'];
 
 /** The environment, for the keys that a configuration names. */
@@ -306,7 +331,7 @@ export function loadConfig(
   if (typeof target === 'object' && target !== null) raw['target'] = { ...decoding, ...target };
   const result = configSchema.safeParse(raw);
   if (result.success) return result.data;
-  const problems = result.error.issues.flatMap(problemsOf);
+  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, configSchema));
   // No value is repeated: it may be a key. Of a recipe that --set names, its file said it.
   const isSet = (path: string): boolean =>
     overrides.some((each) => {
@@ -331,12 +356,3 @@ export function loadConfig(
     },
   );
 }
-
-/** One for each key that is not known; else the issue itself. */
-function problemsOf(issue: z.core.$ZodIssue): { path: string; message: string }[] {
-  if (issue.code !== 'unrecognized_keys') return [{ path: issue.path.join('.'), message: issue.message }];
-  return issue.keys.map((key) => ({ path: [...issue.path, key].join('.'), message: 'no such key' }));
-}
-
-/** Whether one path is the other or lies below it. */
-const overlap = (a: string, b: string): boolean => `${a}.`.startsWith(`${b}.`) || `${b}.`.startsWith(`${a}.`);

@@ -4,7 +4,7 @@
  * others do as well changes nothing. Sealed scenarios are not asked. What exists is not made again.
  */
 import { basename, join, resolve } from 'node:path';
-import type { Config } from '../config/config.ts';
+import { type Config, recipeVariants } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import { contentHash } from '../core/ids.ts';
 import type { PreferenceExample } from '../core/records.ts';
@@ -22,7 +22,14 @@ import { finishedResult } from './run.ts';
 import type { FrontierPoint } from './select.ts';
 import { type EmbeddedTargets, mannerOf } from './targets.ts';
 import type { Checkpoint } from './trainer.ts';
-import { loadCheckpoint, startingAdapter, trainRound } from './training.ts';
+import {
+  loadCheckpoint,
+  type NamedRecipes,
+  recipesOf,
+  startingAdapter,
+  trainingStage,
+  trainRound,
+} from './training.ts';
 import { type RunOptions, settingsOf, Workplace } from './workplace.ts';
 
 export interface AttributeOptions {
@@ -69,8 +76,9 @@ export interface Attribution {
 interface Finished {
   readonly run: RunRecord;
   readonly chosen: FrontierPoint;
-  /** How the chosen candidate came about: SFT alone, DPO, or a share of the way between the two. */
+  /** How the chosen candidate came about: SFT alone, DPO, or a share of the way between the two, by these recipes. */
   readonly way: 'sft' | 'dpo' | number;
+  readonly recipes: NamedRecipes;
   readonly dataset: string;
   readonly examples: readonly PreferenceExample[];
   /** Folder of the adapter that the round before released: the target as this round found it. */
@@ -97,25 +105,41 @@ async function finished(
   const curated = await stage<{ dataset: string }>('curate');
   const data = curated && (await store.dataset(curated.dataset));
   if (!data || !chosen) throw nothing('nothing broke, and no adapter was trained');
-  const sft = (await stage<Checkpoint[]>('train-sft')) ?? [];
-  const dpo = (await stage<Checkpoint[]>('train-dpo')) ?? [];
-  const is = ({ id }: Checkpoint): boolean => id === chosen.adapter;
-  const share = dpo.flatMap(({ id }) =>
-    chosen.adapter.startsWith(`${id}-`) ? [Number(chosen.adapter.slice(id.length + 1))] : [],
-  )[0];
-  const way = share ?? (dpo.some(is) ? 'dpo' : sft.some(is) ? 'sft' : null);
-  if (way === null) throw nothing('it released what it had started from');
+  const found = await wayOf(config, chosen, stage);
+  if (found === null) throw nothing('it released what it had started from');
   const link = await stage<Link>(LINK);
   const before = link?.previous ? await store.run(link.previous) : null;
   return {
     run,
     chosen,
-    way,
+    ...found,
     dataset: curated.dataset,
     examples: data.examples,
     start: before?.adapter === undefined ? undefined : directoryOf(config, before.adapter),
     from: link?.from,
   };
+}
+
+/** By which recipes, and how far along them, a candidate was trained; null: it was not. */
+export async function wayOf(
+  { training }: Config,
+  { adapter }: Pick<FrontierPoint, 'adapter'>,
+  stage: <T>(name: string) => Promise<T | null>,
+): Promise<Pick<Finished, 'way' | 'recipes'> | null> {
+  const is = ({ id }: Checkpoint): boolean => id === adapter;
+  for (const recipes of recipesOf({ ...training, variants: recipeVariants(training) })) {
+    const [sft, dpo] = await Promise.all(
+      (['sft', 'dpo'] as const).map(
+        async (kind) => (await stage<Checkpoint[]>(trainingStage(kind, recipes.name))) ?? [],
+      ),
+    );
+    const share = dpo!.flatMap(({ id }) =>
+      adapter.startsWith(`${id}-`) ? [Number(adapter.slice(id.length + 1))] : [],
+    )[0];
+    const way = share ?? (dpo!.some(is) ? 'dpo' : sft!.some(is) ? 'sft' : null);
+    if (way !== null) return { way, recipes };
+  }
+  return null;
 }
 
 class Attributor {
@@ -147,9 +171,9 @@ class Attributor {
   /** An adapter of these examples, trained as the round's was. */
   async adapted(name: string, examples: readonly PreferenceExample[]): Promise<Judged[]> {
     const { config, emit, tools } = this.#workplace;
-    const { way, start, from, chosen } = this.#round;
+    const { way, recipes, start, from, chosen } = this.#round;
     const { share } = this.#options;
-    const { sft, dpo } = config.training;
+    const { sft, dpo } = recipes;
     // One checkpoint, the last: nothing is chosen here.
     const shorter = <R extends { epochs: number; checkpointEvery: number }>(recipe: R): R => ({
       ...recipe,
@@ -161,6 +185,7 @@ class Attributor {
         ...config.training,
         sft: shorter(sft),
         dpo: way === 'sft' || dpo === null ? null : shorter(dpo),
+        variants: [],
       },
       directory: join(config.directory, 'attribution'),
       selection: {
@@ -173,7 +198,8 @@ class Attributor {
     const data = contentHash({ attribution: examples.map(({ id }) => id) });
     const trained = await trainRound(
       data,
-      startingAdapter(this.#weights, settings),
+      // That of all recipes, whatever the seed of this one.
+      startingAdapter(this.#weights, { ...settings, training: config.training }),
       {
         store: { dataset: () => Promise.resolve({ examples: [...examples], details: {} }) },
         stages: { emit, stage: (_name, _phases, work) => work() },

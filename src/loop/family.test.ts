@@ -75,6 +75,15 @@ test('samples scale the pairs; a model that is called is measured beside the oth
   const { harm, benign, general } = config.training.dpo!.pairs;
   const more = { harm: harm * 1.5, benign: benign * 1.5, general: general * 1.5 };
   expect(family[1]!.config.training.dpo!.pairs).toEqual(more);
+  const varied = loadConfig(undefined, [
+    'targets.small={model: embedded}',
+    'targets.large={model: embedded, samples: 1.5}',
+    'training.variants={more: {dpo: {pairs: {harm: 100}}}, fast: {sft: {epochs: 3}}}',
+  ]);
+  expect(familyOf(varied, ['small', 'large'])[1]!.config.training.variants).toEqual({
+    more: { dpo: { pairs: { harm: 150 } } },
+    fast: { sft: { epochs: 3 } },
+  });
   expect(namedTarget(config, 'large')).not.toHaveProperty('samples');
   expect(() => familyOf(config, ['small'])).toThrow(/two models/);
   expect(() => familyOf(config, ['small', 'small'])).toThrow(/each once/);

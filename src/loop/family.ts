@@ -81,17 +81,30 @@ export function familyOf(config: Config, names: readonly string[]): Planned[] {
       throw new TemperError('config', `targets.${name}.samples: it has no weights here, so it cannot learn`, {
         hint: 'Leave it out: it is measured beside the others.',
       });
-    const { training } = config;
-    const scaled = (count: number): number => Math.round(count * samples);
-    const { dpo } = training;
-    const pairs = dpo && {
-      harm: scaled(dpo.pairs.harm),
-      benign: scaled(dpo.pairs.benign),
-      general: scaled(dpo.pairs.general),
-    };
-    const more = dpo && pairs && samples > 0 ? { ...training, dpo: { ...dpo, pairs } } : training;
-    return { name, samples, config: { ...config, target, training: more } };
+    const training = samples > 0 ? withMorePairs(config.training, samples) : config.training;
+    return { name, samples, config: { ...config, target, training } };
   });
+}
+
+/** The pairs of DPO, also of variants that say how many, times a model's samples. */
+function withMorePairs(training: Config['training'], samples: number): Config['training'] {
+  const scaled = <P extends object>(pairs: P): P =>
+    Object.fromEntries(
+      Object.entries(pairs).map(([purpose, count]) => [purpose, Math.round(Number(count) * samples)]),
+    ) as P;
+  const { dpo, variants } = training;
+  return {
+    ...training,
+    dpo: dpo && { ...dpo, pairs: scaled(dpo.pairs) },
+    ...(variants && {
+      variants: Object.fromEntries(
+        Object.entries(variants).map(([name, own]) => {
+          const pairs = own.dpo?.['pairs'];
+          return [name, pairs ? { ...own, dpo: { ...own.dpo, pairs: scaled(pairs) } } : own];
+        }),
+      ),
+    }),
+  };
 }
 
 /** Of each purpose the same share, the first in an order that is nobody's choice. */

@@ -2,17 +2,19 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { writeWhole } from '../core/files.ts';
-import { contentHash, fileHash, PROGRAM } from '../core/ids.ts';
+import { canonicalJson, contentHash, fileHash, PROGRAM } from '../core/ids.ts';
 import { adapterHash } from '../engine/adapter.ts';
 import { importHash } from '../curation/import.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { suiteHash } from '../scenarios/suite.ts';
 import type { RunRecord } from '../store/store.ts';
+import type { SftRecipe } from '../training/recipe.ts';
 import type { RegressionNumbers } from '../metrics/scorecard.ts';
 import { type Link, linkOf } from './chain.ts';
+import type { RoundDpo } from './pairs.ts';
 import { type Followed, REGRESSION, type Regression } from './regression.ts';
 import type { RoundOptions, RoundResult } from './round.ts';
-import { loadCheckpoint, roundTraining, startingAdapter } from './training.ts';
+import { loadCheckpoint, recipesOf, roundTraining, startingAdapter, trainingStage } from './training.ts';
 import { adapterPath, type Checkpoint } from './trainer.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -24,6 +26,8 @@ export interface TrainingEntry {
   /** Hash of recipe, data, model and start. */
   readonly id: string;
   readonly recipe: unknown;
+  /** Name of the variant that it is of; absent: the configuration's own recipes. */
+  readonly variant?: string;
   readonly data: string;
   /** Id of the adapter that it starts from. */
   readonly start: string;
@@ -90,31 +94,43 @@ async function trainingsOf(
   options: RoundOptions,
 ): Promise<TrainingEntry[]> {
   const weights = targets.weights!;
-  const { sft, dpo } = options.training;
   const entry = async (
-    recipe: typeof sft | NonNullable<typeof dpo>,
+    recipe: SftRecipe | RoundDpo,
+    name: string | null,
     start: string,
-  ): Promise<TrainingEntry> => {
-    const made = ((await store.stage(run, `train-${recipe.kind}`)) as Checkpoint[] | null) ?? [];
-    const checkpoints = made.map(({ id, name, directory: stored }) => {
+  ): Promise<TrainingEntry | null> => {
+    const made = (await store.stage(run, trainingStage(recipe.kind, name))) as Checkpoint[] | null;
+    // A variant has no SFT of its own where it begins with another's.
+    if (made === null) return null;
+    const checkpoints = made.map(({ id, name: told, directory: stored }) => {
       const directory = adapterPath(options.directory, stored);
       const hash = existsSync(directory)
-        ? adapterHash(loadCheckpoint(weights, { id, name, directory }))
+        ? adapterHash(loadCheckpoint(weights, { id, name: told, directory }))
         : null;
       return { id, hash };
     });
     const id = roundTraining(recipe, dataset, start, { weights, training: options.training });
-    return { id, recipe, data: dataset, start, checkpoints };
+    return { id, recipe, ...(name === null ? {} : { variant: name }), data: dataset, start, checkpoints };
   };
-  const tuned = await entry(sft, startingAdapter(weights, options).id);
-  const last = tuned.checkpoints.at(-1)?.id;
-  if (!dpo || last === undefined) return [tuned];
-  const preferred = await entry(dpo, last);
-  const reference =
-    dpo.reference === 'start'
-      ? { id: last, is: "the round's SFT adapter, from which DPO starts" }
-      : { id: weights.file.id, is: 'the model without an adapter' };
-  return [tuned, { ...preferred, reference }];
+  const entries: TrainingEntry[] = [];
+  const bySft = new Map<string, TrainingEntry>();
+  for (const { name, sft, dpo } of recipesOf(options.training)) {
+    const key = canonicalJson(sft);
+    const own = bySft.has(key) ? null : await entry(sft, name, startingAdapter(weights, options).id);
+    if (own) {
+      entries.push(own);
+      bySft.set(key, own);
+    }
+    const last = bySft.get(key)?.checkpoints.at(-1)?.id;
+    const preferred = dpo && last !== undefined ? await entry(dpo, name, last) : null;
+    if (!preferred) continue;
+    const reference =
+      dpo!.reference === 'start'
+        ? { id: last!, is: "the round's SFT adapter, from which DPO starts" }
+        : { id: weights.file.id, is: 'the model without an adapter' };
+    entries.push({ ...preferred, reference });
+  }
+  return entries;
 }
 
 export async function manifestOf(

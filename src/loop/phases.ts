@@ -6,6 +6,7 @@ export type Phase =
   | 'curate'
   | 'train sft'
   | 'train dpo'
+  | `train ${'sft' | 'dpo'}: ${string}`
   | 'choose'
   | 'attack'
   | 'verify'

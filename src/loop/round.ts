@@ -17,10 +17,8 @@ import type { About, Scorecard } from '../metrics/scorecard.ts';
 import type { OpenedRole } from '../models/role.ts';
 import type { Target } from '../models/target.ts';
 import type { Store } from '../store/store.ts';
-import type { SftRecipe } from '../training/recipe.ts';
-import type { Checkpoint, TrainingPlace } from './trainer.ts';
+import type { Checkpoint } from './trainer.ts';
 import { countsText } from './counts.ts';
-import type { RoundDpo } from './pairs.ts';
 import { type Frontier, limitsOf, measureFrontier, strengthsOf } from './frontier.ts';
 import type { Phase } from './phases.ts';
 import { type Chain, checkpointOf, startOf } from './chain.ts';
@@ -29,7 +27,14 @@ import { answersBegun, answersDue, withRevisedDeclines } from './revision.ts';
 import { attackShortList, shortListText } from './short-list.ts';
 import { Stages } from './stages.ts';
 import { REGRESSION, regress, type Regression } from './regression.ts';
-import { release, startingAdapter, type TrainingDependencies, trainRound } from './training.ts';
+import {
+  release,
+  type RoundTraining,
+  startingAdapter,
+  type TrainingDependencies,
+  trainingPhases,
+  trainRound,
+} from './training.ts';
 import { chooseCandidate, type FrontierPoint, type Selection, tellFrontier } from './select.ts';
 import { decided, type People, peopleText } from './people.ts';
 import { requireWeights } from './remote-targets.ts';
@@ -70,7 +75,7 @@ export interface RoundOptions {
   readonly chain?: Chain;
   /** Of a family: what to learn from, instead of what breaks the target. */
   readonly dataset?: string;
-  readonly training: TrainingPlace & { readonly sft: SftRecipe; readonly dpo: RoundDpo | null };
+  readonly training: RoundTraining;
   readonly selection: {
     readonly strengths: readonly number[];
     readonly between: readonly number[];
@@ -320,10 +325,10 @@ export async function runRound(
   dependencies: RoundDependencies,
   options: RoundOptions,
 ): Promise<RoundResult> {
-  const dpo = options.training.dpo ? (['train dpo'] as const) : [];
+  const training = trainingPhases(options.training);
   const more = options.chain ? (['replay'] as const) : [];
   const attack = options.selection.attack ? (['attack'] as const) : [];
-  const phases = ['break', 'curate', 'train sft', ...dpo, 'choose', ...attack, 'verify', ...more] as const;
+  const phases = ['break', 'curate', ...training, 'choose', ...attack, 'verify', ...more] as const;
   const round = new Round(dependencies, options, phases);
   // Before the work, so that an adapter that cannot be trained costs none of it.
   const start = round.start();

@@ -3,6 +3,7 @@
  * adapters learnt those. Links only; `temper show` has the records.
  */
 import { basename } from 'node:path';
+import { type Config, recipeVariants } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import type { Conversation, Lineage, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
 import { onlyOne } from '../store/find.ts';
@@ -12,6 +13,7 @@ import { type ChangedVerdict, changedVerdicts } from './changed-verdicts.ts';
 import { pairsFor, type RoundDpo } from './pairs.ts';
 import type { Checkpoint } from './trainer.ts';
 import { targetName as nameOf } from './target-names.ts';
+import { trainingStage } from './training.ts';
 import { whyNot } from './why-not.ts';
 
 export interface TracedConversation {
@@ -72,16 +74,33 @@ export interface Trace {
 interface Training {
   readonly run: RunRecord;
   readonly dataset: string;
+  /** SFT and DPO by the configuration's recipes, then by each variant's. */
+  readonly made: readonly Made[];
+  readonly chosen: string | undefined;
+}
+
+interface Made {
   readonly sft: readonly Checkpoint[];
   readonly dpo: readonly Checkpoint[];
+  /** null: not known. */
+  readonly recipe: RoundDpo | null;
   /** Adapters between the two, and the chosen one with its strength. */
   readonly derived: readonly { readonly id: string; readonly name: string; readonly dpo: boolean }[];
-  readonly chosen: string | undefined;
 }
 
 interface Selected {
   readonly frontier?: readonly { readonly adapter: string; readonly checkpoint: string }[];
   readonly chosen?: { readonly adapter: string; readonly strength: number } | null;
+}
+
+/** The DPO of a stored configuration by the name of its recipes. */
+function dpoRecipes({ config }: RunRecord): Map<string | null, RoundDpo | null> {
+  const { training } = (config ?? {}) as { training?: Partial<Config['training']> };
+  const { dpo } = training ?? {};
+  const own: [null, RoundDpo | null] = [null, dpo?.pairs && dpo.seed !== undefined ? dpo : null];
+  if (!training?.variants) return new Map([own]);
+  const variants = recipeVariants(training as Config['training']);
+  return new Map([own, ...variants.map(({ name, dpo: other }) => [name, other] as const)]);
 }
 
 async function trainings(store: Store): Promise<Training[]> {
@@ -90,50 +109,56 @@ async function trainings(store: Store): Promise<Training[]> {
     const run = await store.run(id);
     const { dataset } = (result ?? {}) as { dataset?: string };
     if (!run || dataset === undefined) continue;
-    const [sft, dpo] = (await Promise.all(
-      ['train-sft', 'train-dpo'].map(async (name) => (await store.stage(id, name)) ?? []),
-    )) as [Checkpoint[], Checkpoint[]];
     const { frontier = [], chosen } = ((await store.stage(id, 'select')) ?? {}) as Selected;
-    const known = new Set([...sft, ...dpo].map((checkpoint) => checkpoint.id));
-    const mixed = new Map(frontier.map(({ adapter, checkpoint }) => [adapter, checkpoint]));
-    for (const checkpoint of known) mixed.delete(checkpoint);
-    const derived = [...mixed].map(([adapter, name]) => ({ id: adapter, name, dpo: true }));
     const release = run.adapter === undefined ? undefined : basename(run.adapter);
-    if (release !== undefined && chosen)
-      derived.push({
-        id: release,
-        name: `${chosen.adapter} at strength ${chosen.strength}`,
-        dpo: !sft.some((checkpoint) => checkpoint.id === chosen.adapter),
-      });
-    found.push({ run, dataset, sft, dpo, derived, chosen: release });
+    const made: Made[] = [];
+    for (const [name, recipe] of dpoRecipes(run)) {
+      const [sft, dpo] = (await Promise.all(
+        (['sft', 'dpo'] as const).map(
+          async (kind) => (await store.stage(id, trainingStage(kind, name))) ?? [],
+        ),
+      )) as [Checkpoint[], Checkpoint[]];
+      const known = new Set([...sft, ...dpo].map((checkpoint) => checkpoint.id));
+      const between = ({ adapter }: { readonly adapter: string }): boolean =>
+        dpo.some((checkpoint) => adapter.startsWith(`${checkpoint.id}-`));
+      const mixed = new Map(frontier.filter(between).map(({ adapter, checkpoint }) => [adapter, checkpoint]));
+      const derived = [...mixed].map(([adapter, called]) => ({ id: adapter, name: called, dpo: true }));
+      if (release !== undefined && chosen && (known.has(chosen.adapter) || between(chosen)))
+        derived.push({
+          id: release,
+          name: `${chosen.adapter} at strength ${chosen.strength}`,
+          dpo: !sft.some((checkpoint) => checkpoint.id === chosen.adapter),
+        });
+      made.push({ sft, dpo, recipe, derived });
+    }
+    found.push({ run, dataset, made, chosen: release });
   }
   return found;
 }
 
-const idsOf = ({ sft, dpo, derived }: Training): string[] => [...sft, ...dpo, ...derived].map(({ id }) => id);
-
-/** How many of the traced examples the DPO of a run took as pairs. */
-async function pairsTaken(store: Store, { run, dataset }: Training, traced: Set<string>): Promise<number> {
-  const { training } = (run.config ?? {}) as { training?: { dpo?: Partial<RoundDpo> | null } };
-  const dpo = training?.dpo;
-  if (!dpo?.pairs || dpo.seed === undefined) return 0;
-  const { examples } = (await store.dataset(dataset))!;
-  return pairsFor(dpo as RoundDpo, examples).filter(({ id }) => traced.has(id)).length;
-}
+const idsOf = ({ made }: Training): string[] =>
+  made.flatMap(({ sft, dpo, derived }) => [...sft, ...dpo, ...derived].map(({ id }) => id));
 
 /** The adapters of a run that learnt from the examples. */
-async function adaptersOf(store: Store, training: Training, traced: Set<string>): Promise<TracedAdapter[]> {
-  const sft = { training: 'sft' as const, examples: traced.size };
-  const taken = training.dpo.length === 0 ? 0 : await pairsTaken(store, training, traced);
-  const both = taken === 0 ? [sft] : [sft, { training: 'dpo' as const, examples: taken }];
-  const { run, chosen } = training;
-  const made = (list: readonly { id: string; name: string }[], learnt: TracedAdapter['learnt']) =>
-    list.map(({ id, name }) => ({ id, name, run: run.id, learnt, chosen: id === chosen }));
-  return [
-    ...made(training.sft, [sft]),
-    ...made(training.dpo, both),
-    ...training.derived.flatMap((one) => made([one], one.dpo ? both : [sft])),
-  ];
+async function adaptersOf(store: Store, training: Training, learnt: Set<string>): Promise<TracedAdapter[]> {
+  const { run, chosen, dataset } = training;
+  const examples = (await store.dataset(dataset))?.examples ?? [];
+  return training.made.flatMap(({ sft: tuned, dpo: preferred, recipe, derived }) => {
+    const sft = { training: 'sft' as const, examples: learnt.size };
+    // How many of them DPO took as pairs.
+    const taken =
+      preferred.length === 0 || recipe === null
+        ? 0
+        : pairsFor(recipe, examples).filter(({ id }) => learnt.has(id)).length;
+    const both = taken === 0 ? [sft] : [sft, { training: 'dpo' as const, examples: taken }];
+    const told = (list: readonly { id: string; name: string }[], by: TracedAdapter['learnt']) =>
+      list.map(({ id, name }) => ({ id, name, run: run.id, learnt: by, chosen: id === chosen }));
+    return [
+      ...told(tuned, [sft]),
+      ...told(preferred, both),
+      ...derived.flatMap((one) => told([one], one.dpo ? both : [sft])),
+    ];
+  });
 }
 
 const traced = (

@@ -1,7 +1,10 @@
-/** The training of a round: SFT, DPO on what it made, what lies between the two, and the release of what was chosen. */
+/**
+ * The training of a round: SFT, DPO on what it made, what lies between the two; the same again for each variant of the recipes; and
+ * the release of what was chosen.
+ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { contentHash } from '../core/ids.ts';
+import { canonicalJson, contentHash } from '../core/ids.ts';
 import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import type { Store } from '../store/store.ts';
 import { MetricsLog } from '../training/metrics.ts';
@@ -10,11 +13,19 @@ import { FileTrainingState } from '../training/state.ts';
 import { type Chain, startOf } from './chain.ts';
 import { bestCheckpoint, type Frontier } from './frontier.ts';
 import { pairsFor, type RoundDpo } from './pairs.ts';
+import type { Phase } from './phases.ts';
 import type { RoundOptions } from './round.ts';
 import type { FrontierPoint } from './select.ts';
 import type { Stages } from './stages.ts';
 import type { EmbeddedTargets, NamedAdapter } from './targets.ts';
-import { adapterPath, between, type Checkpoint, elsewhere, trainerOf } from './trainer.ts';
+import {
+  adapterPath,
+  between,
+  type Checkpoint,
+  elsewhere,
+  trainerOf,
+  type TrainingPlace,
+} from './trainer.ts';
 
 export interface TrainingDependencies {
   readonly store: Pick<Store, 'dataset'>;
@@ -30,13 +41,53 @@ type Options = Pick<RoundOptions, 'training' | 'directory' | 'selection'> & {
 /** What training starts from. Errors: those of a fresh adapter that fits nothing of the model. */
 export function startingAdapter(
   weights: EmbeddedTargets,
-  { training, chain }: Pick<Options, 'training' | 'chain'>,
+  {
+    training,
+    chain,
+  }: Pick<Options, 'chain'> & { readonly training: Pick<Options['training'], 'lora' | 'sft'> },
 ): NamedAdapter {
   const known = startOf(weights, chain?.from === 'base' ? undefined : chain?.start);
   if (known) return known;
   const { lora, sft } = training;
   const adapter = freshAdapter(weights.model.config, { ...lora, seed: sft.seed });
   return { id: contentHash({ fresh: lora, seed: sft.seed }), adapter };
+}
+
+/** The recipes of a round: those of its configuration (null), then its variants, by name. */
+export interface NamedRecipes {
+  readonly name: string | null;
+  readonly sft: SftRecipe;
+  readonly dpo: RoundDpo | null;
+}
+
+export interface RoundTraining extends TrainingPlace, Pick<NamedRecipes, 'sft' | 'dpo'> {
+  /** Further recipes, from the same data and start. */
+  readonly variants?: readonly (NamedRecipes & { readonly name: string })[];
+}
+
+export const recipesOf = ({ sft, dpo, variants = [] }: RoundTraining): NamedRecipes[] => [
+  { name: null, sft, dpo },
+  ...variants,
+];
+
+/** Stage under which a training keeps its checkpoints. */
+export const trainingStage = (kind: 'sft' | 'dpo', name: string | null): string =>
+  `train-${kind}${name === null ? '' : `: ${name}`}`;
+
+const trainingPhase = (kind: 'sft' | 'dpo', name: string | null): Phase =>
+  name === null ? `train ${kind}` : `train ${kind}: ${name}`;
+
+/** The trainings of a round as they are told; recipes that begin with the same SFT share it. */
+export function trainingPhases(training: RoundTraining): Phase[] {
+  const made = new Set<string>();
+  return recipesOf(training).flatMap(({ name, sft, dpo }) => {
+    const known = made.has(canonicalJson(sft));
+    made.add(canonicalJson(sft));
+    return [
+      ...(known ? [] : [trainingPhase('sft', name)]),
+      ...(dpo === null ? [] : [trainingPhase('dpo', name)]),
+    ];
+  });
 }
 
 export const loadCheckpoint = (weights: EmbeddedTargets, { directory }: Checkpoint): Adapter =>
@@ -55,7 +106,7 @@ export const roundTraining = (
  * the held-out scenarios, and training ends where so many have not been better.
  */
 async function train(
-  recipe: SftRecipe | RoundDpo,
+  { recipe, name }: { readonly recipe: SftRecipe | RoundDpo; readonly name: string | null },
   dataset: string,
   start: NamedAdapter,
   { store, stages, weights, signal, frontier }: TrainingDependencies & { readonly frontier: Frontier | null },
@@ -65,7 +116,8 @@ async function train(
   const id = roundTraining(recipe, dataset, start.id, { weights, training });
   const trainer = trainerOf(training, { id, path: file.path, folder: join(directory, 'training', id) });
   const state = new FileTrainingState(join(directory, 'training', `${id}.safetensors`));
-  const result = await stages.stage(`train-${recipe.kind}`, [`train ${recipe.kind}`], async () => {
+  const [stage, phase] = [trainingStage(recipe.kind, name), trainingPhase(recipe.kind, name)];
+  const result = await stages.stage(stage, [phase], async () => {
     await weights.close(); // training needs the memory
     const { examples } = (await store.dataset(dataset))!;
     const used = recipe.kind === 'dpo' ? pairsFor(recipe, examples) : examples;
@@ -78,7 +130,7 @@ async function train(
     const plannedAt = (step: number): Checkpoint => ({
       id: `${id}-${step}`,
       directory: join(directory, 'adapters', `${id}-${step}`),
-      name: `${recipe.kind} step ${step}`,
+      name: named(name, `${recipe.kind} step ${step}`),
     });
     await trainer(weights.model, start.adapter, used, recipe, {
       emit: stages.emit,
@@ -110,25 +162,37 @@ async function train(
   return result.map((made) => ({ ...made, directory: adapterPath(directory, made.directory) }));
 }
 
-/** All candidates of a round. Without a frontier `selection.patience` ends nothing. */
+const named = (variant: string | null, name: string): string =>
+  variant === null ? name : `${variant}: ${name}`;
+
+/** All candidates of a round, each once. Without a frontier `selection.patience` ends nothing. */
 export async function trainRound(
   dataset: string,
   start: NamedAdapter,
   dependencies: TrainingDependencies & { readonly frontier: Frontier | null },
   options: Options,
 ): Promise<Checkpoint[]> {
-  const { sft, dpo } = options.training;
   const { weights } = dependencies;
-  const tuned = await train(sft, dataset, start, dependencies, options);
-  if (!dpo) return tuned;
-  const last = tuned.at(-1) as Checkpoint;
-  const from = { id: last.id, adapter: loadCheckpoint(weights, last) };
-  const preferred = await train(dpo, dataset, from, dependencies, options);
-  const end = preferred.at(-1);
-  if (!end) return tuned;
   const { model, file } = weights;
   const place = { config: model.config, base: file.name };
-  return [...tuned, ...between([last, end], options.selection.between, place), ...preferred];
+  const candidates: Checkpoint[] = [];
+  const bySft = new Map<string, Checkpoint[]>();
+  for (const { name, sft, dpo } of recipesOf(options.training)) {
+    const key = canonicalJson(sft);
+    const known = bySft.get(key);
+    const tuned = known ?? (await train({ recipe: sft, name }, dataset, start, dependencies, options));
+    bySft.set(key, tuned);
+    if (!known) candidates.push(...tuned);
+    if (!dpo) continue;
+    const last = tuned.at(-1) as Checkpoint;
+    const from = { id: last.id, adapter: loadCheckpoint(weights, last) };
+    const preferred = await train({ recipe: dpo, name }, dataset, from, dependencies, options);
+    const end = preferred.at(-1);
+    if (!end) continue;
+    const mixed = between([last, end], options.selection.between, place);
+    candidates.push(...mixed.map((each) => ({ ...each, name: named(name, each.name) })), ...preferred);
+  }
+  return candidates;
 }
 
 /** The chosen candidate as an adapter of its own, its strength folded in. */

@@ -1,6 +1,6 @@
 /** What every command over a store and a target needs: scenarios, judge, model, store, opened and closed together. */
 import { join } from 'node:path';
-import { type Config, configSchema } from '../config/config.ts';
+import { type Config, configSchema, recipeVariants } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import { type Emit, silent } from '../core/events.ts';
 import { resultHash } from '../core/ids.ts';
@@ -234,6 +234,7 @@ export class Workplace implements AsyncDisposable {
     const { benchmarks: _benchmarks, ...splits } = suites;
     const settings = { ...rest, suites: splits };
     const { lora, sft, dpo } = training;
+    const variants = recipeVariants(training);
     const simulator = config.simulator === 'scripted' ? {} : { simulator: this.simulator.id };
     const people = await loadPeople(this.store);
     const seed = roundSeed(config.seed, chain?.number ?? 1);
@@ -245,7 +246,7 @@ export class Workplace implements AsyncDisposable {
     const benchmarks = await guardedBenchmarks(suites.benchmarks, this.emit);
     const stood: Standing = standing ?? { people: people.id, register: register.id };
     const id = resultHash({
-      settings: { ...settings, training: { lora, sft, dpo } },
+      settings: { ...settings, training: { lora, sft, dpo, ...(variants.length > 0 ? { variants } : {}) } },
       ...elsewhere(training),
       model: this.targets.id,
       judge: this.judge.id,
@@ -300,7 +301,7 @@ export class Workplace implements AsyncDisposable {
         register,
         ...(chain ? { chain } : {}),
         ...(dataset === undefined ? {} : { dataset }),
-        training,
+        training: { ...training, variants },
         people,
         selection: config.selection,
         gate: looksOf(config.gate),

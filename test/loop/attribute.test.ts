@@ -9,7 +9,7 @@ import { loadConfig } from '../../src/config/config.ts';
 import type { TemperEvent } from '../../src/core/events.ts';
 import type { PreferenceExample } from '../../src/core/records.ts';
 import { preferenceExample } from '../../src/curation/example.ts';
-import { attribute } from '../../src/loop/attribute.ts';
+import { attribute, wayOf } from '../../src/loop/attribute.ts';
 import { groupsOf } from '../../src/loop/attribution-groups.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { tinyGguf } from '../tiny-model.ts';
@@ -123,6 +123,30 @@ test(
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
   },
 );
+
+test('a candidate of a variant is made again by its recipes', async () => {
+  const own = loadConfig(undefined, [
+    'training.variants={ipo: {dpo: {loss: ipo}}, fast: {sft: {epochs: 3}}}',
+  ]);
+  const made: Record<string, string[]> = {
+    'train-sft': ['aa-3'],
+    'train-dpo': ['dd-2'],
+    'train-dpo: ipo': ['ee-2'],
+    'train-sft: fast': ['ff-9'],
+  };
+  const stage = <T>(name: string): Promise<T | null> =>
+    Promise.resolve((made[name]?.map((id) => ({ id, directory: '', name: id })) ?? null) as T | null);
+  const told = async (adapter: string) => {
+    const found = await wayOf(own, { adapter }, stage);
+    return found && [found.way, found.recipes.name];
+  };
+  expect(await told('aa-3')).toEqual(['sft', null]);
+  expect(await told('dd-2-0.5')).toEqual([0.5, null]);
+  expect(await told('ee-2')).toEqual(['dpo', 'ipo']);
+  expect(await told('ee-2-0.75')).toEqual([0.75, 'ipo']);
+  expect((await wayOf(own, { adapter: 'ff-9' }, stage))!.recipes.sft.epochs).toBe(3);
+  expect(await told('former-x1')).toBeNull();
+});
 
 test('a run that released what it had started from, and no run', { timeout: 100_000 }, async () => {
   await finishedRun('former-x1');

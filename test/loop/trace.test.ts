@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import type { Conversation, Finding, Scenario, Verdict } from '../../src/core/records.ts';
 import { preferenceExample } from '../../src/curation/example.ts';
 import { rememberTarget } from '../../src/loop/target-names.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import { trace } from '../../src/loop/trace.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 
@@ -112,6 +113,34 @@ test('from an example to all that it came from, and to what learnt it', async ()
     ['dd-2', [sft, dpo], false],
     ['dd-2-0.5', [sft, dpo], false],
     ['dd-2-x1.25', [sft, dpo], true],
+  ]);
+});
+
+test('an adapter of a variant learnt the pairs that its own recipe takes', async () => {
+  await using store = await filled();
+  const { training } = loadConfig(undefined, [
+    'training.dpo.pairs={harm: 0, benign: 0, general: 0}',
+    'training.variants.more.dpo.pairs.harm=9',
+  ]);
+  await store.saveRun({
+    ...(await store.run('4a11'))!,
+    config: { training },
+    adapter: 'store/adapters/ee-2-0.5-x1',
+  });
+  await store.finishStage('4a11', 'train-dpo: more', [
+    { id: 'ee-2', directory: 'z', name: 'more: dpo step 2' },
+  ]);
+  await store.finishStage('4a11', 'select', {
+    frontier: [{ adapter: 'ee-2-0.5', checkpoint: 'more: 50 % dpo, the rest sft' }],
+    chosen: { adapter: 'ee-2-0.5', strength: 1 },
+  });
+  const { adapters } = await trace(store, broke.id);
+  expect(adapters.map(({ id, learnt, chosen }) => [id, learnt.length, chosen])).toEqual([
+    ['aa-3', 1, false],
+    ['dd-2', 1, false],
+    ['ee-2', 2, false],
+    ['ee-2-0.5', 2, false],
+    ['ee-2-0.5-x1', 2, true],
   ]);
 });
 

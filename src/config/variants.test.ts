@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest';
+import { TemperError } from '../core/errors.ts';
+import { type Config, configSchema, loadConfig, recipeVariants } from './config.ts';
+
+const training = (...overrides: string[]): Config['training'] =>
+  loadConfig(
+    undefined,
+    overrides.map((each) => `training.${each}`),
+  ).training;
+
+function problem(...overrides: string[]): string {
+  try {
+    training(...overrides);
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'config' });
+    return (error as TemperError).message;
+  }
+  return '';
+}
+
+test('a variant is the recipes with what it says otherwise, part by part', () => {
+  const own = training(
+    'dpo.beta=0.2',
+    'variants.gentle={sft: {learningRate: 1e-4, opening: {weight: 2}}}',
+    'variants.ipo.dpo={loss: ipo, pairs: {benign: 7}}',
+    'variants.alone={sft: {seed: 3}, dpo: null}',
+  );
+  const [gentle, ipo, alone] = recipeVariants(own);
+  expect(gentle).toEqual({
+    name: 'gentle',
+    sft: { ...own.sft, learningRate: 1e-4, opening: { ...own.sft.opening, weight: 2 } },
+    dpo: own.dpo,
+  });
+  expect(ipo).toMatchObject({
+    sft: own.sft,
+    dpo: { ...own.dpo, loss: 'ipo', pairs: { ...own.dpo!.pairs, benign: 7 } },
+  });
+  expect(alone).toMatchObject({ sft: { seed: 3 }, dpo: null });
+});
+
+test('without DPO a variant may add one, at the defaults', () => {
+  const [only] = recipeVariants(training('dpo=null', 'variants.ipo.dpo.loss=ipo'));
+  expect(only!.dpo).toEqual({ ...configSchema.parse({}).training.dpo, loss: 'ipo' });
+  expect(recipeVariants(training('dpo=null'))).toEqual([]);
+});
+
+test('without variants a configuration says nothing of them, so that its id stays', () => {
+  expect(configSchema.parse({}).training).not.toHaveProperty('variants');
+});
+
+test('what a recipe may not say is told by its place', () => {
+  const told = problem('variants.a.sft.learningRat=1', 'variants.b.dpo.beta=-1', 'variants.c.sft.patience=3');
+  expect(told).toContain('training.variants.a.sft.learningRat: no such key');
+  expect(told).toContain('training.variants.b.dpo.beta: ');
+  expect(told).toContain('training.variants.c.sft.patience: it counts');
+  expect(problem('variants.a.rank=4')).toContain('training.variants.a.rank: no such key');
+  expect(problem('variants={"a: b": {sft: {seed: 2}}}')).toContain('a name has letters');
+});
+
+test.each([
+  ['nothing', 'variants.same={}'],
+  ['what is there', 'variants.same.sft.epochs=1'],
+  ['SFT alone, whose checkpoints are candidates in any case', 'variants.same.dpo=null'],
+  ['what another variant says', 'variants={a: {sft: {seed: 2}}, same: {sft: {seed: 2}}}'],
+])('a variant that adds no candidate is refused: %s', (_, override) => {
+  expect(problem(override)).toMatch(/variants\.same: it trains nothing that/);
+});
