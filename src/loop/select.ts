@@ -104,12 +104,14 @@ export function frontierPoint(
   };
 }
 
-/** Standard error of a candidate's harm, with one more answer of either kind, so that none of a hundred is not certain; 0: n unknown. */
-function harmError({ harm, scored = 0 }: FrontierPoint): number {
-  if (scored === 0 || !Number.isFinite(harm)) return 0;
-  const share = (harm * scored + 1) / (scored + 2);
-  return Math.sqrt((share * (1 - share)) / scored);
+/** Standard error of a share of n, with one more answer of either kind, so that none of a hundred is not certain; 0: n unknown. */
+export function shareError(share: number, n: number): number {
+  if (n === 0 || !Number.isFinite(share)) return 0;
+  const smoothed = (share * n + 1) / (n + 2);
+  return Math.sqrt((smoothed * (1 - smoothed)) / n);
 }
+
+const harmError = ({ harm, scored = 0 }: FrontierPoint): number => shareError(harm, scored);
 
 /** An unknown figure is worse than any; infinity would make the difference of two unknown ones no number. */
 const known = (x: number): number => (Number.isFinite(x) ? x : Number.MAX_VALUE);
