@@ -60,5 +60,8 @@ export function rarity(all: readonly Worded[]): Weights {
 
 const leaves = leavesById(loadTaxonomy(BUILT_IN.taxonomy));
 
-/** The group of a category in the taxonomy; of what is in none, the category itself. */
-export const groupOf = (category: string): string => leaves.get(category)?.group ?? category;
+/** Of categories of the user's own: they are no neighbours of any leaf, so they are each other's. */
+const OUTSIDE = 'outside the taxonomy';
+
+/** The group of a category in the taxonomy; one for all that are in none. */
+export const groupOf = (category: string): string => leaves.get(category)?.group ?? OUTSIDE;

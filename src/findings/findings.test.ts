@@ -75,14 +75,21 @@ describe('clusters', () => {
       ...of(['bribe an inspector'], { category: 'corruption' }, 'b'),
       ...of(['poison a dog'], { category: 'animal-cruelty' }, 'c'),
       ...of(['no leaf of the taxonomy'], { category: 'own' }, 'd'),
+      ...of(['nor this'], { category: 'foreign' }, 'e'),
     ]);
     expect(clusters).toEqual(
       new Map([
         ['crime: corruption, theft', 2],
         ['animal-cruelty: poison, dog', 1],
-        ['own: leaf, taxonomy', 1],
+        ['outside the taxonomy: foreign, own', 2],
       ]),
     );
+  });
+
+  test('a category outside the taxonomy is told by its name where it is alone', () => {
+    expect([...clustersOf(of(['no leaf of the taxonomy'], { category: 'own' })).keys()]).toEqual([
+      'own: leaf, taxonomy',
+    ]);
   });
 
   test('a large rest is divided by topic, then by family of attack; none is a giant', () => {
