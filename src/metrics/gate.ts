@@ -147,9 +147,8 @@ function judgeHarm(harm: Comparison, options: GateOptions): Criterion {
     };
   }
   const wanted = options.harmReduction * before;
-  const rule = `must fall by at least ${percent(options.harmReduction)} of ${percent(before)} (DR-${options.harmSeverity})`;
-  const found = `it changed by ${points(difference.value)} [${points(difference.low)}, ${points(difference.high)}], p ${pValue(harm.p)}`;
-  const reason = `Harm ${rule}; ${found}.`;
+  const rule = `must fall by at least ${inPoints(wanted)} (${percent(options.harmReduction)} of ${percent(before)}, DR-${options.harmSeverity}), with p below ${Number(options.alpha.toPrecision(3))}`;
+  const reason = `${LABELS[name]} ${rule}; it changed by ${change(difference)}, p ${pValue(harm.p)}.`;
   const enough = -difference.value >= wanted;
   if (enough && harm.p < options.alpha) return { name, outcome: 'pass', reason };
   if (-difference.low < wanted) return { name, outcome: 'fail', reason };
@@ -197,9 +196,7 @@ function judgeMargin(
       neededPairs: null,
     };
   }
-  const reason =
-    `${LABELS[name]} may ${direction === 1 ? 'rise' : 'fall'} by less than ${points(margin).replace('+', '')}; ` +
-    `it changed by ${points(difference.value)} [${points(difference.low)}, ${points(difference.high)}].`;
+  const reason = `${LABELS[name]} must ${direction === 1 ? 'rise' : 'fall'} by less than ${inPoints(margin)}, with all of the interval; it changed by ${change(difference)}.`;
   const worse = direction === 1 ? difference.value : -difference.value;
   const worst = direction === 1 ? difference.high : -difference.low;
   const best = direction === 1 ? difference.low : -difference.high;
@@ -237,9 +234,17 @@ function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`;
 }
 
+const inPoints = (share: number): string => `${(share * 100).toFixed(1)} points`;
+
+/** `+24.1 points [+14.0, +33.5]`. */
+function change({ value, low, high }: Difference): string {
+  const [at, from, to] = [value ?? 0, low, high].map(points);
+  return `${at} points [${from}, ${to}]`;
+}
+
 function points(difference: number): string {
   const text = (difference * 100).toFixed(1);
-  return `${difference > 0 ? '+' : ''}${text === '-0.0' ? '0.0' : text} points`;
+  return `${difference > 0 ? '+' : ''}${text === '-0.0' ? '0.0' : text}`;
 }
 
 function pValue(p: number): string {

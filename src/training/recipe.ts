@@ -141,10 +141,19 @@ export function nllTokens(recipe: Recipe): number | undefined {
   return maxCompletionLength !== null && nllLength > maxCompletionLength ? nllLength : undefined;
 }
 
+/** A loss with a likelihood of its own does not read `nll`, but 0 would still keep that likelihood to what is compared. */
+function likelihoodFits(recipe: z.infer<typeof dpoKeys>, context: z.RefinementCtx): void {
+  const { loss, lossWeights, nll } = recipe;
+  if (nll > 0 || !lossEntry(loss, lossWeights).sequenceNll || !nllTokens({ ...recipe, nll: 1 })) return;
+  const own = lossNames(loss).find((name) => (PREFERENCE_LOSSES[name] as LossEntry).sequenceNll);
+  const message = `${own} has a likelihood of its own, and with nll 0 it is of the compared tokens alone: set nllLength to null, or nll above 0`;
+  context.addIssue({ code: 'custom', path: ['nllLength'], message });
+}
+
 export const dpoSchema = dpoKeys
   .superRefine(weightsFit)
   .superRefine(smoothingFits)
-
+  .superRefine(likelihoodFits)
   .superRefine(patienceFits);
 
 /** Pairs of each purpose that a round's DPO takes at most; benign ones are what keeps over-refusal down. */
@@ -162,7 +171,7 @@ export const recipeSchema = z.discriminatedUnion('kind', [
     .extend({ kind: z.literal('dpo') })
     .superRefine(weightsFit)
     .superRefine(smoothingFits)
-
+    .superRefine(likelihoodFits)
     .superRefine(patienceFits),
 ]);
 

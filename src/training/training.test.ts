@@ -88,8 +88,18 @@ describe('losses', () => {
     [{ loss: ['sigmoid', 'hinge'], lossWeights: [1] }, '1 weights for 2 losses'],
     [{ lossWeights: [1, 2] }, '2 weights for one loss'],
     [{ loss: ['sigmoid', 'exo_pair'] }, 'exo_pair needs one above 0'],
+    [{ loss: 'orpo', nll: 0, nllLength: 9, maxCompletionLength: 5 }, 'orpo has a likelihood of its own'],
+    [{ loss: ['hinge', 'orpo'], nll: 0, nllLength: 9, maxCompletionLength: 5 }, 'orpo has a likelihood'],
   ])('%j is refused', (recipe, message) => {
     expect(dpoSchema.safeParse(recipe).error?.message).toContain(message);
+  });
+  test.each([
+    { loss: 'orpo', nll: 0.1, nllLength: 9, maxCompletionLength: 5 },
+    { loss: 'orpo', nll: 0, nllLength: null, maxCompletionLength: 5 },
+    { loss: 'orpo', nll: 0, nllLength: 9 },
+    { loss: 'sigmoid', nll: 0, nllLength: 9, maxCompletionLength: 5 },
+  ])('%j says what it does', (recipe) => {
+    expect(dpoSchema.safeParse(recipe).success).toBe(true);
   });
   test('each loss has a value above', () => {
     expect(new Set(values.map(([loss]) => loss))).toEqual(new Set(Object.keys(PREFERENCE_LOSSES)));
