@@ -95,7 +95,11 @@ export async function withProgress<T>(
     if (controller.signal.aborted && now - stoppedAt > SECOND_REQUEST_MS)
       process.exit(EXIT_CODES.interrupted);
     if (stoppedAt === 0)
-      emit({ type: 'note', level: 'info', message: 'stopping; Ctrl-C again ends at once' });
+      emit({
+        type: 'note',
+        level: 'info',
+        message: 'stopping after the current step; Ctrl-C again ends at once',
+      });
     stoppedAt ||= now;
     controller.abort(new TemperError('interrupted', 'stopped', { hint }));
   };

@@ -8,9 +8,21 @@ export const COMMAND = import.meta.url.endsWith('.ts') ? 'bin/temper' : 'temper'
 export const typed = (text: string): string =>
   text.replace(/(^ +|`|\$\(|&& )temper (?=[a-z-])/gm, `$1${COMMAND} `);
 
+/** A missing option says what it may be, as a wrong one does. */
+function withChoices({ options }: Command, text: string): string {
+  const missing = options.find(
+    ({ flags, argChoices }) => argChoices && text.includes(`required option '${flags}'`),
+  );
+  return missing ? text.replace(/\n/, `: one of ${missing.argChoices!.join(', ')}\n`) : text;
+}
+
 /** For a command and all below it. */
 export function withHelp(command: Command, write: (text: string) => void, complain: (text: string) => void) {
-  command.configureOutput({ writeOut: (text) => write(typed(text)), writeErr: complain });
+  command.configureOutput({
+    writeOut: (text) => write(typed(text)),
+    writeErr: complain,
+    outputError: (text, tell) => tell(withChoices(command, text)),
+  });
   command.configureHelp({
     optionDescription: (option: Option) =>
       `${new Help().optionDescription(option).replace(' (default: [])', '')}${option.mandatory ? ' (required)' : ''}`,

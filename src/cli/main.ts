@@ -83,7 +83,9 @@ function report(error: unknown): number {
     );
     return EXIT_CODES.internal;
   }
-  complain(`error: ${printable(known.message)}\n${known.hint ? `  ${printable(typed(known.hint))}\n` : ''}`);
+  complain(
+    `error: ${printable(typed(known.message))}\n${known.hint ? `  ${printable(typed(known.hint))}\n` : ''}`,
+  );
   return known.exitCode;
 }
 

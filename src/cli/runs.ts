@@ -7,6 +7,7 @@ import { storePath } from '../loop/run.ts';
 import { lockHolder } from '../store/lock.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import { adapterDirectory, type CommonOptions, configOf, withCommon } from './context.ts';
+import { COMMAND } from './help.ts';
 import { printJson, say } from './output.ts';
 
 export function runsCommand(): Command {
@@ -37,7 +38,7 @@ export function runsCommand(): Command {
             ...(adapter === undefined ? {} : { adapter: adapterDirectory(config, adapter) }),
           })),
         );
-      else if (runs.length === 0) say('No runs yet. `temper run` makes one.\n');
+      else if (runs.length === 0) say(`No runs yet. \`${COMMAND} run\` makes one.\n`);
       else {
         say(`${'run'.padEnd(20)}  status    ${'started'.padEnd(24)}  adapter\n`);
         for (const run of runs)

@@ -4,6 +4,7 @@ import { Argument, Command, Option } from 'commander';
 import { TemperError } from '../core/errors.ts';
 import { Accounts, accountsPath, checkPassword, ROLES, type Role } from '../server/accounts.ts';
 import { type CommonOptions, configOf, integer, withCommon } from './context.ts';
+import { COMMAND } from './help.ts';
 import { complain, printJson, say } from './output.ts';
 import { Unseen } from './password.ts';
 
@@ -76,7 +77,8 @@ const list = (): Command =>
         created,
       }));
       if (options.json) printJson(users);
-      else if (users.length === 0) say('no account yet: `temper users add NAME --role admin` makes one\n');
+      else if (users.length === 0)
+        say(`no account yet: \`${COMMAND} users add NAME --role admin\` makes one\n`);
       else
         say(
           users

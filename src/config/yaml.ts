@@ -28,7 +28,7 @@ export function readYaml(file: string, hint: string): Record<string, unknown> {
   try {
     text = readFileSync(file, 'utf8');
   } catch (cause) {
-    throw new TemperError('config', `cannot read ${file}: ${(cause as Error).message}`, { hint, cause });
+    throw new TemperError('config', `cannot read ${file}: ${errorMessage(cause)}`, { hint, cause });
   }
   const value = parseYaml(text, file) ?? {};
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

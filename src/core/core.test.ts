@@ -1,8 +1,9 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { errorMessage } from './errors.ts';
 import { canonicalJson, contentHash } from './ids.ts';
 import { readJsonl } from './jsonl.ts';
 import { printable, printableInLine } from './limits.ts';
@@ -13,6 +14,20 @@ const file = (content: string | Uint8Array): string => {
   writeFileSync(path, content);
   return path;
 };
+
+test('an error of the file system is told without its code and path; others as they are', () => {
+  const failing = (path: string): unknown => {
+    try {
+      return readFileSync(path);
+    } catch (error) {
+      return error;
+    }
+  };
+  expect(errorMessage(failing("/no 'such', place"))).toBe('no such file or directory');
+  expect(errorMessage(failing(tmpdir()))).toBe('illegal operation on a directory');
+  expect(errorMessage(new Error('EAT: this, now'))).toBe('EAT: this, now');
+  expect(errorMessage('text')).toBe('text');
+});
 
 describe('ids', () => {
   test('do not depend on the order of keys or on undefined members', () => {

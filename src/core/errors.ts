@@ -57,7 +57,12 @@ export class TemperError extends Error {
 /** Whether an error is not of one record alone, so that nothing is gained by going on: a spent budget, a stop. */
 export const endsWork = (thrown: unknown): boolean => thrown instanceof TemperError && thrown.code !== 'data';
 
+/** The file system's `ENOENT: no such file or directory, open 'a'`: code and path are told where it is caught. */
+const SYSTEM = /^E[A-Z0-9]+: ([^,]+), \w+(?: '.*')?$/s;
+
 /** The text of anything that was thrown. */
 export function errorMessage(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  if (!(thrown instanceof Error)) return String(thrown);
+  const ofSystem = (thrown as NodeJS.ErrnoException).syscall !== undefined;
+  return (ofSystem ? SYSTEM.exec(thrown.message)?.[1] : undefined) ?? thrown.message;
 }

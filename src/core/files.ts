@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { errorMessage, TemperError } from './errors.ts';
+import { TemperError } from './errors.ts';
 import { placeOf, replace, temporaryIn } from './replace.ts';
 
 /** What a failed call of the file system means. */
@@ -52,7 +52,7 @@ export function fileError(cause: unknown, what: string): TemperError | null {
   const { code } = (cause ?? {}) as NodeJS.ErrnoException;
   const reason = code === undefined || !Object.hasOwn(REASONS, code) ? undefined : REASONS[code];
   if (code === undefined || reason === undefined) return null;
-  return new TemperError('resource', `cannot ${what}: ${reason} (${errorMessage(cause)})`, {
+  return new TemperError('resource', `cannot ${what}: ${reason}`, {
     hint: HINTS[code] ?? 'Choose a place that may be written, with --out, or --set directory=...',
     cause,
   });

@@ -1,7 +1,7 @@
 /** Public preference sets from a path, as preference examples, and what of them cannot serve. */
 import { createReadStream } from 'node:fs';
 import { createGunzip } from 'node:zlib';
-import { TemperError } from '../core/errors.ts';
+import { errorMessage, TemperError } from '../core/errors.ts';
 import { fileHash } from '../core/ids.ts';
 import { parseLine, readLines } from '../core/jsonl.ts';
 import type { PreferenceExample } from '../core/records.ts';
@@ -69,7 +69,7 @@ export async function importHash(path: string): Promise<string> {
   try {
     return await fileHash(path);
   } catch (cause) {
-    throw new TemperError('data', `cannot read ${path}: ${(cause as Error).message}`, {
+    throw new TemperError('data', `cannot read ${path}: ${errorMessage(cause)}`, {
       hint: 'Check curation.imports.',
       cause,
     });

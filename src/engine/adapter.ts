@@ -1,7 +1,7 @@
 /** A LoRA adapter in memory and on disk in PEFT's format (`adapter_config.json`, `adapter_model.safetensors`). */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { TemperError } from '../core/errors.ts';
+import { errorMessage, TemperError } from '../core/errors.ts';
 import { replaceFolder } from '../core/folder.ts';
 import { contentHash, sha256 } from '../core/ids.ts';
 import { rng } from '../core/rng.ts';
@@ -163,7 +163,7 @@ export function loadAdapter(directory: string, config: ModelConfig): Adapter {
     >;
     bytes = readFileSync(join(directory, 'adapter_model.safetensors'));
   } catch (cause) {
-    throw fail(`cannot read the adapter: ${(cause as Error).message}`);
+    throw fail(`cannot read the adapter: ${errorMessage(cause)}`);
   }
   if (typeof settings !== 'object' || settings === null || Array.isArray(settings))
     throw fail('adapter_config.json is not an object');

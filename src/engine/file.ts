@@ -1,6 +1,6 @@
 /** Parts of large model files. */
 import { closeSync, openSync, readSync } from 'node:fs';
-import { TemperError } from '../core/errors.ts';
+import { errorMessage, TemperError } from '../core/errors.ts';
 
 /** One read of Node takes at most this many bytes. */
 const MOST_AT_ONCE = 1 << 30;
@@ -11,7 +11,7 @@ export function withFile<T>(path: string, use: (fd: number) => T): T {
   try {
     fd = openSync(path, 'r');
   } catch (cause) {
-    throw new TemperError('model', `cannot open the model file ${path}: ${(cause as Error).message}`, {
+    throw new TemperError('model', `cannot open the model file ${path}: ${errorMessage(cause)}`, {
       hint: 'Check the path, or run `temper models fetch` for the default model.',
       cause,
     });

@@ -1,6 +1,6 @@
 /** JSON files of a model folder. */
 import { existsSync, readFileSync } from 'node:fs';
-import { TemperError } from '../core/errors.ts';
+import { errorMessage, TemperError } from '../core/errors.ts';
 import type { Values } from './settings.ts';
 
 /** A JSON file with a record in it; null if there is none and it may be missing. */
@@ -12,7 +12,7 @@ export function readJson(path: string, optional = false): Values | null {
   try {
     parsed = JSON.parse(readFileSync(path, 'utf8'));
   } catch (cause) {
-    throw new TemperError('model', `cannot read ${path}: ${(cause as Error).message}`, {
+    throw new TemperError('model', `cannot read ${path}: ${errorMessage(cause)}`, {
       hint: 'A model folder needs config.json, safetensors and tokenizer.json; fetch it again.',
       cause,
     });

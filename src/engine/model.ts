@@ -1,7 +1,7 @@
 /** The door to models on disk: a GGUF file, or a folder as Hugging Face writes it. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { TemperError } from '../core/errors.ts';
+import { errorMessage, TemperError } from '../core/errors.ts';
 import { CONFIG_FILE, loadFolder, weightFiles } from './folder-model.ts';
 import { loadGguf } from './gguf-model.ts';
 import type { Provider } from './provider-names.ts';
@@ -25,7 +25,7 @@ function lookAt(path: string): { kind: 'gguf'; file: string } | { kind: 'folder'
   try {
     isFolder = statSync(path).isDirectory();
   } catch (cause) {
-    throw new TemperError('model', `cannot read the model ${path}: ${(cause as Error).message}`, {
+    throw new TemperError('model', `cannot read the model ${path}: ${errorMessage(cause)}`, {
       hint,
       cause,
     });

@@ -2,7 +2,7 @@
 import { basename } from 'node:path';
 import { contentHash, fileHash } from '../core/ids.ts';
 import type { Emit } from '../core/events.ts';
-import { TemperError } from '../core/errors.ts';
+import { errorMessage, TemperError } from '../core/errors.ts';
 import { type Adapter, adapterHash, loadAdapter } from '../engine/adapter.ts';
 import { Generator } from '../engine/generator.ts';
 import { type LoadedModel, loadModel, modelFiles } from '../engine/model.ts';
@@ -67,7 +67,7 @@ async function modelHash(path: string): Promise<string> {
   try {
     return await fileHash(path);
   } catch (cause) {
-    throw new TemperError('model', `cannot read the model file ${path}: ${(cause as Error).message}`, {
+    throw new TemperError('model', `cannot read the model file ${path}: ${errorMessage(cause)}`, {
       hint: 'Check target.path.',
       cause,
     });
