@@ -180,6 +180,15 @@ const TOOLS: Readonly<Record<string, (place: Place) => Promise<void>>> = {
     keep(place, join(place.folder, 'out.report.jsonl'), 'garak.report.jsonl');
     keep(place, join(place.folder, 'out.hitlog.jsonl'), 'garak.hitlog.jsonl');
   },
+  async harmbench(place) {
+    const checkout = join(place.folder, 'HarmBench');
+    if (!existsSync(checkout))
+      throw new Error(`${checkout}: no package has HarmBench, so its repository has to be there`);
+    const program = python(place, ['openai', 'pyyaml', 'tqdm', 'numpy']);
+    await run(program, [own('harmbench_run.py'), checkout, place.url, place.folder], place);
+    keep(place, join(place.folder, 'completions.json'), 'harmbench-completions.json');
+    keep(place, join(place.folder, 'results.json'), 'harmbench.json');
+  },
 };
 
 const [tool = '', scratch] = process.argv.slice(2);

@@ -64,7 +64,18 @@ describe.each([
     { records: 4, findings: 2, passed: 1, unknown: 0, unmapped: 1 },
     { 'no prompt with an answer': 1 },
   ],
-  ['harmbench.json', 'harmbench', { records: 3, findings: 1, passed: 1, unknown: 1, unmapped: 1 }, {}],
+  [
+    'harmbench.json',
+    'harmbench',
+    { records: 5, findings: 2, passed: 2, unknown: 0, unmapped: 2 },
+    { 'the call failed': 1 },
+  ],
+  [
+    'harmbench-completions.json',
+    'harmbench',
+    { records: 5, findings: 0, passed: 0, unknown: 4, unmapped: 0 },
+    { 'the call failed': 1 },
+  ],
   [
     'table.csv',
     'csv',

@@ -209,17 +209,23 @@ const harmbench: ImportFormat = {
     const test = contentOf(field(record, 'test_case'));
     const response = textOf(field(record, 'generation'));
     if (test === undefined || response === undefined) return [NO_PROMPT];
+    // What its scripts write where every try of a call failed.
+    if (response === '$ERROR$') return [{ passedOver: 'the call failed' }];
+    // -1: the classifier said neither yes nor no.
     const label = field(record, 'label');
+    const outcome =
+      label === 1 || label === true ? 'fail' : label === 0 || label === false ? 'pass' : 'unknown';
     const behavior = labelOf(field(record, 'behavior'));
     return [
       {
         messages: [{ role: 'user', content: test }],
         response,
-        outcome: label === 1 || label === true ? 'fail' : label === 0 || label === false ? 'pass' : 'unknown',
+        outcome,
         kind: 'harm',
         objective: behavior?.replaceAll('_', ' '),
         label: labelOf(field(record, 'semantic_category')),
-        rationale: 'HarmBench classifier: yes',
+        rationale:
+          outcome === 'unknown' ? undefined : `HarmBench classifier: ${outcome === 'fail' ? 'yes' : 'no'}`,
       },
     ];
   },
