@@ -54,20 +54,38 @@ function place(config: Values, recipe: RecipeFile, origins: RecipeOrigins): void
 }
 
 /**
- * Replaces `training.sft` and `training.dpo` by the recipes whose paths they are.
- * Errors: `config` for a file that cannot be read or is of the other kind.
+ * Replaces `training.sft`, `training.dpo` and those of variants by the recipes whose paths they are.
+ * Errors: `config` for a file that cannot be read or is of the other kind, and for a variant's that has `lora`.
  */
 export function placeRecipes(config: Values, origins: RecipeOrigins): void {
   const { training } = config;
   if (!isMapping(training)) return;
   for (const kind of RECIPE_KINDS) {
     const path = training[kind];
-    if (typeof path !== 'string') continue;
-    const recipe = readRecipe(path);
-    if (recipe.kind !== kind)
-      throw new TemperError('config', `training.${kind}: ${path} is a recipe of the kind ${recipe.kind}`);
-    place(config, recipe, origins);
+    if (typeof path === 'string') place(config, recipeOf(kind, path, `training.${kind}`), origins);
   }
+  const { variants } = training;
+  for (const [name, own] of isMapping(variants) ? Object.entries(variants) : []) {
+    for (const kind of isMapping(own) ? RECIPE_KINDS : []) {
+      const key = `training.variants.${name}.${kind}`;
+      const path = (own as Values)[kind];
+      if (typeof path !== 'string') continue;
+      const { keys, lora } = recipeOf(kind, path, key);
+      if (lora)
+        throw new TemperError('config', `${key}: ${path} has lora, and all trainings work on one adapter`, {
+          hint: 'Leave lora to the configuration.',
+        });
+      (own as Values)[kind] = keys;
+      origins.set(key, path);
+    }
+  }
+}
+
+/** A recipe that has to be of a kind. */
+function recipeOf(kind: RecipeKind, path: string, key: string): RecipeFile {
+  const recipe = readRecipe(path);
+  if (recipe.kind === kind) return recipe;
+  throw new TemperError('config', `${key}: ${path} is a recipe of the kind ${recipe.kind}`);
 }
 
 /** Puts the recipe of a file into a configuration. */

@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { TemperError } from '../core/errors.ts';
 import { type Config, configSchema, loadConfig, recipeVariants } from './config.ts';
@@ -36,6 +39,21 @@ test('a variant is the recipes with what it says otherwise, part by part', () =>
     dpo: { ...own.dpo, loss: 'ipo', pairs: { ...own.dpo!.pairs, benign: 7 } },
   });
   expect(alone).toMatchObject({ sft: { seed: 3 }, dpo: null });
+});
+
+test('a variant may be a recipe in a file, but for the shape of the adapter', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'temper-variants-'));
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(folder, name), text);
+    return join(folder, name);
+  };
+  const own = training(`variants.ipo.dpo=${file('a.yaml', 'kind: dpo\nloss: ipo\n')}`);
+  expect(recipeVariants(own)[0]!.dpo).toEqual({ ...own.dpo, loss: 'ipo' });
+  const wrong = file('b.yaml', 'kind: dpo\nbeta: -1\n');
+  expect(problem(`variants.ipo.dpo=${wrong}`)).toMatch(new RegExp(`^${wrong}: 1 problem\n  beta: `));
+  expect(problem(`variants.ipo.sft=${wrong}`)).toContain('of the kind dpo');
+  const shaped = file('c.yaml', 'kind: dpo\nlora: { rank: 4 }\n');
+  expect(problem(`variants.ipo.dpo=${shaped}`)).toContain('has lora');
 });
 
 test('without DPO a variant may add one, at the defaults', () => {
