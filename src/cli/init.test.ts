@@ -43,6 +43,7 @@ test('what is left unset validates when it is set', () => {
   }
   const set = {
     models: { cache: 'd' },
+    training: { variants: parse(OPTIONAL['training.variants'] ?? '') as unknown },
     suites: { directory: 'e' },
     targets: parse(OPTIONAL['targets'] ?? '') as unknown,
     calls: { budget: { calls: 1, tokens: 1, dollars: 1 } },
