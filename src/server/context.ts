@@ -22,7 +22,7 @@ export interface ContextOptions {
 }
 
 /** Conversations of an arm that are counted anew on demand; a larger one shows the figures that its run stored. */
-const MOST_COUNTED = 20_000;
+export const MOST_COUNTED = 20_000;
 
 export class ServerContext implements AsyncDisposable {
   readonly config: Config;

@@ -234,13 +234,17 @@ export class SearchIndex implements Disposable {
     this.version++;
   }
 
-  /** An arm of a run that noted none. */
+  /** An arm that the store has no rows of; what is noted already costs nothing more. */
   noteArm(run: string, arm: string, conversations: readonly string[]): void {
+    const unknown = this.database.prepare(
+      `select i.rowid as place from json_each(?) wanted join items i on i.id = wanted.value
+         where not exists (select 1 from arms where run = ? and arm = ? and item = i.rowid)`,
+    );
+    const places = unknown.all(JSON.stringify(conversations), run, arm) as { place: number }[];
+    if (places.length === 0) return;
     this.#transaction(() => {
-      const add = this.database.prepare(
-        'insert or ignore into arms select ?, ?, rowid from items where id = ?',
-      );
-      for (const id of conversations) add.run(run, arm, id);
+      const add = this.database.prepare('insert or ignore into arms values (?, ?, ?)');
+      for (const { place } of places) add.run(run, arm, place);
     });
     this.version++;
   }

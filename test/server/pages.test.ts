@@ -139,6 +139,43 @@ test('what was measured outside of runs stands beside runs, and leads to its con
   expect((await api<{ total: number }>(`/api/conversations?run=${run}&arm=${arm}`)).total).toBe(30);
 });
 
+test('what is listed as measured can be compared; what cannot be is named with the reason', async () => {
+  const noted = async (name: string, ids: readonly string[]): Promise<void> => {
+    const [id] = (await records.arms(store.run)).get('verify: before')!;
+    const { scenario, conversation } = (await records.conversation(id!))!;
+    const judged = ids.map((each) => ({
+      scenario,
+      conversation: { ...conversation, id: each },
+      verdicts: [],
+    }));
+    const about = { target: name, simulator: 's', judge: 'j', suite: 'x@1', created: '2026-03-01T00:00:00Z' };
+    await noteMeasured(records, { name, about, judged });
+  };
+  const [first, second] = (await records.arms(store.run)).get('verify: after')!;
+  await noted('forgotten', ['of another store']);
+  await noted('large', [first!, ...Array.from({ length: 20_000 }, (_, i) => `of another store ${i}`)]);
+  await noted('two', [first!, second!]);
+  const { measured, left } = await api<{
+    measured: { name: string; target: string }[];
+    left: { name: string; target: string; why: string }[];
+  }>('/api/measured');
+  expect(measured.map(({ target }) => target)).toContain('two');
+  for (const { name } of measured) await api(`/api/compare?a=${name}&b=${name}`);
+  expect(new Map(left.map(({ target, why }) => [target, why]))).toEqual(
+    new Map([
+      ['forgotten', expect.stringMatching(/none of its conversations/)],
+      ['large', expect.stringMatching(/more than 20000/)],
+    ]),
+  );
+  for (const { name, why } of left) {
+    const answer = await ask(server.port, `/api/compare?a=${name}&b=${store.run}`, { headers: { cookie } });
+    expect([answer.status, answer.json<{ error: { message: string } }>().error.message]).toEqual([
+      404,
+      `${name} cannot be compared: ${why}`,
+    ]);
+  }
+});
+
 test('all trainings of a run by their names, and the one at work from its first step', async () => {
   const curves = async () =>
     (await api<{ curves: TrainingCurve[] }>(`/api/runs/${store.run}/training`)).curves;

@@ -3,17 +3,24 @@ import { z } from 'zod';
 import { TemperError } from '../../core/errors.ts';
 import { AFTER, BEFORE } from '../../loop/arms.ts';
 import { familyFigures, type Figure, familyTests, type FamilyTests } from '../../loop/family.ts';
-import { measuredAlone } from '../../loop/measured.ts';
 import type { Measured } from '../../loop/paired.ts';
 import { scorecardOf } from '../../loop/scorecard.ts';
 import type { Comparison } from '../../metrics/comparison.ts';
 import type { Scorecard } from '../../metrics/scorecard.ts';
 import type { ServerContext } from '../context.ts';
-import { MEASURED } from '../measured-arms.ts';
+import { measuredArms } from '../measured-arms.ts';
 import { record, routesOf } from '../route.ts';
 import { armNamed, severity, sharedOrNot } from './scorecards.ts';
 
 const on = routesOf('scorecards');
+
+const armShape = {
+  name: z.string(),
+  target: z.string(),
+  suite: z.string(),
+  created: z.string(),
+  conversations: z.number(),
+};
 
 export interface FamilyMemberView {
   readonly run: string;
@@ -54,28 +61,13 @@ export const familyRoutes = (context: ServerContext) => {
         path: '/api/measured',
         summary: 'What was measured outside of runs, newest first, under the names that comparisons take',
         response: z.object({
-          measured: z.array(
-            z.object({
-              name: z.string(),
-              target: z.string(),
-              suite: z.string(),
-              created: z.string(),
-              conversations: z.number(),
-            }),
-          ),
+          measured: z.array(z.object(armShape)),
+          left: z
+            .array(z.object({ ...armShape, why: z.string() }))
+            .describe('what cannot be compared here, and why'),
         }),
       },
-      async () => ({
-        measured: (await measuredAlone(context.store)).map(
-          ({ subject, created, record: { name, about, conversations } }) => ({
-            name: `${MEASURED}:${subject}`,
-            target: name,
-            suite: about.suite,
-            created,
-            conversations: conversations.length,
-          }),
-        ),
-      }),
+      () => measuredArms(context),
     ),
     on(
       {

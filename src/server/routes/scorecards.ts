@@ -23,8 +23,8 @@ import { clearChange, criterionText, type Line, scorecardLines } from '../../rep
 import { BUILT_IN } from '../../scenarios/built-in.ts';
 import { leavesById, loadTaxonomy } from '../../scenarios/taxonomy.ts';
 import type { RunRecord } from '../../store/store.ts';
-import type { ServerContext } from '../context.ts';
-import { measuredArm } from '../measured-arms.ts';
+import { MOST_COUNTED, type ServerContext } from '../context.ts';
+import { measuredArm, TOO_LARGE } from '../measured-arms.ts';
 import { record, routesOf } from '../route.ts';
 
 const on = routesOf('scorecards');
@@ -178,7 +178,11 @@ export async function armNamed(context: ServerContext, name: string): Promise<Me
     };
     return { name, judged, about };
   }
-  throw new TemperError('absent', `run ${id} has no conversations under the name ${wanted.join(' or ')}`, {
+  const named = wanted.join(' or ');
+  const count = Math.max(...wanted.map((arm) => context.search.count({ run: run.id, arm, facets: {} })));
+  if (count > MOST_COUNTED)
+    throw new TemperError('absent', `${named} of run ${id} cannot be compared here: ${TOO_LARGE}`);
+  throw new TemperError('absent', `run ${id} has no conversations under the name ${named}`, {
     hint: 'GET /api/runs/ID lists what it measured.',
   });
 }

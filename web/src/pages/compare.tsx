@@ -224,6 +224,12 @@ export function Compare() {
               )}
             </div>
           </div>
+          {(alone.data?.left ?? []).map(({ name, target, suite, created, why }) => (
+            <p key={name} className="soft">
+              Not to be chosen here: {printable(target, 40)}, {printable(suite, 30)} ({created.slice(0, 10)}):{' '}
+              {why}.
+            </p>
+          ))}
           {view === 'two' ? (
             <Pair a={a} b={b} x={x} names={[label(a), label(b)]} />
           ) : view === 'several' ? (
