@@ -1,5 +1,6 @@
 /** The frame: pages by address, the way between them, what works now, keys. */
 import { lazy, type ReactNode, Suspense, useEffect, useRef, useState } from 'react';
+import { askFirst } from './conversation-query.ts';
 import { progressOf, useLive } from './live.ts';
 import { Me } from './me.tsx';
 import { setPerson, type Theme, usePerson } from './person.ts';
@@ -34,9 +35,11 @@ const PAGES = [
 
 const HOME = '/scorecard';
 
-/** Asks for the code of the page that is opened first, before anything is drawn. */
-export const preload = (path: string): void =>
-  void PAGES.find(([to]) => to === (path === '/' ? HOME : path))?.[4]().catch(() => {});
+/** Asks for the code of the page that is opened first, and for what it shows first, before anything is drawn. */
+export function preload({ pathname, search }: { pathname: string; search: string }): void {
+  if (pathname === '/conversations') askFirst(search);
+  void PAGES.find(([to]) => to === (pathname === '/' ? HOME : pathname))?.[4]().catch(() => {});
+}
 
 function Working() {
   const { connected, working, events, indexing } = useLive();
@@ -87,6 +90,8 @@ function Keys({ open, close }: { open: boolean; close: () => void }) {
         <KeyLine keys={['Ctrl', 'Enter']} text="console: send" />
         <KeyLine keys={['x']} text="console: record the last answer as a finding" />
         <KeyLine keys={['0', '…', '7', 'u', 's', 'z']} text="labelling: label, cannot tell, skip, back" />
+        <KeyLine keys={['e']} text="labelling: an example of each label" />
+        <KeyLine keys={['a', 'r', 'e']} text="data: accept, reject, edit" />
         <KeyLine keys={['?']} text="this list" />
       </div>
     </dialog>

@@ -6,8 +6,7 @@ import { App, preload } from './app.tsx';
 import { connect } from './live.ts';
 import './style.css';
 
-preload(location.pathname);
-connect();
+preload(location);
 createRoot(document.getElementById('root')!).render(
   <StrictMode>
     <QueryClientProvider client={queryClient}>
@@ -15,3 +14,5 @@ createRoot(document.getElementById('root')!).render(
     </QueryClientProvider>
   </StrictMode>,
 );
+// After the page's own questions.
+connect();

@@ -1,9 +1,9 @@
 /** Conversations: any number of them, by words and facets; beside the list the transcript, with the other arm. */
-import { useQueries } from '@tanstack/react-query';
+import { keepPreviousData, useQueries, useQuery } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { type RefObject, useEffect, useMemo, useRef, useState } from 'react';
-import { FACETS } from '../../../src/server/facets.ts';
-import { call, addressOf, useApi } from '../api.ts';
+import { type call, addressOf, useApi } from '../api.ts';
+import { filterOf, type Order, orderOf, PAGE, pageOf } from '../conversation-query.ts';
 import { useKeys } from '../keys.ts';
 import { usePerson } from '../person.ts';
 import { navigate, type Query, useQueryState } from '../router.tsx';
@@ -11,9 +11,7 @@ import { Empty, Loaded, number, Page, Problem, short, Tag, words } from '../ui/p
 import { Transcript } from '../ui/transcript.tsx';
 import { printable } from '../../../src/core/limits.ts';
 
-const PAGE = 100;
 const HEIGHT = 38;
-const FILTERS = ['text', 'run', 'arm', 'severity', ...FACETS] as const;
 
 /** Facets that are shown, with their names; the rest is in the address alone. */
 const SHOWN = [
@@ -47,9 +45,6 @@ function valueName(facet: string, value: string): string {
       ? value
       : `${value} script`;
 }
-
-const filterOf = (query: Query): Query =>
-  Object.fromEntries(FILTERS.flatMap((name) => (query[name] === undefined ? [] : [[name, query[name]]])));
 
 function Facets({
   filter,
@@ -124,22 +119,21 @@ const COLUMNS = [
 /** Rows in a window over all of them: their pages are asked for as they come into view. */
 function List({
   filter,
-  sort,
-  descending,
+  order,
   change,
   selected,
   open,
   search,
 }: {
   filter: Query;
-  sort: string;
-  descending: boolean;
+  order: Order;
   change: (part: Record<string, string | undefined>) => void;
   selected: string | undefined;
   open: (id: string | undefined, push?: boolean) => void;
   search: RefObject<HTMLInputElement | null>;
 }) {
   const { revealAll } = usePerson();
+  const { sort, descending } = order;
   const scroller = useRef<HTMLDivElement>(null);
   const [total, setTotal] = useState<number | null>(null);
   const rows = useVirtualizer({
@@ -153,14 +147,7 @@ function List({
   const first = Math.floor((items[0]?.index ?? 0) / PAGE);
   const last = Math.floor((items.at(-1)?.index ?? 0) / PAGE);
   const pages = useQueries({
-    queries: Array.from({ length: last - first + 1 }, (_, i) => {
-      const query = { ...filter, sort, descending, offset: (first + i) * PAGE, limit: PAGE };
-      return {
-        queryKey: ['GET /api/conversations', null, query],
-        queryFn: ({ signal }: { signal: AbortSignal }) =>
-          call('GET /api/conversations', { query: query as never }, signal),
-      };
-    }),
+    queries: Array.from({ length: last - first + 1 }, (_, i) => pageOf(filter, order, (first + i) * PAGE)),
   });
   const failed = pages.find((page) => page.isError);
   const known = pages.find((page) => page.data)?.data;
@@ -340,13 +327,8 @@ export function Conversations() {
   const [text, setText] = useState(filter['text'] ?? '');
   const [facets, setFacets] = useState(window.innerWidth > 860);
   const search = useRef<HTMLInputElement>(null);
-  const sort = query['sort'] ?? 'place';
-  const descending = query['down'] !== 'no';
-  const counted = useApi(
-    'GET /api/conversations',
-    { query: { ...filter, sort, descending, offset: 0, limit: PAGE } as never },
-    { keep: true },
-  );
+  const order = useMemo(() => orderOf(query), [query]);
+  const counted = useQuery({ ...pageOf(filter, order, 0), placeholderData: keepPreviousData });
   useEffect(() => setText(filter['text'] ?? ''), [filter]);
   useEffect(() => {
     if (text === (filter['text'] ?? '')) return;
@@ -407,15 +389,7 @@ export function Conversations() {
           </div>
         ) : null}
         <div className={`split ${id ? 'open' : ''}`}>
-          <List
-            filter={filter}
-            sort={sort}
-            descending={descending}
-            change={change}
-            selected={id}
-            open={open}
-            search={search}
-          />
+          <List filter={filter} order={order} change={change} selected={id} open={open} search={search} />
           {id ? <Detail id={id} close={() => open(undefined)} /> : null}
         </div>
       </div>
