@@ -13,6 +13,7 @@ import { candidatesIn, storedAnswers, type StoredCandidate, withTexts } from '..
 import { confusionMatrix, weightedKappa } from '../../metrics/agreement.ts';
 import type { Note } from '../../store/store.ts';
 import type { ServerContext } from '../context.ts';
+import { LABEL_EXAMPLES } from '../label-examples.ts';
 import { author, ok, record, routesOf } from '../route.ts';
 
 const on = routesOf('labels');
@@ -217,6 +218,9 @@ export const labelRoutes = (context: ServerContext) =>
           metric,
           labels: z.array(z.string()),
           anchors: z.array(z.string()),
+          examples: z
+            .object({ to: z.string(), answers: z.array(z.string()) })
+            .describe('an answer for each place'),
           rows: z.array(record<LabelRow>('an answer with what came before it')),
           mine: z.record(z.string(), z.number().nullable()),
         }),
@@ -224,12 +228,14 @@ export const labelRoutes = (context: ServerContext) =>
       async ({ params, query }) => {
         const { record: sheet } = await sheetOf(context, params.id);
         const rows = await withTexts(context.config, sheet.rows);
+        const examples = LABEL_EXAMPLES[sheet.metric];
         const mine =
           (await labelsOf(context, params.id)).get(query.author) ?? new Map<string, number | null>();
         return {
           metric: sheet.metric,
           labels: [...SCALES[sheet.metric].labels],
           anchors: [...ANCHORS[sheet.metric]],
+          examples: { to: examples.to, answers: [...examples.answers] },
           rows: rows.map((row): LabelRow => ({
             answer: row.id,
             history: row.history,

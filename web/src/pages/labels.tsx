@@ -189,6 +189,8 @@ function Queue({ id }: { id: string }) {
   const [at, setAt] = useState<number | null>(null);
   const [mine, setMine] = useState<Readonly<Record<string, number | null>>>({});
   const [skipped, setSkipped] = useState<readonly string[]>([]);
+  const [exampled, setExampled] = useState(false);
+  const showExamples = (): void => setExampled(!exampled);
   const rows = sheet.data?.rows ?? [];
   const labels = { ...sheet.data?.mine, ...mine };
   const open = (from: number): number => {
@@ -211,6 +213,7 @@ function Queue({ id }: { id: string }) {
   useKeys({
     ...Object.fromEntries(Array.from({ length: count }, (_, i) => [String(i), () => give(i)])),
     u: () => give(null),
+    e: showExamples,
     s: () => {
       if (row) setSkipped([...skipped, row.answer]);
       setAt(null);
@@ -224,7 +227,7 @@ function Queue({ id }: { id: string }) {
   const done = Object.keys(labels).length;
   return (
     <Loaded query={sheet} lines={10}>
-      {({ metric, labels: scale, anchors }) => (
+      {({ metric, labels: scale, anchors, examples }) => (
         <div className="split open">
           <section className="card" aria-label="Answer to label">
             <div className="row spread">
@@ -279,6 +282,7 @@ function Queue({ id }: { id: string }) {
             </h2>
             <Only needs="reviewer">
               <div className="scaleway">
+                {exampled ? <small>Examples are answers to: {examples.to}</small> : null}
                 {scale.map((label, i) => (
                   <button
                     key={label}
@@ -288,7 +292,10 @@ function Queue({ id }: { id: string }) {
                     onClick={() => give(i)}
                   >
                     <kbd>{i}</kbd>
-                    <span>{anchors[i] ?? label}</span>
+                    <span>
+                      {anchors[i] ?? label}
+                      {exampled ? <small className="example">“{examples.answers[i]}”</small> : null}
+                    </span>
                   </button>
                 ))}
                 <button type="button" disabled={!row} onClick={() => give(null)}>
@@ -296,7 +303,11 @@ function Queue({ id }: { id: string }) {
                   <span>Cannot tell</span>
                 </button>
                 <small>
-                  <kbd>s</kbd> skip, <kbd>z</kbd> back to the last, <kbd>b</kbd> show or blur all texts
+                  <kbd>s</kbd> skip, <kbd>z</kbd> back to the last, <kbd>b</kbd> show or blur all texts,{' '}
+                  <button type="button" className="plain" aria-expanded={exampled} onClick={showExamples}>
+                    {exampled ? 'hide the examples' : 'an example of each'}
+                  </button>{' '}
+                  <kbd>e</kbd>
                 </small>
               </div>
             </Only>
