@@ -1,7 +1,10 @@
 /** Attacks around a message, with what the target would receive; and what a scripted adversary would say next. */
 import { useEffect, useState } from 'react';
 import { call, useApi, useChange } from '../api.ts';
+import { useMay } from '../me.tsx';
+import { personName } from '../person.ts';
 import { useQueryState } from '../router.tsx';
+import { GoalField } from './campaigns.tsx';
 import { Problem, words } from './parts.tsx';
 import { Untrusted } from './untrusted.tsx';
 
@@ -38,6 +41,8 @@ export function AttackChoice({
   /** Kinds of which all are listed. */
   const [open, setOpen] = useState<readonly string[]>([]);
   const move = refused === null ? 'opening' : refused ? 'after-refusal' : 'after-answer';
+  // Neither a goal nor a first message says what it is about.
+  const aimless = goal === '' && move === 'opening';
   const [suggestions, setSuggestions] = useState<readonly { persona: string; text: string }[] | null>(null);
   useEffect(() => {
     if (attacks.length === 0 || plain === '') {
@@ -139,12 +144,12 @@ export function AttackChoice({
       </section>
       <section className="card stack" style={{ margin: 0 }}>
         <h2>Next move</h2>
-        <Strategies session={session} parent={parent} use={use} />
+        {aimless ? <Aim session={session} /> : null}
+        <Strategies session={session} parent={parent} use={use} aimless={aimless} />
         {suggestions === null ? (
           <button
             type="button"
-            disabled={goal === '' && move === 'opening'}
-            title={goal === '' ? 'A session with a goal gets openings' : ''}
+            disabled={aimless}
             onClick={() =>
               void call('POST /api/console/suggest', { body: { goal, move } }).then(
                 ({ suggestions: found }) => setSuggestions(found),
@@ -175,12 +180,45 @@ export function AttackChoice({
   );
 }
 
+/** What a session is for, where it began without: proposals are made of it. */
+function Aim({ session }: { session: string }) {
+  const { data } = useApi('GET /api/console/sessions/:id', { params: { id: session } });
+  const save = useChange('PUT /api/console/sessions/:id');
+  const may = useMay('red-teamer');
+  const [goal, setGoal] = useState('');
+  return (
+    <form
+      className="stack"
+      aria-label="Goal"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (data)
+          save.mutate({
+            params: { id: session },
+            body: { ...data.session.record, goal: goal.trim(), author: personName() },
+          });
+      }}
+    >
+      <GoalField goal={goal} set={setGoal} example="praise a crash diet" />
+      <div className="row">
+        <button type="submit" disabled={!may || !data || goal.trim() === '' || save.isPending}>
+          Set the goal
+        </button>
+        <small>or write a first message yourself</small>
+      </div>
+      {save.isError ? <Problem error={save.error} /> : null}
+    </form>
+  );
+}
+
 /** A strategy as a helper: what it would send after the turns that were had. */
 function Strategies({
   session,
   parent,
   use,
+  aimless,
 }: {
+  aimless: boolean;
   session: string;
   parent: string | null;
   use: (text: string, after?: string | null, strategy?: string) => void;
@@ -217,7 +255,7 @@ function Strategies({
       </label>
       <small>{all.find(({ id }) => id === strategy)?.description}</small>
       <div className="row">
-        <button type="submit" disabled={propose.isPending}>
+        <button type="submit" disabled={aimless || propose.isPending}>
           Propose the next message
         </button>
       </div>
