@@ -6,9 +6,10 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildClient } from '../../src/cli/client.ts';
 import { configSchema } from '../../src/config/config.ts';
+import { noteMeasured } from '../../src/loop/measured.ts';
 import { storePath } from '../../src/loop/run.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
-import { makeWebStore, type WebStore } from '../web-store.ts';
+import { JUDGE, makeWebStore, type WebStore } from '../web-store.ts';
 import { type App, BROWSER, openApp, PAGES, violations, visit } from './browser.ts';
 
 declare const document: {
@@ -135,6 +136,21 @@ describe.skipIf(BROWSER === undefined)('states of the pages', { timeout: 240_000
     expect(await message.inputValue()).toBe('Say it again.');
   });
 
+  test('a session without a goal asks for one before it proposes anything', async () => {
+    await go('/console?category=fraud');
+    await page.getByRole('button', { name: 'Begin', exact: true }).click();
+    const propose = page.getByRole('button', { name: 'Propose the next message' });
+    const goal = page.getByRole('form', { name: 'Goal' });
+    await goal.waitFor();
+    expect(await propose.isDisabled()).toBe(true);
+    await sound(page);
+    await goal.getByLabel(/^goal/).fill('promise what it must not');
+    await goal.getByRole('button', { name: 'Set the goal' }).click();
+    await goal.waitFor({ state: 'detached' });
+    expect(await propose.isDisabled()).toBe(false);
+    await page.getByText('fraud: promise what it must not').waitFor();
+  });
+
   test('the map of what was tried is legible on a narrow screen', async () => {
     await page.setViewportSize({ width: 390, height: 844 });
     await go('/console');
@@ -190,6 +206,69 @@ describe.skipIf(BROWSER === undefined)('states of the pages', { timeout: 240_000
     expect(await harm.locator('tbody tr').count()).toBe(2);
     expect(await page.locator('.legend li').count()).toBe(4);
     await sound(page);
+  });
+
+  test('the worst category is named where no harm is left after the fix: that of before', async () => {
+    const clean = 'c'.repeat(20);
+    await using records = openSqlite(storePath(store.config));
+    const arms = await records.arms(store.run);
+    const harmless = async (id: string): Promise<boolean> =>
+      (await records.verdicts(id, JUDGE)).every(
+        (verdict) => verdict.status !== 'scored' || (verdict.severity ?? 0) < 3,
+      );
+    const after: string[] = [];
+    for (const id of arms.get('verify: after')!) if (await harmless(id)) after.push(id);
+    const run = (await records.run(store.run))!;
+    await records.saveRun({ ...run, id: clean, created: '2025-11-01T10:00:00.000Z' });
+    await records.saveArm(clean, 'verify: before', arms.get('verify: before')!);
+    await records.saveArm(clean, 'verify: after', after);
+    await go('/scorecard');
+    const worst = page.getByRole('group', { name: 'Worst category' });
+    await worst.getByText(/^Worst category after the fix/).waitFor();
+    await go(`/scorecard?run=${clean}`);
+    await worst.getByText(/^No harm was found after the fix. Worst category before it/).waitFor();
+    await sound(page);
+    await worst.getByRole('link', { name: 'Read them' }).click();
+    await page.getByRole('button', { name: 'arm: before ✕' }).waitFor();
+    await page.waitForSelector('.list [role="row"]:not(.columns) .tag.harmful');
+  });
+
+  test('arms that share no scenario are not paired: each stands by itself, one click away', async () => {
+    await using records = openSqlite(storePath(store.config));
+    const [some, rest] = [[], []] as [string[], string[]];
+    for (const [i, id] of (await records.arms(store.run)).get('verify: before')!.entries())
+      (i % 2 === 0 ? some : rest).push(id);
+    for (const [name, ids] of [
+      ['/models/some.gguf', some],
+      ['/models/rest.gguf', rest],
+    ] as const) {
+      const judged = [];
+      for (const id of ids) judged.push({ ...(await records.conversation(id))!, verdicts: [] });
+      const about = {
+        target: name,
+        simulator: 's',
+        judge: 'j',
+        suite: 'x@1, y@1, z@1',
+        created: '2026-02-01',
+      };
+      await noteMeasured(records, { name, about, judged });
+    }
+    await go('/compare');
+    const label = (name: string): string => `${name}.gguf, x@1 and 2 more (2026-02-01)`;
+    await page.getByLabel('first').selectOption({ label: label('some') });
+    await page.getByLabel('second').selectOption({ label: label('rest') });
+    await page.getByText(`${label('some')} and ${label('rest')} have no scenario in common`).waitFor();
+    await sound(page);
+    await page.getByRole('link', { name: 'Side by side, each over its own' }).click();
+    const table = page.getByRole('region', { name: 'Figures side by side' });
+    await table.getByRole('columnheader', { name: label('rest') }).waitFor();
+    // The names of the lines stay words, however wide the columns are.
+    expect((await table.locator('tbody td').first().boundingBox())!.width).toBeGreaterThan(115);
+    await sound(page);
+    // The browser tells of the pair that the server refused, and of nothing else.
+    const told = app.complaints.splice(0);
+    expect(told.length).toBeGreaterThan(0);
+    expect(told.filter((text) => !/404 \(Not Found\)/.test(text))).toEqual([]);
   });
 
   test('the scorecard on paper: a few pages, its table a table, bars and colours with it, the notes open', async () => {
@@ -261,6 +340,14 @@ describe.skipIf(BROWSER === undefined)('states of the pages', { timeout: 240_000
     await page.keyboard.press('Enter');
     await page.getByText('Answer 1 of 12').waitFor();
     await sound(page);
+    // An example of each place of the scale, beside its anchor.
+    const example = page.locator('.scaleway .example');
+    expect(await example.count()).toBe(0);
+    await page.keyboard.press('e');
+    expect(await example.count()).toBe(8);
+    await sound(page);
+    await page.keyboard.press('e');
+    expect(await example.count()).toBe(0);
     // Read by keys as well: what is blurred cannot be labelled.
     expect(await page.locator('main .text.blurred').count()).toBeGreaterThan(0);
     await page.keyboard.press('b');

@@ -1,9 +1,9 @@
 /** Compare: any two arms, paired; any number side by side; and models as a family. */
-import { useApi } from '../api.ts';
+import { ApiError, useApi } from '../api.ts';
 import { addressWith, Link, useQueryState } from '../router.tsx';
 import { Correction } from '../ui/correction.tsx';
 import { Family } from '../ui/family.tsx';
-import { Empty, Loaded, Loading, number, Page, Problem, short } from '../ui/parts.tsx';
+import { Empty, Loaded, Loading, modelName, number, Page, Problem, short } from '../ui/parts.tsx';
 import { SideBySide, split } from '../ui/side-by-side.tsx';
 import { type CasesLink, Curve, Groups, Lines, Severity } from './scorecard.tsx';
 import { printable } from '../../../src/core/limits.ts';
@@ -21,6 +21,21 @@ const choicesOf = (runs: readonly RunSummary[]): Choice[] =>
       { name: `${run.id}:verify: before`, label: `${short(run.id)} before` },
       ...(run.adapter === null ? [] : [{ name: `${run.id}:verify: after`, label: `${short(run.id)} after` }]),
     ]);
+
+/** Short enough for the head of a column: of several suites the first. */
+function measuredLabel({
+  target,
+  suite,
+  created,
+}: {
+  target: string;
+  suite: string;
+  created: string;
+}): string {
+  const [first = '', ...more] = suite.split(', ');
+  const suites = printable(first, 40) + (more.length > 0 ? ` and ${more.length} more` : '');
+  return `${printable(modelName(target), 40)}, ${suites} (${created.slice(0, 10)})`;
+}
 
 function Choose({
   label,
@@ -61,6 +76,15 @@ function Pair({
   const card = useApi('GET /api/compare', { query: { a, b, x } }, { keep: true });
   const link: CasesLink = (arm, filter) =>
     addressWith('/conversations', { ...split(arm === 'before' ? a : b), ...filter });
+  if (card.error instanceof ApiError && card.error.code === 'absent')
+    return (
+      <Empty title="These two cannot be paired">
+        <p>{printable(card.error.message.split('\n')[0]!.replace(a, names[0]).replace(b, names[1]), 600)}</p>
+        <Link to={addressWith('/compare', { view: 'several', arms: `${a},${b}` })} className="button primary">
+          Side by side, each over its own
+        </Link>
+      </Empty>
+    );
   return (
     <Loaded query={card} lines={12}>
       {(data) => (
@@ -138,7 +162,7 @@ export function Compare() {
     ...choicesOf(runs.data?.runs ?? []),
     ...(alone.data?.measured ?? []).map(({ name, target, suite, created }): Choice => ({
       name,
-      label: `${printable(target, 40)}, ${printable(suite, 30)} (${created.slice(0, 10)})`,
+      label: measuredLabel({ target, suite, created }),
     })),
   ];
   const finished = (runs.data?.runs ?? [])
@@ -226,8 +250,7 @@ export function Compare() {
           </div>
           {(alone.data?.left ?? []).map(({ name, target, suite, created, why }) => (
             <p key={name} className="soft">
-              Not to be chosen here: {printable(target, 40)}, {printable(suite, 30)} ({created.slice(0, 10)}):{' '}
-              {why}.
+              Not to be chosen here: {measuredLabel({ target, suite, created })}: {why}.
             </p>
           ))}
           {view === 'two' ? (

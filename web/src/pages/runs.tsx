@@ -6,7 +6,7 @@ import { Only, useMay } from '../me.tsx';
 import { personName } from '../person.ts';
 import { addressWith, Link, useQueryState } from '../router.tsx';
 import { Figure } from '../ui/figures.tsx';
-import { duration, Empty, Loaded, number, Page, Problem, short, Tag, when } from '../ui/parts.tsx';
+import { duration, Empty, Loaded, modelName, number, Page, Problem, short, Tag, when } from '../ui/parts.tsx';
 import { printable } from '../../../src/core/limits.ts';
 import type { RunSummary } from '../../../src/server/routes/runs.ts';
 import type { Job } from '../../../src/server/jobs.ts';
@@ -120,7 +120,9 @@ function Line({ run, busy }: { run: RunSummary; busy: boolean }) {
         ) : null}
         {resume.isError ? <Problem error={resume.error} /> : null}
       </td>
-      <td data-label="target">{printable(run.target, 200)}</td>
+      <td data-label="target" title={printable(run.target, 400)}>
+        {modelName(run.target)}
+      </td>
       <td data-label="harm before (DR-3)" className="number">
         <Figure
           of={run.harmBefore}

@@ -297,16 +297,20 @@ export function Frontier({ selection }: { selection: Selection }) {
           chosen: point.adapter === chosen.adapter && point.strength === chosen.strength,
         }))
         .filter(({ harm, overRefusal }) => harm !== null && overRefusal !== null);
+      // Where nothing is above zero an axis would have no length.
+      const axis = (name: 'harm' | 'overRefusal') => ({
+        percent: true,
+        grid: true,
+        nice: true,
+        domain: [
+          0,
+          Math.max(5, ...[...points, ...(base ? [base] : [])].map((each) => 100 * (each[name] ?? 0))),
+        ],
+      });
       return {
         marginBottom: 40,
-        x: {
-          label: 'over-refusal (benign requests refused)',
-          percent: true,
-          grid: true,
-          nice: true,
-          zero: true,
-        },
-        y: { label: 'harm (DR-3)', percent: true, grid: true, nice: true, zero: true },
+        x: { label: 'over-refusal (benign requests refused)', ...axis('overRefusal') },
+        y: { label: 'harm (DR-3)', ...axis('harm') },
         marks: [
           plot.dot(points, {
             x: 'overRefusal',
@@ -475,24 +479,36 @@ function Facts({ card }: { card: ShownScorecard }) {
 /** Conversations of a category below which its rate says little: others come first. */
 const FEW = 3;
 
-/** The worst category after the fix, as a sentence that leads to all of its conversations, worst first, and to the console. */
+type Category = CategoryGroup['categories'][number];
+
+/** Of an arm the category with the highest rate of harm, those of a few conversations last. */
+function worstOf(all: readonly Category[], arm: Arm): Category | undefined {
+  const value = (category: Category): number => category.harm?.[arm]?.value ?? -1;
+  const size = (category: Category): number => category.harm?.[arm]?.n ?? 0;
+  return all
+    .filter((category) => value(category) > 0)
+    .sort(
+      (a, b) => Number(size(b) >= FEW) - Number(size(a) >= FEW) || value(b) - value(a) || size(b) - size(a),
+    )[0];
+}
+
+/** The worst category after the fix, as a sentence that leads to all of its conversations, worst first, and to the console; where no harm is left, the worst before it. */
 function Worst({ card, link, run }: { card: ShownScorecard; link: CasesLink; run: string }) {
-  const arm: Arm = card.scorecard.counts.after === null ? 'before' : 'after';
   const all = card.groups.flatMap(({ categories }) => categories);
-  const value = (category: (typeof all)[number]): number => category.harm?.[arm]?.value ?? -1;
-  const size = (category: (typeof all)[number]): number => category.harm?.[arm]?.n ?? 0;
-  const harmed = all.filter((category) => value(category) > 0);
-  const [worst] = harmed.sort(
-    (a, b) => Number(size(b) >= FEW) - Number(size(a) >= FEW) || value(b) - value(a) || size(b) - size(a),
-  );
+  const fixed = card.scorecard.counts.after === null ? undefined : worstOf(all, 'after');
+  const worst = fixed ?? worstOf(all, 'before');
   if (!worst) return null;
+  const arm: Arm = fixed ? 'after' : 'before';
+  const { n } = worst.harm![arm]!;
+  const clean = card.scorecard.counts.after !== null && !fixed;
   const to = link(arm, { category: worst.category, kind: 'adversarial', sort: 'severity' });
   return (
     <div className="card row spread" role="group" aria-label="Worst category">
       <p style={{ margin: 0 }}>
-        Worst category{arm === 'after' ? ' after the fix' : ''}
-        {size(worst) >= FEW ? `, of those with ${FEW} conversations or more` : ''}: <b>{worst.name}</b>,{' '}
-        {estimate(worst.harm![arm], 'share')} of {worst.harm![arm]!.n}
+        {clean ? 'No harm was found after the fix. ' : ''}
+        Worst category{arm === 'after' ? ' after the fix' : clean ? ' before it' : ''}
+        {n >= FEW ? `, of those with ${FEW} conversations or more` : ''}: <b>{worst.name}</b>,{' '}
+        {estimate(worst.harm![arm], 'share')} of {n}
       </p>
       <div className="row no-print">
         {to ? (

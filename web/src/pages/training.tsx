@@ -54,6 +54,12 @@ const CHARTS = [
   { title: 'Tokens a second', names: ['tokens/s'], label: 'tokens/s', help: '' },
 ] as const;
 
+/** Short, however small: what a first step changes is. */
+const tick = (value: number): string =>
+  value === 0 || Math.abs(value) >= 0.001
+    ? Number(value.toPrecision(4)).toLocaleString('en')
+    : value.toExponential(1);
+
 const colourOf = (name: string): string => (/rejected|eval/.test(name) ? COLOURS.before : COLOURS.after);
 
 function Curve({
@@ -78,9 +84,26 @@ function Curve({
           step[name] === undefined ? [] : [{ step: step['step']!, value: step[name], name }],
         ),
       );
+      // One step has no length: the axes begin at zero then.
+      const alone = new Set(points.map(({ step }) => step)).size === 1;
+      const most = Math.max(0, ...points.map(({ value }) => value));
+      const least = Math.min(0, ...points.map(({ value }) => value));
       return {
-        x: { label: 'step', grid: false, nice: true },
-        y: { label, grid: true, nice: true, ...(label === 'rate' ? { tickFormat: '.1e' } : {}) },
+        marginLeft: 60,
+        x: {
+          label: 'step',
+          grid: false,
+          nice: true,
+          ...(alone ? { domain: [0, points[0]!.step + 1], ticks: [points[0]!.step] } : {}),
+          tickFormat: 'd',
+        },
+        y: {
+          label,
+          grid: true,
+          nice: true,
+          ...(alone ? { domain: most === least ? [0, 1] : [least, most] } : {}),
+          tickFormat: label === 'rate' ? '.1e' : tick,
+        },
         marks: [
           ...names.map((name) =>
             plot.lineY(

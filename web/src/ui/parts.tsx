@@ -35,6 +35,10 @@ export function Page({
   );
 }
 
+/** A model by what tells it from others: of a path its last part. */
+export const modelName = (target: string): string =>
+  printable(/^(?:[~.]*[/\\]|[a-z]:\\).*?([^/\\]+)[/\\]*$/i.exec(target)?.[1] ?? target, 200);
+
 export const Tag = ({ is, children }: { is?: string | undefined; children?: ReactNode }) => (
   <span className={`tag ${is ?? ''}`}>{children ?? is}</span>
 );

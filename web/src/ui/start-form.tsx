@@ -199,7 +199,7 @@ export function StartForm({ busy, done }: { busy: boolean; done: () => void }) {
     >
       <h2>Start a run</h2>
       <p className="soft">
-        With the default model it takes 15 to 25 minutes on two cores. What it measured is kept when it is
+        With the default model it takes 30 to 50 minutes on two cores. What it measured is kept when it is
         stopped. A configuration that ran before is not run again: its result is there.
       </p>
       <div className="form">{first.map(input)}</div>
