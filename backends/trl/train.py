@@ -184,22 +184,33 @@ def as_told(base, rates: list):
     return AsTold
 
 
-def opening_loss(tokens: int, weight: float):
-    """The mean over the batch, in which the first tokens of each answer weigh more. One step is one batch: job.ts sees to that."""
+def weighed(base, tokens: int, weight: float):
+    """The trainer with a mean over the batch in which the first tokens of each answer weigh more. One step is one batch: job.ts sees to that."""
     import torch
 
-    def loss(outputs, labels, num_items_in_batch=None):
-        targets = labels[:, 1:]
-        scored = targets != -100
-        logits = outputs.logits[:, :-1].float().transpose(1, 2)
-        each = torch.nn.functional.cross_entropy(logits, targets, ignore_index=-100, reduction="none")
-        weights = torch.where(scored.cumsum(1) <= tokens, weight, 1.0) * scored
-        total = weights.sum()
-        if num_items_in_batch is not None and torch.distributed.is_initialized():
-            torch.distributed.all_reduce(total)
-        return (weights * each).sum() / total
+    class Weighed(base):
+        def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+            mode = "train" if self.model.training else "eval"
+            targets = inputs["labels"][:, 1:]
+            scored = targets != -100
+            outputs = model(**{name: value for name, value in inputs.items() if name != "labels"}, use_cache=False)
+            logits = outputs.logits[:, :-1][scored].float()  # (scored tokens, vocabulary)
+            each = torch.nn.functional.cross_entropy(logits, targets[scored], reduction="none")
+            weights = torch.where(scored.cumsum(1) <= tokens, weight, 1.0)[scored]
+            with torch.no_grad():
+                logp = logits.log_softmax(-1)
+                entropy = -(logp.exp() * logp).sum()
+            sums = torch.stack([x.float() for x in (weights.sum(), entropy, scored.sum(), inputs["attention_mask"].sum())])
+            total, entropy, count, seen = self.accelerator.reduce(sums, "sum")  # over all processes
+            if mode == "train":
+                self._total_train_tokens += int(seen)
+            self._metrics[mode]["entropy"].append((entropy / count).item())
+            self._metrics[mode]["num_tokens"] = [self._total_train_tokens]
+            # Gradients are averaged over the processes, losses too.
+            loss = (weights * each).sum() / total * self.accelerator.num_processes
+            return (loss, outputs) if return_outputs else loss
 
-    return loss
+    return Weighed
 
 
 def trainer(job: dict):
@@ -217,9 +228,8 @@ def trainer(job: dict):
     if held is not None and recipe.get("patience"):
         parts["callbacks"].append(EarlyStoppingCallback(early_stopping_patience=recipe["patience"]))
     if recipe["kind"] == "sft":
-        if recipe.get("opening"):
-            parts["compute_loss_func"] = opening_loss(**recipe["opening"])
-        return as_told(SFTTrainer, job["rates"])(args=SFTConfig(**common), **parts)
+        base = weighed(SFTTrainer, **recipe["opening"]) if recipe.get("opening") else SFTTrainer
+        return as_told(base, job["rates"])(args=SFTConfig(**common), **parts)
     kinds = [recipe["loss"]] if isinstance(recipe["loss"], str) else recipe["loss"]
     weights = recipe.get("lossWeights") or [1.0] * len(kinds)
     if recipe["nll"] > 0:
