@@ -42,6 +42,11 @@ exportGgufAdapter(join(out, 'adapter.gguf'), adapter, model.config);
 exportMerged(join(out, 'merged'), model, adapter);
 copyFileSync(base, join(out, 'model.gguf'));
 
+/** 20 prompts, those that it was trained on among them. */
+const subjects = ['the weather', 'the sea', 'the thin moth', 'a stone', 'this month'].flatMap((subject) =>
+  ['Tell me about', 'What is', 'Is it bright:', 'And'].map((opening) => `${opening} ${subject}`),
+);
+const prompts = subjects.map((text) => model.tokenizer.render(said('user', text)));
 const prompt = model.tokenizer.render(examples[1]!.prompt);
 const tokens = [...model.tokenizer.encode(prompt), ...model.tokenizer.encode('the sea is wild, 3 < 4.')];
 const [logprobs] = await scoreCompletions(
@@ -51,14 +56,21 @@ const [logprobs] = await scoreCompletions(
 );
 const count = 40;
 await using generator = await Generator.create(model, { adapter, batch: 2 });
-const answer = await generator.generate({ prompt: model.tokenizer.encode(prompt), maxTokens: count });
+const answers = await Promise.all(
+  prompts.map((text) => generator.generate({ prompt: model.tokenizer.encode(text), maxTokens: count })),
+);
 const chats = [
   examples[0]!.prompt,
   [...said('system', 'Be brief.'), ...said('user', 'Wie geht’s? 漢字 th')],
 ].map((messages) => ({ messages, tokens: model.tokenizer.encodeChat(messages) }));
-const greedy = model.tokenizer.decode(answer.tokens);
+const greedy = answers.map((answer, i) => ({
+  prompt: prompts[i],
+  before: model.tokenizer.encode(prompts[i]!),
+  tokens: answer.tokens,
+  text: model.tokenizer.decode(answer.tokens),
+}));
 writeFileSync(
   join(out, 'temper.json'),
-  JSON.stringify({ tokens, logprobs: [...logprobs!], prompt, count, greedy, chats }),
+  JSON.stringify({ tokens, logprobs: [...logprobs!], count, greedy, chats }),
 );
-console.log(`last loss ${finalLoss.toFixed(3)}; greedy: ${greedy}`);
+console.log(`last loss ${finalLoss.toFixed(3)}; greedy: ${greedy[4]!.text}`);

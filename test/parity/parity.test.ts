@@ -46,7 +46,7 @@ function agree(name: string, made: unknown, tolerance: number): void {
   expect(worst).toBeLessThan(tolerance);
 }
 
-describe.skipIf(python === undefined)('golden numbers made anew', { timeout: 900_000 }, () => {
+describe.skipIf(python === undefined)('golden numbers made anew', { timeout: 3_600_000 }, () => {
   test('blocks of GGUF, by gguf', () => {
     agree('blocks.json', JSON.parse(run(python!, 'bench/parity/blocks.py')), 1e-6);
   });

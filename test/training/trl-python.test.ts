@@ -65,7 +65,7 @@ async function bothWays(name: string, recipe: Recipe, start: Adapter, settings: 
   return { rows, apart: distance(own.adapter, other.adapter) };
 }
 
-describe.skipIf(python === undefined)('TRL', { timeout: 300_000 }, () => {
+describe.skipIf(python === undefined)('TRL', { timeout: 1_800_000 }, () => {
   const fresh = freshAdapter(model.config, { ...lora, seed: 1 });
   const given = loadAdapter(tinyPath('adapter'), model.config);
 
