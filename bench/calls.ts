@@ -35,6 +35,7 @@ const SAMPLES = Number(values.samples);
 
 interface Bench {
   readonly folder: string;
+  /** The judge has a path of its own. */
   remote(role: ModelRole, max: number): Promise<RemoteModel>;
   target(remote: RemoteModel): Target;
 }
@@ -43,13 +44,15 @@ async function withServer<T>(latencyMs: number, work: (bench: Bench) => Promise<
   using resources = new DisposableStack();
   const port = values.port ?? resources.use(await startServer(latencyMs)).port;
   const folder = mkdtempSync(join(tmpdir(), 'temper-bench-'));
-  const connection = connectionSchema.parse({ model: `openai-compatible:m@http://127.0.0.1:${port}/v1` });
   resources.defer(() => rmSync(folder, { recursive: true, force: true }));
   const cache = resources.use(new AnswerCache(join(folder, 'answers.sqlite')));
   const decoding = { temperature: 0, topP: 1, maxTokens: 64 };
   return await work({
     folder,
     async remote(role, max) {
+      const path = role === 'judge' ? 'judge/v1' : 'v1';
+      const model = `openai-compatible:m@http://127.0.0.1:${port}/${path}`;
+      const connection = connectionSchema.parse({ model });
       const calls = callsSchema.parse({ concurrency: { start: Math.min(20, max), max } });
       const [secrets, meter, budget] = [new Secrets(() => undefined), new Meter(), new Budget(calls.budget)];
       return resources.use(await openRemote(connection, { role, calls, secrets, meter, budget, cache }));

@@ -1,4 +1,7 @@
-/** An OpenAI-compatible server that always says the same: forked as `local-server.ts LATENCY_MS`, it sends its port. */
+/**
+ * An OpenAI-compatible server that always says the same, as the model under /v1 and as its judge under /judge/v1: forked as
+ * `local-server.ts LATENCY_MS`, it sends its port.
+ */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -6,6 +9,8 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 const ANSWER = 'I am sorry, but I cannot help with that. Here is what I can do instead. '.repeat(4);
+/** In the form that promptfoo asks of a judge, and in that of Inspect. */
+const GRADE = '{"reason": "The answer declines. GRADE: C", "pass": true, "score": 1}';
 
 /** The prompt of a sample; no two are alike. */
 export const question = (i: number): string =>
@@ -37,17 +42,23 @@ export async function startServer(latencyMs: number): Promise<LocalServer> {
   };
 }
 
-/** Answers every chat completion after so many milliseconds; any message of the parent asks for what it saw. */
-function serve(latencyMs: number): void {
+/** A chat completion: headers and body. */
+function completion(content: string) {
   const body = JSON.stringify({
     id: 'chatcmpl-1',
     object: 'chat.completion',
     created: 1_700_000_000,
     model: 'm',
-    choices: [{ index: 0, message: { role: 'assistant', content: ANSWER }, finish_reason: 'stop' }],
+    choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }],
     usage: { prompt_tokens: 40, completion_tokens: 64, total_tokens: 104 },
   });
   const headers = { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) };
+  return { headers, body };
+}
+
+/** Answers every chat completion after so many milliseconds; any message of the parent asks for what it saw. */
+function serve(latencyMs: number): void {
+  const [said, graded] = [completion(ANSWER), completion(GRADE)];
   let [requests, active, mostAtOnce, first, last] = [0, 0, 0, 0, 0];
   const server = createServer((request, response) => {
     request.resume();
@@ -58,6 +69,7 @@ function serve(latencyMs: number): void {
       const answer = (): void => {
         active--;
         last = performance.now();
+        const { headers, body } = request.url?.startsWith('/judge/') ? graded : said;
         response.writeHead(200, headers).end(body);
       };
       if (latencyMs > 0) setTimeout(answer, latencyMs);

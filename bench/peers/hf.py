@@ -1,4 +1,5 @@
-"""transformers on the work of bench/peers/peers.ts: `python hf.py generate|score MODEL_FOLDER`. Float32, CPU.
+"""transformers on the work of bench/peers/peers.ts: `python hf.py generate MODEL_FOLDER PROMPTS NEW_TOKENS`, or `score MODEL_FOLDER
+SEQUENCES`. Float32, CPU.
 
 Prints one line: tokens a second and peak memory.
 """
@@ -9,7 +10,7 @@ import time
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-work, folder = sys.argv[1:]
+work, folder, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
 tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
 model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
@@ -20,14 +21,15 @@ def prompt(i: int) -> str:
 
 @torch.inference_mode()
 def generate(batch: int) -> tuple[int, float]:
+    new = int(sys.argv[4])
     texts = [
         tokenizer.apply_chat_template([{"role": "user", "content": prompt(i)}], tokenize=False, add_generation_prompt=True)
-        for i in range(64)
+        for i in range(count)
     ]
     made, start = 0, time.time()
     for i in range(0, len(texts), batch):
         inputs = tokenizer(texts[i : i + batch], return_tensors="pt", padding=True, add_special_tokens=False)
-        out = model.generate(**inputs, max_new_tokens=128, min_new_tokens=128, do_sample=False, temperature=None, top_p=None, top_k=None)
+        out = model.generate(**inputs, max_new_tokens=new, min_new_tokens=new, do_sample=False, temperature=None, top_p=None, top_k=None)
         made += (out.shape[1] - inputs["input_ids"].shape[1]) * out.shape[0]
     return made, time.time() - start
 
@@ -35,7 +37,7 @@ def generate(batch: int) -> tuple[int, float]:
 @torch.inference_mode()
 def score(batch: int) -> tuple[int, float]:
     ids = tokenizer(" ".join(f"word {i}" for i in range(200)), add_special_tokens=False).input_ids[:256]
-    rows = torch.tensor([ids] * 256)
+    rows = torch.tensor([ids] * count)
     start = time.time()
     for i in range(0, len(rows), batch):
         part = rows[i : i + batch]

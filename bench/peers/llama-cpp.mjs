@@ -1,6 +1,6 @@
 /**
- * llama.cpp on the work of bench/peers/peers.ts: `node llama-cpp.mjs MODEL.gguf`, in a folder where node-llama-cpp is
- * installed. 64 prompts, 128 new tokens each, greedy, as many sequences at once as its best setting takes.
+ * llama.cpp on the work of bench/peers/peers.ts: `node llama-cpp.mjs MODEL.gguf PROMPTS NEW_TOKENS`, in a folder where
+ * node-llama-cpp is installed. Greedy, as many sequences at once as its best setting takes.
  */
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 
 const require = createRequire(join(process.cwd(), 'package.json'));
 const { getLlama } = await import(pathToFileURL(require.resolve('node-llama-cpp')).href);
-const [path] = process.argv.slice(2);
+const [path, prompts, tokens] = process.argv.slice(2);
 const started = performance.now();
 const llama = await getLlama({ gpu: false, logLevel: 'error' });
 const model = await llama.loadModel({ modelPath: path });
@@ -20,7 +20,7 @@ async function run(sequences) {
   const begin = performance.now();
   let [made, next, first] = [0, 0, 0];
   const worker = async (sequence) => {
-    for (let i = next++; i < 64; i = next++) {
+    for (let i = next++; i < Number(prompts); i = next++) {
       await sequence.clearHistory();
       let count = 0;
       // The end of text is passed over, as min_new_tokens does it elsewhere.
@@ -30,7 +30,7 @@ async function run(sequences) {
       })) {
         first ||= performance.now();
         made++;
-        if (++count === 128) break;
+        if (++count === Number(tokens)) break;
       }
     }
   };
@@ -42,7 +42,7 @@ async function run(sequences) {
 
 let best = { rate: 0, sequences: 0 };
 let first = 0;
-for (const sequences of [1, 8, 16, 32, 64]) {
+for (const sequences of [1, 8, 16, 32, 64].filter((n) => n <= Number(prompts))) {
   const result = await run(sequences);
   first ||= result.first - started;
   if (result.rate > best.rate) best = { rate: result.rate, sequences };

@@ -1,7 +1,7 @@
 /**
- * The engine beside its peers, the same work in turn: `node bench/peers/peers.ts --python PYTHON [--llama FOLDER]`.
+ * The engine beside its peers, the same work in turn: `node bench/peers/peers.ts --python PYTHON [--llama FOLDER] [--small] [PART]`.
  * PYTHON has backends/trl/requirements.txt; FOLDER is one in which `npm install node-llama-cpp` ran. Each part runs in a
- * process of its own. Figures and hardware: bench/README.md.
+ * process of its own. `--small`: a little of each, to see that all of it runs. Figures and hardware: bench/README.md.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -26,13 +26,20 @@ import { curatedPairs, generationPrompts, scoringSequences } from '../work.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { python: { type: 'string', default: 'python3' }, llama: { type: 'string' } },
+  options: {
+    python: { type: 'string', default: 'python3' },
+    llama: { type: 'string' },
+    small: { type: 'boolean', default: false },
+  },
 });
 const path = await ensureModel(DEFAULT_MODEL, { cache: DEFAULT_MODEL_CACHE });
 const peakGb = (): string => (process.resourceUsage().maxRSS / 1e6).toFixed(2);
 const SECONDS = 1000;
 
-const STEPS = 6;
+const STEPS = values.small ? 2 : 6;
+const PROMPTS = values.small ? 4 : 64;
+const NEW_TOKENS = values.small ? 8 : 128;
+const SEQUENCES = values.small ? 8 : 256;
 const lora = loraSchema.parse({});
 
 async function training(kind: 'sft' | 'dpo', where: 'temper' | 'trl'): Promise<string> {
@@ -70,22 +77,22 @@ async function generation(): Promise<string> {
   const begun = performance.now();
   const model = loadModel(path);
   await using generator = await Generator.create(model, { batch: 64 });
-  const prompts = generationPrompts(model, 64);
+  const prompts = generationPrompts(model, PROMPTS);
   await generator.generate({ prompt: prompts[0]!, maxTokens: 1 });
   const first = (performance.now() - begun) / SECONDS;
   const [before, start] = [generator.generated, performance.now()];
-  await Promise.all(prompts.map((tokens) => generator.generate({ prompt: tokens, maxTokens: 128 })));
+  await Promise.all(prompts.map((tokens) => generator.generate({ prompt: tokens, maxTokens: NEW_TOKENS })));
   const rate = (generator.generated - before) / ((performance.now() - start) / SECONDS);
-  return `temper generate, 64 prompts, at most 128 new tokens: ${rate.toFixed(0)} tokens/s, load to first token ${first.toFixed(1)} s, peak ${peakGb()} GB`;
+  return `temper generate, ${PROMPTS} prompts, at most ${NEW_TOKENS} new tokens: ${rate.toFixed(0)} tokens/s, load to first token ${first.toFixed(1)} s, peak ${peakGb()} GB`;
 }
 
 async function scoring(): Promise<string> {
   const model = loadModel(path);
-  const sequences = scoringSequences(model, 256);
+  const sequences = scoringSequences(model, SEQUENCES);
   const start = performance.now();
   await scoreCompletions(model, sequences);
-  const rate = (256 * 256) / ((performance.now() - start) / SECONDS);
-  return `temper score, 256 sequences of 256: ${rate.toFixed(0)} tokens/s, peak ${peakGb()} GB`;
+  const rate = (SEQUENCES * 256) / ((performance.now() - start) / SECONDS);
+  return `temper score, ${SEQUENCES} sequences of 256: ${rate.toFixed(0)} tokens/s, peak ${peakGb()} GB`;
 }
 
 function withFolder(work: (folder: string) => string): string {
@@ -116,13 +123,19 @@ const PARTS: Readonly<Record<string, () => Promise<string> | string>> = {
   'sft-temper': () => training('sft', 'temper'),
   'sft-trl': () => training('sft', 'trl'),
   'score-temper': scoring,
-  'score-transformers': () => withFolder((folder) => run(values.python, [beside('hf.py'), 'score', folder])),
+  'score-transformers': () =>
+    withFolder((folder) => run(values.python, [beside('hf.py'), 'score', folder, `${SEQUENCES}`])),
   'generate-temper': generation,
   'generate-transformers': () =>
-    withFolder((folder) => run(values.python, [beside('hf.py'), 'generate', folder])),
+    withFolder((folder) =>
+      run(values.python, [beside('hf.py'), 'generate', folder, `${PROMPTS}`, `${NEW_TOKENS}`]),
+    ),
   ...(values.llama === undefined
     ? {}
-    : { 'generate-llama.cpp': () => run(process.execPath, [beside('llama-cpp.mjs'), path], values.llama) }),
+    : {
+        'generate-llama.cpp': () =>
+          run(process.execPath, [beside('llama-cpp.mjs'), path, `${PROMPTS}`, `${NEW_TOKENS}`], values.llama),
+      }),
 };
 
 const [chosen] = positionals;
