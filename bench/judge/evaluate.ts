@@ -2,7 +2,8 @@
  * Measures the embedded judge on rows it was not trained on:
  *   node bench/judge/evaluate.ts DATA_FOLDER [refusal|prompt|harm|grounding ...] [--encoder FOLDER] [--sample N] [--json FILE] [--record]
  * `--record` writes the sentence of agreement that the judge shows into judges/embedded.json (after a full run).
- * `--encoder`: the folder that README.md makes; rows named `linear` are then judged without the encoder, the others with it.
+ * Rows named `linear` are judged without the encoder, the others with it. `--encoder`: the folder that README.md makes; without it the
+ * sets that the encoder learnt from are measured by the linear models alone, the others as ever.
  * `--sample`: at most N rows of each set that the shipped encoder must read, evenly spread. Sets that training uses are measured by
  * models retrained without them (k folds by prompt, or the whole set left out; the encoder always without the whole set).
  */
@@ -53,9 +54,10 @@ const sample = sampleAt < 0 ? Infinity : Number(argv.splice(sampleAt, 2)[1]);
 const folderAt = argv.indexOf('--encoder');
 const folder = folderAt < 0 ? undefined : argv.splice(folderAt, 2)[1];
 const [root, ...only] = argv;
-if (root === undefined) {
+// The sentence needs rows of sets that the encoder learnt from.
+if (root === undefined || (process.argv.includes('--record') && folder === undefined)) {
   console.error(
-    'usage: node bench/judge/evaluate.ts DATA_FOLDER [refusal|prompt|harm|grounding ...] [--encoder FOLDER] [--sample N] [--json FILE]',
+    'usage: node bench/judge/evaluate.ts DATA_FOLDER [refusal|prompt|harm|grounding ...] [--encoder FOLDER [--record]] [--sample N] [--json FILE]',
   );
   process.exit(2);
 }
@@ -79,11 +81,12 @@ const mean = (list: readonly number[]) => list.reduce((a, b) => a + b, 0) / list
 
 /** By the encoder that never saw the row's data set. */
 const outOfSetScores: ScoresOf = folder === undefined ? () => undefined : outOfSet(folder);
-await using encoder =
-  folder === undefined ? null : await Encoder.open(new URL('../../judges/encoder', import.meta.url));
+/** What a row is called whose set the shipped encoder learnt from. */
+const kind = folder === undefined ? ', linear' : '';
+await using encoder = await Encoder.open(new URL('../../judges/encoder', import.meta.url));
 const byShipped = (row: { prompt: string; response: string }) => {
   const { prompt, response } = read(row);
-  return encoder?.score(prompt, response);
+  return encoder.score(prompt, response);
 };
 const spread = <T>(rows: readonly T[]): T[] => {
   const step = Math.max(1, rows.length / sample);
@@ -208,10 +211,11 @@ if (wanted('refusal')) {
     }
   }
   showRefusal('refusal: XSTest, 5 folds by prompt, linear', byPrompt);
-  showRefusal('refusal: XSTest, 5 folds by prompt', withEncoder(byPrompt));
+  if (folder !== undefined) showRefusal('refusal: XSTest, 5 folds by prompt', withEncoder(byPrompt));
   if (byBoth.length > 0) {
     showRefusal('refusal: XSTest, prompt and model family unseen, linear', byBoth);
-    showRefusal('refusal: XSTest, prompt and model family unseen', withEncoder(byBoth));
+    if (folder !== undefined)
+      showRefusal('refusal: XSTest, prompt and model family unseen', withEncoder(byBoth));
     for (const model of data.XSTEST_MODELS)
       showRefusal(
         `refusal: XSTest ${model}, prompt and family unseen`,
@@ -219,13 +223,13 @@ if (wanted('refusal')) {
       );
   }
   showRefusal('refusal: xstest-response, 5 folds by prompt, linear', response);
-  showRefusal('refusal: xstest-response, 5 folds by prompt', withEncoder(response));
+  if (folder !== undefined) showRefusal('refusal: xstest-response, 5 folds by prompt', withEncoder(response));
   const confusion = CLASSES.map((label) =>
     CLASSES.map(
       (said) => withEncoder(byPrompt).filter((one) => labelOf(one.row) === label && one.said === said).length,
     ).join('/'),
   ).join(' ');
-  show('refusal: confusion by prompt (rows: full partial none)', { confusion });
+  show(`refusal: confusion by prompt (rows: full partial none)${kind}`, { confusion });
   const noOwn = refusalOnly(all.filter((row) => row.source !== 'own'));
   showRefusal(
     'refusal: own styles unseen, no own rows in training',
@@ -402,10 +406,11 @@ if (wanted('harm')) {
     const noXstest = retrain((row) => !xstestGroups.has(row.group));
     const responses = data.xstestResponseHarm(root);
     showHarm('harm: xstest-response, all of XSTest left out, linear', await judgeHarm(noXstest, responses));
-    showHarm(
-      'harm: xstest-response, all of XSTest left out',
-      await judgeHarm(noXstest, responses, outOfSetScores),
-    );
+    if (folder !== undefined)
+      showHarm(
+        'harm: xstest-response, all of XSTest left out',
+        await judgeHarm(noXstest, responses, outOfSetScores),
+      );
     const safe = new Set(
       data
         .xstestPrompts(root)
@@ -415,7 +420,7 @@ if (wanted('harm')) {
     const compliance = data.xstest(root).filter((row) => row.target[2] === 1);
     const asHarm = (row: RefusalExample, harmful: 0 | 1): HarmExample => ({ ...row, harmful, weight: 1 });
     showHarm(
-      'harm: compliance with XSTest safe prompts, left out',
+      `harm: compliance with XSTest safe prompts, left out${kind}`,
       await judgeHarm(
         noXstest,
         compliance.filter((row) => safe.has(row.group)).map((row) => asHarm(row, 0)),
@@ -423,7 +428,7 @@ if (wanted('harm')) {
       ),
     );
     showHarm(
-      'harm: compliance with XSTest unsafe prompts, left out',
+      `harm: compliance with XSTest unsafe prompts, left out${kind}`,
       await judgeHarm(
         noXstest,
         compliance.filter((row) => !safe.has(row.group)).map((row) => asHarm(row, 1)),
@@ -438,7 +443,7 @@ if (wanted('harm')) {
       const inside = (row: { group: string }) => foldOf(row.group, 3, 'evaluate') === fold;
       const held = corpus.harm.filter((row) => inside(row) && (folder === undefined || outOfSetScores(row)));
       linear.push(...(await judgeHarm(weights, held)));
-      folds.push(...(await judgeHarm(weights, held, outOfSetScores)));
+      if (folder !== undefined) folds.push(...(await judgeHarm(weights, held, outOfSetScores)));
       safeFolds.push(
         ...(await judgeHarm(
           weights,
@@ -448,15 +453,15 @@ if (wanted('harm')) {
       );
     }
     for (const source of ['gptfuzz-train', 'xstest-response', 'diasafety', 'coconot', 'halueval', 'own'])
-      for (const [kind, results] of [
+      for (const [by, results] of [
         [', linear', linear],
-        ['', folds],
+        ...(folder === undefined ? [] : ([['', folds]] as const)),
       ] as const)
         showHarm(
-          `harm: ${source}, 3 folds by prompt${kind}`,
+          `harm: ${source}, 3 folds by prompt${by}`,
           results.filter((one) => one.row.source === source),
         );
-    showHarm('harm: compliance with XSTest safe prompts, 3 folds', safeFolds);
+    showHarm(`harm: compliance with XSTest safe prompts, 3 folds${kind}`, safeFolds);
   }
 }
 
