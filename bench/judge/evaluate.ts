@@ -8,7 +8,7 @@
  * models retrained without them (k folds by prompt, or the whole set left out; the encoder always without the whole set).
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { EmbeddedJudge, embeddedJudge, read } from '../../src/judges/embedded.ts';
+import { EmbeddedJudge, embeddedJudge, linearRefusal, read } from '../../src/judges/embedded.ts';
 import { Encoder } from '../../src/judges/encoder.ts';
 import type { EncoderScores } from '../../src/judges/encoder.ts';
 import { promptRow } from '../../src/judges/harm-features.ts';
@@ -18,7 +18,6 @@ import {
   jointRefusal,
   jointRefusalRow,
   jointRow,
-  refusalProbabilities,
   sigmoid,
   stackRow,
 } from '../../src/judges/scoring.ts';
@@ -105,7 +104,7 @@ function judgeRefusals(weights: Weights, rows: readonly RefusalExample[]): Refus
   const judge = new EmbeddedJudge(weights);
   return rows.map((row) => {
     const texts = read(row);
-    const p = refusalProbabilities(weights, texts.prompt, texts.response);
+    const p = linearRefusal(weights, texts.prompt, texts.response);
     const verdict = judge.judgeNow(row, 'refusal');
     return {
       row,
@@ -317,7 +316,8 @@ async function judgeHarm(
   const results: HarmResult[] = [];
   for (const row of rows) {
     const texts = read(row);
-    const signals = harmSignals(weights, texts.prompt, texts.response);
+    const declined = linearRefusal(weights, texts.prompt, texts.response);
+    const signals = harmSignals(weights, texts.prompt, texts.response, declined);
     // A clear refusal is not read by the encoder.
     const scores = signals.refusal[0] > CLEAR ? undefined : await scoresOf?.(row);
     const judge = new EmbeddedJudge(weights, () =>
