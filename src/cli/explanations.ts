@@ -193,7 +193,8 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
     'Further recipes by name: what each does otherwise than sft and dpo. Trained from the same data and start; their adapters are candidates, too.',
   selection: 'Choice of checkpoint and strength on held-out dev scenarios.',
   'selection.strengths': 'Strengths of the adapter to try for each candidate.',
-  'selection.between': 'Mixtures of the SFT and the DPO adapter to try, too: shares of the latter.',
+  'selection.between':
+    'Adapters on the way from SFT to DPO to try, too: shares of the way, above 1 beyond DPO.',
   'selection.holdout': 'Share of the dev objectives kept from training.',
   'selection.scenarios': 'Held-out scenarios of each kind at most.',
   'selection.maxOverRefusal': 'A candidate may refuse this much more of the benign requests.',

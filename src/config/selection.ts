@@ -7,8 +7,16 @@ export const selectionSchema = z
   .strictObject({
     /** Adapter strengths to try for each checkpoint. */
     strengths: z.array(z.number().gt(0).max(2)).min(1).default([1]),
-    /** Mixtures of the last SFT and the last DPO adapter to try, too: shares of the latter. */
-    between: z.array(z.number().gt(0).lt(1)).default([0.5, 0.75]),
+    /** Adapters on the way from the last SFT to the last DPO adapter to try, too: shares of the latter; above 1 beyond it. */
+    between: z
+      .array(
+        z
+          .number()
+          .gt(0)
+          .lte(2)
+          .refine((share) => share !== 1, 'is the DPO adapter itself'),
+      )
+      .default([0.5, 0.75, 1.25]),
     /** Share of the dev items that is kept from training, for choosing. */
     holdout: z.number().gt(0).lt(0.9).default(0.12),
     /** Held-out scenarios of each kind at most. */

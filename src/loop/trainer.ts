@@ -21,8 +21,8 @@ export const adapterPath = (directory: string, stored: string): string =>
   join(directory, 'adapters', basename(stored));
 
 /**
- * Adapters on the straight way from one checkpoint to another, at these shares of it: SFT declines most, DPO least, and
- * what is wanted often lies between. Written once.
+ * Adapters on the straight way from one checkpoint to another, at these shares of it: SFT declines most, DPO less, and
+ * what is wanted often lies between, or a little beyond. Written once.
  */
 export function between(
   [from, to]: readonly [Checkpoint, Checkpoint],
@@ -35,7 +35,11 @@ export function between(
       const [first, last] = [from, to].map((each) => loadAdapter(each.directory, config));
       saveAdapter(directory, interpolateAdapters(first!, last!, share), { base });
     }
-    return { id: `${to.id}-${share}`, directory, name: `${Math.round(share * 100)} % dpo, the rest sft` };
+    return {
+      id: `${to.id}-${share}`,
+      directory,
+      name: `${Math.round(share * 100)} % of the way from sft to dpo`,
+    };
   });
 }
 
