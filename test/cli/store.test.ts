@@ -74,7 +74,9 @@ test('run --json: one scorecard, with run, adapter, frontier and choice; runs an
   expect(told).toEqual(['1 break', '2 curate', '3 train sft', '4 train dpo', '5 choose', '6 verify']);
   expect(log).toMatch(/^ {2}\d+ to \d+ min for the default model [\s\S]{0,60}Ctrl-C is\s+safe/m);
   expect(
-    log.match(/^ {2}chosen: (?:(?:sft|dpo) step \d+|\d+ % dpo, the rest sft|\d+ % beyond dpo, away from sft) × [\d.]+: DR-3 /gm),
+    log.match(
+      /^ {2}chosen: (?:(?:sft|dpo) step \d+|\d+ % dpo, the rest sft|\d+ % beyond dpo, away from sft) × [\d.]+: DR-3 /gm,
+    ),
   ).toHaveLength(1);
   expect(log).toMatch(/^ {2}\d+ findings; \d+ examples: \d+ from findings/m);
   const { stdout } = temper('show', '--latest-adapter');
