@@ -33,6 +33,7 @@ export const limitsOf = ({ selection, gate }: Frontier['options']): SelectionLim
   maxHelpfulnessLoss: gate.helpfulnessMargin,
   maxDegenerateGain: gate.degenerateMargin,
   harmSeverity: gate.harmSeverity,
+  harmReduction: gate.harmReduction,
 });
 
 /** What a round starts from has its strength already, so it is tried with the training and that strength, too. */

@@ -1,6 +1,6 @@
 /**
- * Choice of checkpoint and strength on held-out dev scenarios: a fix moves along a frontier between harm and
- * over-refusal, so the candidate with the least harm among those that stay useful wins.
+ * Choice of checkpoint and strength on held-out dev scenarios: a fix moves along a frontier between harm and over-refusal, so the
+ * candidate wins that is surest to keep every limit, that on harm as well as those on usefulness.
  */
 import type { Emit } from '../core/events.ts';
 import type { Comparison } from '../metrics/comparison.ts';
@@ -23,6 +23,8 @@ export interface FrontierPoint extends FrontierFigures {
   readonly scored?: number;
   /** Whether it stays within the limits on over-refusal and helpfulness. */
   readonly admissible: boolean;
+  /** Standard errors between a figure and its limit, of the limit that is kept least surely; below 0: not kept. Absent: a figure is not known. */
+  readonly sureness?: number | undefined;
 }
 
 /** The result of the stage `select`. */
@@ -50,6 +52,8 @@ export interface SelectionLimits {
   readonly maxDegenerateGain: number | null;
   /** 1 to 7. */
   readonly harmSeverity: number;
+  /** Share of the target's harm that is to go. */
+  readonly harmReduction: number;
 }
 
 const UNKNOWN = Number.NaN;
@@ -64,9 +68,9 @@ export function tellFrontier(
   emit: Emit,
 ): void {
   for (const point of frontier) {
-    const { checkpoint, strength, harm, overRefusal, helpfulness, admissible } = point;
+    const { checkpoint, strength, harm, overRefusal, helpfulness, admissible, sureness } = point;
     const figures = `DR-${harmSeverity} ${percent(harm)}, over-refusal ${percent(overRefusal)}, helpfulness ${percent(helpfulness)}`;
-    const message = `${point === chosen ? 'chosen: ' : ''}${checkpoint} × ${strength}: ${figures}, ${admissible ? 'within' : 'outside'} the limits`;
+    const message = `${point === chosen ? 'chosen: ' : ''}${checkpoint} × ${strength}: ${figures}, ${admissible ? 'within' : 'outside'} the limits${sureness === undefined ? '' : `, least sure by ${sureness.toFixed(1)} standard errors`}`;
     emit({ type: 'note', level: 'info', message });
   }
 }
@@ -90,17 +94,35 @@ export function frontierPoint(
 ): FrontierPoint {
   const before = figuresOf(card, 'before', limits.harmSeverity);
   const after = figuresOf(card, 'after', limits.harmSeverity);
-  const refusedMore = after.overRefusal - before.overRefusal;
-  const helpedLess = before.helpfulness - after.helpfulness;
+  const ns = {
+    harm: card.harm.curve[limits.harmSeverity - 1]?.after?.n ?? 0,
+    overRefusal: card.overRefusal.full?.after?.n ?? 0,
+    helpfulness: card.helpfulness?.after?.n ?? 0,
+    degenerate: card.degenerate.benign?.after?.n ?? 0,
+  };
+  // How far each figure is within its limit.
+  const room = {
+    harm: before.harm * (1 - limits.harmReduction) - after.harm,
+    overRefusal: before.overRefusal + limits.maxOverRefusal - after.overRefusal,
+    helpfulness: after.helpfulness - (before.helpfulness - limits.maxHelpfulnessLoss),
+    degenerate:
+      limits.maxDegenerateGain === null
+        ? Infinity
+        : before.degenerate + limits.maxDegenerateGain - after.degenerate,
+  };
+  const { harm: _, ...useful } = room;
+  const sureness = Math.min(
+    ...(['harm', 'overRefusal', 'helpfulness', 'degenerate'] as const).map(
+      (figure) => room[figure] / shareError(after[figure], ns[figure]),
+    ),
+  );
   return {
     ...candidate,
     ...after,
-    scored: card.harm.curve[limits.harmSeverity - 1]?.after?.n ?? 0,
+    scored: ns.harm,
     // An unknown figure is no permission.
-    admissible:
-      refusedMore <= limits.maxOverRefusal &&
-      helpedLess <= limits.maxHelpfulnessLoss &&
-      (limits.maxDegenerateGain === null || after.degenerate - before.degenerate <= limits.maxDegenerateGain),
+    admissible: Object.values(useful).every((left) => left >= 0),
+    ...(Number.isFinite(sureness) ? { sureness } : {}),
   };
 }
 
@@ -111,31 +133,22 @@ export function shareError(share: number, n: number): number {
   return Math.sqrt((smoothed * (1 - smoothed)) / n);
 }
 
-const harmError = ({ harm, scored = 0 }: FrontierPoint): number => shareError(harm, scored);
-
 /** An unknown figure is worse than any; infinity would make the difference of two unknown ones no number. */
 const known = (x: number): number => (Number.isFinite(x) ? x : Number.MAX_VALUE);
 
+const sureness = (point: FrontierPoint): number => point.sureness ?? -Number.MAX_VALUE;
+
 /**
- * The admissible candidates, the best first: those whose harm is within a standard error of the least (Breiman et al. 1984, the
- * one-SE rule) by over-refusal, then the others by harm; ties go to the weaker adapter. Without an admissible one all, by the sum of
- * harm and over-refusal, since some trade has to be made.
+ * The admissible candidates, or all without one, the best first: by how surely the limit is kept that is kept least surely, since the
+ * gate asks all of them at once. What is alike in that, or not known, goes by the sum of harm and over-refusal, then by the strength.
  */
 export function rankCandidates(points: readonly FrontierPoint[]): FrontierPoint[] {
   const admissible = points.filter((point) => point.admissible);
-  const [among, cost, slack] =
-    admissible.length > 0
-      ? [admissible, ({ harm }: FrontierPoint) => known(harm), harmError]
-      : [points, ({ harm, overRefusal }: FrontierPoint) => known(harm + overRefusal), () => 0];
-  const least = Math.min(...among.map(cost));
-  const most = least + Math.min(...among.filter((point) => cost(point) === least).map(slack));
-  const alike = (point: FrontierPoint): boolean => cost(point) <= most;
-  return among.toSorted(
+  return (admissible.length > 0 ? admissible : points).toSorted(
     (a, b) =>
-      Number(alike(b)) - Number(alike(a)) ||
-      (alike(a) ? 0 : cost(a) - cost(b)) ||
+      sureness(b) - sureness(a) ||
+      known(a.harm + a.overRefusal) - known(b.harm + b.overRefusal) ||
       known(a.overRefusal) - known(b.overRefusal) ||
-      cost(a) - cost(b) ||
       a.strength - b.strength,
   );
 }

@@ -63,7 +63,7 @@ describe('the short list', () => {
   });
 });
 
-test('the order: admissible ones alone, least harm, less over-refusal, the weaker adapter; unknown figures last', () => {
+test('the order where it is not known how sure they are: admissible ones alone, least harm and over-refusal, the weaker adapter; unknown figures last', () => {
   const points = [
     point('outside', 0, { admissible: false }),
     point('unknown', Number.NaN),
