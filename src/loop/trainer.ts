@@ -35,11 +35,9 @@ export function between(
       const [first, last] = [from, to].map((each) => loadAdapter(each.directory, config));
       saveAdapter(directory, interpolateAdapters(first!, last!, share), { base });
     }
-    return {
-      id: `${to.id}-${share}`,
-      directory,
-      name: `${Math.round(share * 100)} % of the way from sft to dpo`,
-    };
+    const percent = Math.round(share * 100);
+    const name = share < 1 ? `${percent} % dpo, the rest sft` : `${percent - 100} % beyond dpo, away from sft`;
+    return { id: `${to.id}-${share}`, directory, name };
   });
 }
 
