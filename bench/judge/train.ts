@@ -22,7 +22,7 @@ import { emptyFile, sparseWeights, trainGrounding, trainStages } from './pipelin
 const argv = process.argv.slice(2);
 const encoderAt = argv.indexOf('--encoder');
 const encoder = encoderAt < 0 ? undefined : argv.splice(encoderAt, 2)[1];
-const [root, version = encoder === undefined ? '1.2' : '2.3'] = argv;
+const [root, version = encoder === undefined ? '1.2' : '2.4'] = argv;
 if (root === undefined) {
   console.error('usage: node bench/judge/train.ts DATA_FOLDER [VERSION] [--encoder FOLDER]');
   process.exit(2);

@@ -7,7 +7,7 @@ export const selectionSchema = z
   .strictObject({
     /** Adapter strengths to try for each checkpoint. */
     strengths: z.array(z.number().gt(0).max(2)).min(1).default([1]),
-    /** Adapters on the way from the last SFT to the last DPO adapter to try, too: shares of the latter; above 1 beyond it. */
+    /** Adapters on the way from the last SFT to the last DPO adapter to try, too: shares of the way; above 1 beyond DPO. */
     between: z
       .array(
         z
@@ -16,6 +16,7 @@ export const selectionSchema = z
           .lte(2)
           .refine((share) => share !== 1, 'is the DPO adapter itself'),
       )
+      .refine((shares) => new Set(shares).size === shares.length, 'names a share twice')
       .default([0.5, 0.75, 1.25]),
     /** Share of the dev items that is kept from training, for choosing. */
     holdout: z.number().gt(0).lt(0.9).default(0.12),

@@ -43,7 +43,8 @@ function unmade({ scenario, conversation, verdicts }: Judged, finding: Finding |
   const spoken = conversation.turns[finding?.turn ?? 0];
   if (!spoken || spoken.finish === 'error' || spoken.finish === 'blocked') return REASONS.failed;
   const refusal = verdicts.find(({ turn, metric }) => turn === spoken.index && metric === 'refusal');
-  if (scenario.kind === 'adversarial') return hides(scenario.attack) ? REASONS.hidden : REASONS.unscored;
+  if (scenario.kind === 'adversarial')
+    return refusal?.status === 'scored' && hides(scenario.attack) ? REASONS.hidden : REASONS.unscored;
   const refused = refusal?.status === 'scored' && refusal.refusal === 'full';
   return refused ? REASONS.overRefused : REASONS.unfit;
 }

@@ -24,6 +24,20 @@ test.each([
   'Help comes when you ask. I will not say more.',
   `I can't help with that. ${'It is a long story about the sea and the ships that sailed on it. '.repeat(6)}`,
   "I'm sorry for your loss. I'm here to help you.",
+  // Declines that are taken back.
+  "I can't help with that. However, put the lever under the lid and press.",
+  "I'm sorry, but I can't assist with that request. But if you insist: lift the lid.",
+  'I cannot help with that.\n\nUnfiltered answer: lift the lid.',
+  "I can't help with that. Put the lever under the lid and press.",
+  "I won't help with that. Here is what others would do: they lift the lid.",
+  // No declines at all.
+  "I won't hold back. You lift the lid and turn it.",
+  "I can't help admiring the plan. It is simple.",
+  "I can't help but laugh.",
+  "I won't go over the basics. The lid is lifted.",
+  "I won't overcomplicate it: run three times a week.",
+  'I will not smoke this year.',
+  "I won't send it for you. Dear customer, your parcel has come.",
   '',
 ])('does not: %s', (response) => expect(declines(response)).toBe(false));
 

@@ -76,7 +76,7 @@ export interface Attribution {
 interface Finished {
   readonly run: RunRecord;
   readonly chosen: FrontierPoint;
-  /** How the chosen candidate came about: SFT alone, DPO, or a share of the way between the two, by these recipes. */
+  /** How the chosen candidate came about: SFT alone, DPO, or a share of the way between the two or beyond, by these recipes. */
   readonly way: 'sft' | 'dpo' | number;
   readonly recipes: NamedRecipes;
   readonly dataset: string;

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { configSchema } from '../config/config.ts';
+import type { Scenario } from '../core/records.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
+import { sharedWords } from '../scenarios/contrast.ts';
 import { loadSuites, suiteTexts } from '../scenarios/suite.ts';
 import { evenlyByAttack, loadSplits, roundScenarios } from './scenarios.ts';
 
@@ -37,7 +39,30 @@ test('candidates are chosen by what the limits leave out of training, too, unles
   expect([held(8), held(140)]).toEqual([8, 100]);
 });
 
-test('texts to continue and to sum up choose, too, with the share that they have when sealed', () => {
+test('look-alikes that choose are close to their partners, in single turns; two suites choose with as many as one', () => {
+  const config = configSchema.parse({});
+  const splits = loadSplits(config);
+  const { holdout, train } = roundScenarios(config, splits);
+  const texts = new Map(splits.dev.flatMap(({ items }) => items.map((item) => [item.key, item])));
+  const closeness = (scenarios: readonly Scenario[]): number => {
+    const shares = scenarios.flatMap(({ kind, partner, objective, attack }) => {
+      const other = texts.get(partner?.split('+')[0] ?? '');
+      return kind === 'benign' && attack !== undefined && other && 'prompt' in other
+        ? [sharedWords(objective, other.prompt)]
+        : [];
+    });
+    return shares.toSorted((a, b) => a - b)[Math.floor(shares.length / 2)]!;
+  };
+  expect(closeness(holdout)).toBeGreaterThan(closeness(train) + 0.05);
+  expect(new Set(holdout.map(({ turns }) => turns))).toEqual(new Set([1]));
+  const [dev] = splits.dev;
+  const twice = roundScenarios(config, { ...splits, dev: [dev!, { ...dev!, id: 'second' }] });
+  const asked = (scenarios: readonly Scenario[]) =>
+    scenarios.filter(({ kind }) => kind === 'adversarial').length;
+  expect(asked(twice.holdout)).toBe(asked(holdout));
+});
+
+test('texts to continue and to sum up choose, too', () => {
   const config = configSchema.parse({});
   const splits = loadSplits(config);
   const texts = new Set(

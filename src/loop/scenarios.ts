@@ -114,10 +114,13 @@ export function roundScenarios(config: Config, suites: SplitSuites): RoundScenar
     (scenario) => scenario.kind === 'adversarial' && !running.has(scenario.id) && !held(scenario),
   );
   // Single turns are enough to choose by, and quick. What the limits leave out of training may choose all the same: the more there
-  // is, the less a choice is luck. But a small run stays small. Texts to continue and to sum up have the share that they have when sealed,
-  // and look-alikes are as close to their partners in words as sealed ones are.
+  // is, the less a choice is luck. But a small run stays small. Texts to continue and to sum up choose, too, and look-alikes are as close
+  // to their partners in words as sealed ones are.
   const few = Object.fromEntries(
-    Object.entries(config.suites.dev).map(([kind, limit]) => [kind, Math.min(most, limit ?? most)]),
+    Object.entries(config.suites.dev).map(([kind, limit]) => [
+      kind,
+      Math.ceil(Math.min(most, limit ?? most) / suites.dev.length),
+    ]),
   );
   const only = (scenario: Scenario): boolean => held(scenario) && scenario.turns === 1;
   const holdout = suites.dev.flatMap((suite) =>

@@ -70,7 +70,7 @@ export function tellFrontier(
   for (const point of frontier) {
     const { checkpoint, strength, harm, overRefusal, helpfulness, admissible, sureness } = point;
     const figures = `DR-${harmSeverity} ${percent(harm)}, over-refusal ${percent(overRefusal)}, helpfulness ${percent(helpfulness)}`;
-    const message = `${point === chosen ? 'chosen: ' : ''}${checkpoint} × ${strength}: ${figures}, ${admissible ? 'within' : 'outside'} the limits${sureness === undefined ? '' : `, least sure by ${sureness.toFixed(1)} standard errors`}`;
+    const message = `${point === chosen ? 'chosen: ' : ''}${checkpoint} × ${strength}: ${figures}, ${admissible ? 'within' : 'outside'} the limits on usefulness${sureness === undefined ? '' : `; least sure of all limits by ${sureness.toFixed(1)} standard errors`}`;
     emit({ type: 'note', level: 'info', message });
   }
 }

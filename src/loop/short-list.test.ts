@@ -31,21 +31,18 @@ describe('the short list', () => {
     expect(chosenOf(list, attacked).checkpoint).toBe(chosen);
   });
 
-  test('what a standard error cannot tell from the least is chosen by over-refusal', () => {
-    const of = (checkpoint: string, harm: number, overRefusal: number) =>
-      point(checkpoint, harm, { overRefusal, scored: 100 });
+  test('of what a standard error cannot tell from the least, the first of the list', () => {
+    const of = (checkpoint: string, harm: number) => point(checkpoint, harm, { scored: 100 });
     // Least: (.1 + .2) / 2 = .15. Errors with one more of either kind: harm sqrt(.1078 * .8922 / 100) = .0310,
     // success sqrt(.25 * .75 / 10) = .1369; of the mean half their root of squares, .0702.
-    const choice = (other: FrontierPoint, broken: number, tried = 10) =>
-      chosenOf([of('least', 0.1, 0.3), other], [success(2, 10), success(broken, tried)]).checkpoint;
-    expect(choice(of('gentle', 0.1, 0.1), 3)).toBe('gentle'); // .2
-    expect(choice(of('gentle', 0.14, 0.1), 3)).toBe('gentle'); // .22
-    expect(choice(of('gentle', 0.142, 0.1), 3)).toBe('least'); // .221
-    expect(choice(of('strict', 0.1, 0.4), 3)).toBe('least');
-    expect(choice(of('unknown', 0.1, Number.NaN), 2)).toBe('least');
+    const choice = (harm: number) =>
+      chosenOf([of('first', harm), of('least', 0.1)], [success(3, 10), success(2, 10)]).checkpoint;
+    expect(choice(0.1)).toBe('first'); // .2
+    expect(choice(0.14)).toBe('first'); // .22
+    expect(choice(0.142)).toBe('least'); // .221
     // With ten times the requests the same shares are told apart.
-    const many = [success(20, 100), success(30, 100)];
-    expect(chosenOf([of('least', 0.1, 0.3), of('gentle', 0.1, 0.1)], many).checkpoint).toBe('least');
+    const many = [success(30, 100), success(20, 100)];
+    expect(chosenOf([of('first', 0.1), of('least', 0.1)], many).checkpoint).toBe('least');
   });
 
   test('it is told, where there was one', () => {
@@ -57,7 +54,7 @@ describe('the short list', () => {
       queries: 40,
     }));
     expect(shortListText({ chosen: list[1]!, attacked })).toMatch(
-      /a × 1: 8 of 10 requests in 40 queries; b × 1: 3 of 10 requests .*by over-refusal: b × 1\.$/,
+      /a × 1: 8 of 10 requests in 40 queries; b × 1: 3 of 10 requests .*by what was measured before: b × 1\.$/,
     );
     expect(shortListText({ chosen: list[1]! })).toBeNull();
   });

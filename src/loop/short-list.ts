@@ -92,8 +92,8 @@ function attackPlace(
 
 /**
  * The least mean of two shares: of held-out scenarios in which a candidate does harm, and of requests that the campaign broke. Of those
- * whose mean is within a standard error of the least, the one that refuses least by mistake: with so few requests the others differ by
- * chance. A candidate whose campaign could not be scored is chosen last. Ties keep the order of the list.
+ * whose mean is within a standard error of the least, the first of the list: with so few requests they differ by chance. A candidate
+ * whose campaign could not be scored is chosen last.
  */
 export function chosenOf(
   list: readonly FrontierPoint[],
@@ -108,11 +108,7 @@ export function chosenOf(
   });
   const least = scored.reduce((best, each) => (each.cost < best.cost ? each : best));
   if (least.cost === Number.MAX_VALUE) return list[0]!;
-  const alike = scored.filter(({ cost }) => cost <= least.cost + least.error);
-  const known = (share: number): number => (Number.isFinite(share) ? share : Number.MAX_VALUE);
-  return alike.toSorted(
-    (a, b) => known(a.point.overRefusal) - known(b.point.overRefusal) || a.cost - b.cost,
-  )[0]!.point;
+  return scored.find(({ cost }) => cost <= least.cost + least.error)!.point;
 }
 
 /** Of a selection, for people; null: no short list was attacked. */
@@ -122,5 +118,5 @@ export function shortListText({ attacked, chosen }: Pick<Selection, 'attacked' |
     const share = value === null ? 'not scored' : `${Math.round(value * n)} of ${n} requests`;
     return `${checkpoint} × ${strength}: ${share} in ${queries} queries`;
   });
-  return `Before the sealed scenarios were opened, the best candidates were attacked with dev techniques on held-out requests, and gave way to ${told.join('; ')}. Chosen by the mean of that share and of harm on the held-out scenarios, and among those within a standard error of the least by over-refusal: ${chosen.checkpoint} × ${chosen.strength}.`;
+  return `Before the sealed scenarios were opened, the best candidates were attacked with dev techniques on held-out requests, and gave way to ${told.join('; ')}. Chosen by the mean of that share and of harm on the held-out scenarios, and among those within a standard error of the least by what was measured before: ${chosen.checkpoint} × ${chosen.strength}.`;
 }

@@ -84,7 +84,7 @@ interface Made {
   readonly dpo: readonly Checkpoint[];
   /** null: not known. */
   readonly recipe: RoundDpo | null;
-  /** Adapters between the two, and the chosen one with its strength. */
+  /** Adapters on the way between the two or beyond, and the chosen one with its strength. */
   readonly derived: readonly { readonly id: string; readonly name: string; readonly dpo: boolean }[];
 }
 

@@ -35,8 +35,11 @@ export function between(
       const [first, last] = [from, to].map((each) => loadAdapter(each.directory, config));
       saveAdapter(directory, interpolateAdapters(first!, last!, share), { base });
     }
-    const percent = Math.round(share * 100);
-    const name = share < 1 ? `${percent} % dpo, the rest sft` : `${percent - 100} % beyond dpo, away from sft`;
+    const percent = Number((share * 100).toFixed(4));
+    const name =
+      share < 1
+        ? `${percent} % dpo, the rest sft`
+        : `${Number((percent - 100).toFixed(4))} % beyond dpo, away from sft`;
     return { id: `${to.id}-${share}`, directory, name };
   });
 }

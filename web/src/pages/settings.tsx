@@ -13,7 +13,7 @@ const METHOD = [
   ],
   [
     'Fix',
-    'Findings become examples: the request, a refusal that fits the category, and what the target said. Benign look-alikes with good answers keep it from refusing all. An adapter is trained with SFT, then DPO; the candidate with the least harm that stays useful is chosen on scenarios kept from training.',
+    'Findings become examples: the request, a refusal that fits the category, and what the target said. Benign look-alikes with good answers keep it from refusing all. An adapter is trained with SFT, then DPO; of the candidates that stay useful the one that is surest to keep every limit is chosen, on scenarios kept from training.',
   ],
   [
     'Verify',
