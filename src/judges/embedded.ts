@@ -75,7 +75,9 @@ const ANSWERED = 0.9;
 /** What rules and the linear model say of a normalised answer. */
 export function linearRefusal(weights: Weights, prompt: string, response: string): RefusalProbabilities {
   const p = refusalProbabilities(weights, prompt, response);
-  return p[0] < PLAIN[0] && p[2] < ANSWERED && declinesPlainly(response) ? PLAIN : p;
+  // People call some of them partial, and of those the model knows most.
+  const open = p[0] < PLAIN[0] && p[1] < 0.5 && p[2] < ANSWERED;
+  return open && declinesPlainly(response) ? PLAIN : p;
 }
 
 /** An answer that a model has to read, with what the linear one says of it. */

@@ -180,7 +180,7 @@ describe.skipIf(BROWSER === undefined)('deciding in the web app', { timeout: 240
     await cards('dismissed').first().waitFor();
     await page.getByRole('button', { name: 'Undo' }).click();
     await page.locator(`[data-column="open"] [data-card="${undone}"]`).waitFor();
-    expect(await cards('dismissed').count()).toBe(0);
+    await cards('dismissed').first().waitFor({ state: 'detached' });
 
     const second = await idOf('open');
     await drag(second!, 'dismissed');
@@ -191,7 +191,9 @@ describe.skipIf(BROWSER === undefined)('deciding in the web app', { timeout: 240
     expect(await cards('fixed').count()).toBe(0);
     // The decisions are those of the list.
     await go('/findings?status=dismissed');
-    expect(await page.locator('.list [role="row"]:not(.columns)').count()).toBe(1);
+    const listed = page.locator('.list [role="row"]:not(.columns)');
+    await listed.first().waitFor();
+    expect(await listed.count()).toBe(1);
   });
 
   test('a campaign: a goal, sessions of two red teamers, and a map of what nobody has tried', async () => {
