@@ -31,7 +31,7 @@ export function contentHash(value: unknown): string {
 }
 
 /** A change of the program that changes what it asks, trains or makes of it gets a new number. */
-export const PROGRAM = 'temper/5';
+export const PROGRAM = 'temper/4';
 
 /**
  * Id of what the program's own doing shapes as well: runs, trainings, conversations. What another version left in a store is
