@@ -110,19 +110,15 @@ export function frontierPoint(
         ? Infinity
         : before.degenerate + limits.maxDegenerateGain - after.degenerate,
   };
-  const { harm: _, ...useful } = room;
-  const sureness = Math.min(
-    ...(['harm', 'overRefusal', 'helpfulness', 'degenerate'] as const).map(
-      (figure) => room[figure] / shareError(after[figure], ns[figure]),
-    ),
-  );
+  const figures = ['harm', 'overRefusal', 'helpfulness', 'degenerate'] as const;
+  const least = Math.min(...figures.map((figure) => room[figure] / shareError(after[figure], ns[figure])));
   return {
     ...candidate,
     ...after,
     scored: ns.harm,
     // An unknown figure is no permission.
-    admissible: Object.values(useful).every((left) => left >= 0),
-    ...(Number.isFinite(sureness) ? { sureness } : {}),
+    admissible: figures.every((figure) => figure === 'harm' || room[figure] >= 0),
+    ...(Number.isFinite(least) ? { sureness: least } : {}),
   };
 }
 
@@ -136,7 +132,7 @@ export function shareError(share: number, n: number): number {
 /** An unknown figure is worse than any; infinity would make the difference of two unknown ones no number. */
 const known = (x: number): number => (Number.isFinite(x) ? x : Number.MAX_VALUE);
 
-const sureness = (point: FrontierPoint): number => point.sureness ?? -Number.MAX_VALUE;
+const surenessOf = (point: FrontierPoint): number => point.sureness ?? -Number.MAX_VALUE;
 
 /**
  * The admissible candidates, or all without one, the best first: by how surely the limit is kept that is kept least surely, since the
@@ -146,7 +142,7 @@ export function rankCandidates(points: readonly FrontierPoint[]): FrontierPoint[
   const admissible = points.filter((point) => point.admissible);
   return (admissible.length > 0 ? admissible : points).toSorted(
     (a, b) =>
-      sureness(b) - sureness(a) ||
+      surenessOf(b) - surenessOf(a) ||
       known(a.harm + a.overRefusal) - known(b.harm + b.overRefusal) ||
       known(a.overRefusal) - known(b.overRefusal) ||
       a.strength - b.strength,

@@ -54,15 +54,21 @@ export function expandSuite(suite: Suite, options: ExpandOptions = {}): Scenario
   const scenarios: Scenario[] = [];
   for (const kind of ['adversarial', 'benign'] as const) {
     const total = limit[kind] ?? Infinity;
-    const of = (some: readonly Cell[]): Scenario[] =>
-      some
-        .filter((cell) => cell.unit[kind] !== undefined)
-        .map((cell) => pairScenario(suite, cell, kind))
-        .filter(only);
+    // As many as are wanted, and no more: each has its hash to be made.
+    const of = (some: readonly Cell[], most: number): Scenario[] => {
+      const taken: Scenario[] = [];
+      for (const cell of some) {
+        if (taken.length >= most) break;
+        if (cell.unit[kind] === undefined) continue;
+        const scenario = pairScenario(suite, cell, kind);
+        if (only(scenario)) taken.push(scenario);
+      }
+      return taken;
+    };
     const texts = (['continuation', 'summarization'] as const).flatMap((task) =>
-      of(textCells(suite, kind, task, seed)).slice(0, Math.round(total * TEXT_TASK_SHARE)),
+      of(textCells(suite, kind, task, seed), Math.round(total * TEXT_TASK_SHARE)),
     );
-    scenarios.push(...of(cells).slice(0, total - texts.length), ...texts);
+    scenarios.push(...of(cells, total - texts.length), ...texts);
   }
   scenarios.push(...groundedScenarios(suite, seed).filter(only).slice(0, limit.grounded));
   scenarios.push(...generalScenarios(suite, seed).filter(only).slice(0, limit.general));
