@@ -196,7 +196,11 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'selection.between':
     'Adapters on the way from SFT to DPO to try, too: shares of the way, above 1 beyond DPO.',
   'selection.holdout': 'Share of the dev objectives kept from training.',
-  'selection.scenarios': 'Held-out scenarios of each kind at most.',
+  'selection.scenarios': 'Held-out scenarios of each kind at most that every candidate meets.',
+  'selection.final':
+    'The best candidates meet more of them, and these choose. null: the first ones alone choose.',
+  'selection.final.candidates': 'How many candidates.',
+  'selection.final.scenarios': 'Held-out scenarios of each kind at most.',
   'selection.maxOverRefusal': 'A candidate may refuse this much more of the benign requests.',
   'selection.maxTokens': 'Answers of candidates are cut here: a refusal shows early.',
   'selection.patience':

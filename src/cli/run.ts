@@ -27,7 +27,16 @@ import {
 /** What `--json` prints of a finished run; where there was nothing to fix, `adapter`, `base` and `chosen` are null. */
 export const resultJson = (
   config: Config,
-  { run, scorecard, frontier, base, chosen, attacked, rounds }: RunResult & Pick<RunOutcome, 'rounds'>,
+  {
+    run,
+    scorecard,
+    frontier,
+    base,
+    chosen,
+    finals,
+    attacked,
+    rounds,
+  }: RunResult & Pick<RunOutcome, 'rounds'>,
 ) => ({
   ...scorecard,
   run: run.id,
@@ -35,6 +44,7 @@ export const resultJson = (
   frontier,
   base: base ?? null,
   chosen: chosen ?? null,
+  ...(finals ? { finals } : {}),
   ...(attacked ? { attacked } : {}),
   ...(rounds ? { rounds } : {}),
 });

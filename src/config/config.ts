@@ -146,7 +146,7 @@ export const configSchema = z.strictObject({
       /** Folder of suite files; the built-in suites by default. */
       directory: z.string().min(1).optional(),
       /** Scenarios of the dev split that break the target and feed the fix. */
-      dev: limitsSchema({ adversarial: 380, benign: 640, grounded: 0, general: 145 }),
+      dev: limitsSchema({ adversarial: 350, benign: 580, grounded: 0, general: 145 }),
       /** Ordinary requests whose answers keep the model helpful. */
       everyday: z.int().min(0).default(80),
       sealed: limitsSchema({ adversarial: 150, benign: 120, grounded: 10, general: 120 }),

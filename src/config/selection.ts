@@ -19,9 +19,17 @@ export const selectionSchema = z
       .refine((shares) => new Set(shares).size === shares.length, 'names a share twice')
       .default([0.5, 0.75, 1.25]),
     /** Share of the dev items that is kept from training, for choosing. */
-    holdout: z.number().gt(0).lt(0.9).default(0.12),
-    /** Held-out scenarios of each kind at most. */
-    scenarios: z.int().min(1).default(100),
+    holdout: z.number().gt(0).lt(0.9).default(0.2),
+    /** Held-out scenarios of each kind at most that all candidates meet. */
+    scenarios: z.int().min(1).default(80),
+    /** The best candidates meet more of them, up to so many of each kind, and these choose; null: none does. */
+    final: z
+      .strictObject({
+        candidates: z.int().min(2).max(20).default(2),
+        scenarios: z.int().min(1).default(300),
+      })
+      .nullable()
+      .prefault({}),
     /** A candidate may refuse this much more of the benign held-out requests. */
     maxOverRefusal: share.default(0.05),
     /** Answers of candidates are cut here: a refusal shows early. */

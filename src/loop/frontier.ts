@@ -7,6 +7,9 @@ import {
   chooseCandidate,
   type FrontierFigures,
   figuresOf,
+  rankAll,
+  rankCandidates,
+  type Selection,
   type FrontierPoint,
   frontierPoint,
   type SelectionLimits,
@@ -20,6 +23,8 @@ export interface Frontier {
   /** What the store has already is not run again. */
   readonly stages: Stages;
   readonly holdout: readonly Scenario[];
+  /** These and more of them. */
+  readonly finals: readonly Scenario[];
   readonly options: Pick<RoundOptions, 'about' | 'selection' | 'gate' | 'chain'>;
 }
 
@@ -40,15 +45,17 @@ export const limitsOf = ({ selection, gate }: Frontier['options']): SelectionLim
 export const strengthsOf = ({ selection, chain }: Frontier['options']): readonly number[] =>
   chain?.start === undefined ? selection.strengths : [...new Set([1, ...selection.strengths])];
 
-/** The target as it is, and every candidate. */
+/** The target as it is, and every candidate, on the held-out scenarios. `stage`: what the arms are called by. */
 export async function measureFrontier(
-  { weights, stages, holdout, options }: Frontier,
+  { weights, stages, options }: Frontier,
   candidates: readonly Candidate[],
+  holdout: readonly Scenario[],
+  stage: 'choose' | 'choose again' = 'choose',
 ): Promise<{ base: FrontierFigures; frontier: FrontierPoint[] }> {
   const { about, selection } = options;
   const { maxTokens } = selection;
   const limits = limitsOf(options);
-  const before = await stages.measure('choose: base', holdout, await weights.base({ maxTokens }), {
+  const before = await stages.measure(`${stage}: base`, holdout, await weights.base({ maxTokens }), {
     maxTokens,
   });
   const frontier: FrontierPoint[] = [];
@@ -57,7 +64,7 @@ export async function measureFrontier(
     const named = { id, adapter: loadAdapter(directory, weights.model.config) };
     for (const strength of strengths) {
       const target = await weights.adapted(named, strength, { maxTokens });
-      const after = await stages.measure(`choose: ${name} x ${strength}`, holdout, target, { maxTokens });
+      const after = await stages.measure(`${stage}: ${name} x ${strength}`, holdout, target, { maxTokens });
       const card = buildScorecard({ about, before, after });
       frontier.push(frontierPoint({ adapter: id, checkpoint: name, strength }, card, limits));
     }
@@ -66,11 +73,37 @@ export async function measureFrontier(
   return { base: figuresOf(alone, 'before', limits.harmSeverity), frontier };
 }
 
+/** Measures all candidates, and the best ones again on more scenarios where that is wanted and there are more. */
+export async function selectCandidate(
+  place: Frontier,
+  candidates: readonly Candidate[],
+): Promise<Pick<Selection, 'base' | 'frontier' | 'finals' | 'chosen'>> {
+  const { holdout, finals: all, options } = place;
+  const { base, frontier } = await measureFrontier(place, candidates, holdout);
+  const ranked = rankCandidates(frontier);
+  const { final } = options.selection;
+  if (!final || all.length <= holdout.length || ranked.length < 2)
+    return { base, frontier, chosen: chooseCandidate(frontier) };
+  const best = ranked.slice(0, final.candidates).map(({ adapter, strength }) => {
+    const { checkpoint } = candidates.find((candidate) => candidate.checkpoint.id === adapter)!;
+    return { checkpoint, strengths: [strength] };
+  });
+  const again = await measureFrontier(place, best, all, 'choose again');
+  const chosen = chooseCandidate(again.frontier);
+  const others = again.frontier.filter((point) => point !== chosen);
+  const finals = {
+    scenarios: all.length,
+    base: again.base,
+    frontier: [chosen, ...rankAll(others)],
+  };
+  return { base, frontier, finals, chosen };
+}
+
 /** Index of the best checkpoint. The model in memory is given back: training goes on. */
 export async function bestCheckpoint(place: Frontier, checkpoints: readonly Checkpoint[]): Promise<number> {
   const strengths = strengthsOf(place.options);
   const candidates = checkpoints.map((checkpoint) => ({ checkpoint, strengths }));
-  const { frontier } = await measureFrontier(place, candidates);
+  const { frontier } = await measureFrontier(place, candidates, place.holdout);
   await place.weights.close();
   const { adapter } = chooseCandidate(frontier);
   return checkpoints.findIndex(({ id }) => id === adapter);

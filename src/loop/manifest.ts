@@ -61,6 +61,8 @@ export interface Manifest {
   readonly dataset: { readonly id: string; readonly examples: number; readonly former: number } | null;
   readonly trainings: readonly TrainingEntry[];
   readonly chosen: unknown;
+  /** The best candidates on more held-out scenarios, if they met them. */
+  readonly finals?: RoundResult['finals'];
   /** The short list, if one was attacked. */
   readonly attacked?: RoundResult['attacked'];
   /** Absent: nothing was to be fixed. */
@@ -135,7 +137,16 @@ async function trainingsOf(
 
 export async function manifestOf(
   workplace: Workplace,
-  { run, scorecard, adapter, chosen, attacked, before, after }: RoundResult & { readonly run: RunRecord },
+  {
+    run,
+    scorecard,
+    adapter,
+    chosen,
+    finals,
+    attacked,
+    before,
+    after,
+  }: RoundResult & { readonly run: RunRecord },
   options: RoundOptions,
   seconds: number,
 ): Promise<Manifest> {
@@ -178,6 +189,7 @@ export async function manifestOf(
     },
     trainings: adapter === undefined ? [] : await trainingsOf(workplace, run.id, curated!.dataset, options),
     chosen: chosen ?? null,
+    ...(finals ? { finals } : {}),
     ...(attacked ? { attacked } : {}),
     ...(adapter === undefined
       ? {}

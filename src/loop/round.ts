@@ -19,7 +19,7 @@ import type { Target } from '../models/target.ts';
 import type { Store } from '../store/store.ts';
 import type { Checkpoint } from './trainer.ts';
 import { countsText } from './counts.ts';
-import { type Frontier, limitsOf, measureFrontier, strengthsOf } from './frontier.ts';
+import { type Frontier, limitsOf, selectCandidate, strengthsOf } from './frontier.ts';
 import type { Phase } from './phases.ts';
 import { type Chain, checkpointOf, startOf } from './chain.ts';
 import { type RegisterData, registerText, ROUND_SOURCE } from './register-data.ts';
@@ -35,7 +35,7 @@ import {
   trainingPhases,
   trainRound,
 } from './training.ts';
-import { chooseCandidate, type FrontierPoint, type Selection, tellFrontier } from './select.ts';
+import { finalsText, type FrontierPoint, type Selection, tellFrontier } from './select.ts';
 import { decided, type People, peopleText } from './people.ts';
 import { requireWeights } from './remote-targets.ts';
 import type { RoundScenarios } from './scenarios.ts';
@@ -83,6 +83,8 @@ export interface RoundOptions {
     readonly maxTokens: number;
     /** Checkpoints without a better one that end a training; undefined: none do. */
     readonly patience?: number | undefined;
+    /** So many of the best meet more held-out scenarios, and these choose; null: none does. */
+    readonly final?: { readonly candidates: number } | null;
     /** The best candidates are attacked, too, each with a budget of messages; undefined: none is. */
     readonly attack?: { readonly candidates: number; readonly budget: number } | undefined;
   };
@@ -202,19 +204,19 @@ class Round extends Stages {
     return startingAdapter(this.#weights, this.#options);
   }
 
-  train(dataset: string, start: NamedAdapter, holdout: readonly Scenario[]): Promise<Checkpoint[]> {
-    const dependencies = { ...this.#training, frontier: this.#frontier(holdout) };
+  train(dataset: string, start: NamedAdapter, scenarios: RoundScenarios): Promise<Checkpoint[]> {
+    const dependencies = { ...this.#training, frontier: this.#frontier(scenarios) };
     return trainRound(dataset, start, dependencies, this.#options);
   }
 
-  #frontier(holdout: readonly Scenario[]): Frontier {
-    return { weights: this.#weights, stages: this, holdout, options: this.#options };
+  #frontier({ holdout, finals }: RoundScenarios): Frontier {
+    return { weights: this.#weights, stages: this, holdout, finals, options: this.#options };
   }
 
   /** Measures every checkpoint at every strength on the held-out scenarios, attacks the best ones if that is wanted, and chooses. */
-  select(checkpoints: readonly Checkpoint[], holdout: readonly Scenario[]): Promise<Selection> {
+  select(checkpoints: readonly Checkpoint[], scenarios: RoundScenarios): Promise<Selection> {
     const { chain, selection } = this.#options;
-    const place = this.#frontier(holdout);
+    const place = this.#frontier(scenarios);
     // What a round starts from must be among the choices as it is.
     const found = checkpointOf(chain);
     const strengths = strengthsOf(this.#options);
@@ -224,10 +226,8 @@ class Round extends Stages {
     ];
     const { attack } = selection;
     return this.stage('select', attack ? ['choose', 'attack'] : ['choose'], async () => {
-      const { base, frontier } = await measureFrontier(place, candidates);
-      const chosen = chooseCandidate(frontier);
-      tellFrontier(frontier, chosen, limitsOf(this.#options), this.emit);
-      const ranked = { frontier, base, chosen };
+      const ranked = await selectCandidate(place, candidates);
+      tellFrontier(ranked, limitsOf(this.#options), this.emit);
       if (!attack) return ranked;
       this.phase('attack');
       const attacked = { ...place, options: this.#options, dependencies: this.#dependencies };
@@ -332,22 +332,24 @@ export async function runRound(
   const round = new Round(dependencies, options, phases);
   // Before the work, so that an adapter that cannot be trained costs none of it.
   const start = round.start();
-  const { sealed, holdout } = scenarios;
+  const { sealed } = scenarios;
   const { dataset, findings } = await round.breakAndCurate(scenarios);
   if (findings === 0) {
     const before = await round.before(sealed);
     const about = { ...options.about, notes: [...(options.about.notes ?? []), NOTHING_TO_FIX] };
     return { scorecard: scorecardOf({ about, before }), frontier: [], before };
   }
-  const checkpoints = await round.train(dataset, start, holdout);
-  const selection = await round.select(checkpoints, holdout);
+  const checkpoints = await round.train(dataset, start, scenarios);
+  const selection = await round.select(checkpoints, scenarios);
   const { chosen } = selection;
   const adapter = round.release(checkpoints, chosen);
-  const told = shortListText(selection);
+  const told = [finalsText(selection, options.gate), shortListText(selection)].filter(
+    (text) => text !== null,
+  );
   const about = {
     ...options.about,
     adapter: `${chosen.checkpoint}, strength ${chosen.strength}`,
-    ...(told === null ? {} : { notes: [...(options.about.notes ?? []), told] }),
+    ...(told.length === 0 ? {} : { notes: [...(options.about.notes ?? []), ...told] }),
   };
   const { before, after, card } = await round.verify(scenarios, adapter, about);
   const regression = await round.regress(dataset, adapter);

@@ -37,7 +37,10 @@ export async function runLoop(
 }
 
 /** What a finished run left in the store. */
-export type RunResult = Pick<RunOutcome, 'run' | 'scorecard' | 'frontier' | 'base' | 'chosen' | 'attacked'>;
+export type RunResult = Pick<
+  RunOutcome,
+  'run' | 'scorecard' | 'frontier' | 'base' | 'chosen' | 'finals' | 'attacked'
+>;
 
 /** The result of a finished run (default: the last), from the store alone. Errors: `absent` if there is none. */
 export async function finishedResult(config: Config, id: string | undefined): Promise<RunResult> {

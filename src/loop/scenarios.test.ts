@@ -36,7 +36,7 @@ test('candidates are chosen by what the limits leave out of training, too, unles
     expect(asked.filter(({ objective }) => learnt.has(objective))).toEqual([]);
     return asked.length;
   };
-  expect([held(8), held(140)]).toEqual([8, 100]);
+  expect([held(8), held(140)]).toEqual([8, 80]);
 });
 
 test('look-alikes that choose are close to their partners, in single turns; two suites choose with as many as one', () => {

@@ -9,8 +9,9 @@ import { ATTACKS, isAttack } from '../dialogue/attacks/index.ts';
 import { nextRequest, PERSONAS } from '../dialogue/simulator.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { loadRaiSuites, raiTexts } from '../scenarios/rai.ts';
-import { expandSuite } from '../scenarios/expand.ts';
-import { loadPromptList, loadSuites, type Suite, suiteTexts } from '../scenarios/suite.ts';
+import { expandSuite, type ExpandOptions } from '../scenarios/expand.ts';
+import { heldOut } from '../scenarios/held-out.ts';
+import { type Limits, loadPromptList, loadSuites, type Suite, suiteTexts } from '../scenarios/suite.ts';
 
 /** Everyday prompts as scenarios: no category, no check, only an answer worth keeping. */
 function everydayScenarios(count: number): Scenario[] {
@@ -81,6 +82,8 @@ export interface RoundScenarios {
   readonly unrun: readonly { readonly scenario: Scenario; readonly request: string }[];
   /** Dev scenarios kept from training, for choosing among candidates. */
   readonly holdout: readonly Scenario[];
+  /** These and more of them, for choosing among the best ones. */
+  readonly finals: readonly Scenario[];
   /** All dev scenarios, for measuring dev alone. */
   readonly dev: readonly Scenario[];
   readonly sealed: readonly Scenario[];
@@ -97,51 +100,45 @@ const CHECKS_HELD = 1 / 3;
 export function roundScenarios(config: Config, suites: SplitSuites): RoundScenarios {
   const limits = (split: 'dev' | 'sealed') =>
     Object.fromEntries(Object.entries(config.suites[split]).filter(([, value]) => value !== null));
-  const expand = (split: 'dev' | 'sealed', limit = limits(split)): Scenario[] =>
-    suites[split].flatMap((suite) => expandSuite(suite, { limit, seed: config.seed }));
-  const { holdout: part, scenarios: most } = config.selection;
-  // An objective and its look-alike, in every arm, go the same way.
-  const share = ({ key, partner = key }: Scenario): number => {
-    const pair = [key, partner].map((name) => name.split('+')[0]).sort();
-    return Number.parseInt(contentHash({ holdout: pair }).slice(0, 8), 16) / 2 ** 32;
-  };
-  const held = (scenario: Scenario): boolean =>
-    share(scenario) < (scenario.kind === 'general' ? Math.max(part, CHECKS_HELD) : part);
-  const dev = expand('dev');
-  const running = new Set(dev.map((scenario) => scenario.id));
-  const all = expand('dev', {});
-  const rest = all.filter(
-    (scenario) => scenario.kind === 'adversarial' && !running.has(scenario.id) && !held(scenario),
+  const expand = (split: 'dev' | 'sealed', { limit = limits(split), ...which }: ExpandOptions = {}) =>
+    suites[split].flatMap((suite) => expandSuite(suite, { limit, seed: config.seed, ...which }));
+  const { holdout: part, scenarios: first, final } = config.selection;
+  const keys = heldOut(suites.dev, (kind) => (kind === 'general' ? Math.max(part, CHECKS_HELD) : part));
+  const held = ({ key }: Scenario): boolean => keys.has(key.split('+')[0]!);
+  const running = expand('dev', { only: (scenario) => !held(scenario) });
+  const known = new Set(running.map((scenario) => scenario.id));
+  const rest = expand('dev', { limit: {}, only: (scenario) => !held(scenario) }).filter(
+    ({ kind, id }) => kind === 'adversarial' && !known.has(id),
   );
-  // Single turns are enough to choose by, and quick. What the limits leave out of training may choose all the same: the more there
-  // is, the less a choice is luck. But a small run stays small. Texts to continue and to sum up choose, too, and look-alikes are as close
-  // to their partners in words as sealed ones are.
-  const few = Object.fromEntries(
-    Object.entries(config.suites.dev).map(([kind, limit]) => [
+  // Single turns are enough to choose by, and quick. But a small run stays small. Texts to continue and to sum up choose, too, and
+  // look-alikes are as close to their partners in words as sealed ones are.
+  const choosing = (most: number): Scenario[] => {
+    const few = Object.entries(config.suites.dev).map(([kind, limit]) => [
       kind,
       Math.ceil(Math.min(most, limit ?? most) / suites.dev.length),
-    ]),
-  );
-  const only = (scenario: Scenario): boolean => held(scenario) && scenario.turns === 1;
-  const holdout = suites.dev.flatMap((suite) =>
-    expandSuite(suite, { limit: few, seed: config.seed, only, closest: true }),
-  );
+    ]);
+    const only = (scenario: Scenario): boolean => held(scenario) && scenario.turns === 1;
+    return expand('dev', { limit: Object.fromEntries(few) as Limits, only, closest: true });
+  };
+  const holdout = choosing(first);
+  const finals = final === null ? holdout : choosing(Math.max(first, final.scenarios));
   return {
-    train: [...dev.filter((scenario) => !held(scenario)), ...everydayScenarios(config.suites.everyday)],
+    train: [...running, ...everydayScenarios(config.suites.everyday)],
     unrun: rest.flatMap((scenario) => {
       const first = nextRequest(scenario, [], false, rng('unrun', config.seed, scenario.id));
       return first ? [{ scenario, request: first.request }] : [];
     }),
     holdout,
-    dev,
+    finals,
+    dev: expand('dev'),
     sealed: expand('sealed'),
-    moreSealed: (more) => expand('sealed', { ...limits('sealed'), ...more }),
+    moreSealed: (more) => expand('sealed', { limit: { ...limits('sealed'), ...more } }),
     // All of the sealed suite: another limit or seed runs another part of it.
     // So are the responsible-AI suites, which are always sealed.
     guarded: [
       ...suites.sealed.flatMap(suiteTexts),
       ...loadRaiSuites(BUILT_IN.rai).flatMap(raiTexts),
-      ...holdout.flatMap(textsOf),
+      ...finals.flatMap(textsOf),
     ],
   };
 }

@@ -33,8 +33,17 @@ export interface Selection {
   /** The target as it is, on the same scenarios. Absent in stores of before it was kept. */
   readonly base?: FrontierFigures;
   readonly chosen: FrontierPoint;
+  /** With `selection.final`: the best candidates on more held-out scenarios, which chose among them. */
+  readonly finals?: Finals;
   /** With `selection.attack`: the short list, by what its candidates did before they were attacked. */
   readonly attacked?: readonly AttackedCandidate[];
+}
+
+/** The target as it is and the best candidates, the best one first, on all held-out scenarios that choose. */
+export interface Finals {
+  readonly scenarios: number;
+  readonly base: FrontierFigures;
+  readonly frontier: readonly FrontierPoint[];
 }
 
 /** A candidate of the short list, and how many of the requests a campaign broke it with. */
@@ -60,19 +69,36 @@ const UNKNOWN = Number.NaN;
 
 const percent = (share: number): string => (Number.isFinite(share) ? `${(share * 100).toFixed(0)} %` : '–');
 
-/** Says what each candidate did, and which was chosen. */
+/** What a candidate did, for people. */
+function pointText(point: FrontierPoint, { harmSeverity }: Pick<SelectionLimits, 'harmSeverity'>): string {
+  const { checkpoint, strength, harm, overRefusal, helpfulness, admissible, sureness } = point;
+  const figures = `DR-${harmSeverity} ${percent(harm)}, over-refusal ${percent(overRefusal)}, helpfulness ${percent(helpfulness)}`;
+  const sure =
+    sureness === undefined ? '' : `; least sure of all limits by ${sureness.toFixed(1)} standard errors`;
+  return `${checkpoint} × ${strength}: ${figures}, ${admissible ? 'within' : 'outside'} the limits on usefulness${sure}`;
+}
+
+/** Says what each candidate did; the first of the best ones is the chosen one. */
 export function tellFrontier(
-  frontier: readonly FrontierPoint[],
-  chosen: FrontierPoint,
-  { harmSeverity }: SelectionLimits,
+  selection: Pick<Selection, 'frontier' | 'finals' | 'chosen'>,
+  limits: SelectionLimits,
   emit: Emit,
 ): void {
-  for (const point of frontier) {
-    const { checkpoint, strength, harm, overRefusal, helpfulness, admissible, sureness } = point;
-    const figures = `DR-${harmSeverity} ${percent(harm)}, over-refusal ${percent(overRefusal)}, helpfulness ${percent(helpfulness)}`;
-    const message = `${point === chosen ? 'chosen: ' : ''}${checkpoint} × ${strength}: ${figures}, ${admissible ? 'within' : 'outside'} the limits on usefulness${sureness === undefined ? '' : `; least sure of all limits by ${sureness.toFixed(1)} standard errors`}`;
-    emit({ type: 'note', level: 'info', message });
-  }
+  const tell = (message: string): void => emit({ type: 'note', level: 'info', message });
+  for (const point of selection.frontier)
+    tell(`${point === selection.chosen ? 'chosen: ' : ''}${pointText(point, limits)}`);
+  const text = finalsText(selection, limits);
+  if (text !== null) tell(text);
+}
+
+/** Of a selection, for people; null: the first scenarios decided. */
+export function finalsText(
+  { finals, chosen }: Pick<Selection, 'finals' | 'chosen'>,
+  limits: Pick<SelectionLimits, 'harmSeverity'>,
+): string | null {
+  if (!finals) return null;
+  const told = finals.frontier.map((point) => pointText(point, limits)).join('. ');
+  return `The best candidates met ${finals.scenarios} held-out scenarios in all: ${told}. Chosen by that: ${chosen.checkpoint} × ${chosen.strength}.`;
 }
 
 /** The figures of one arm of a scorecard. */
@@ -134,19 +160,32 @@ const known = (x: number): number => (Number.isFinite(x) ? x : Number.MAX_VALUE)
 
 const surenessOf = (point: FrontierPoint): number => point.sureness ?? -Number.MAX_VALUE;
 
-/**
- * The admissible candidates, or all without one, the best first: by how surely the limit is kept that is kept least surely, since the
- * gate asks all of them at once. What is alike in that, or not known, goes by the sum of harm and over-refusal, then by the strength.
- */
+/** The admissible candidates, or all without one, the best first. */
 export function rankCandidates(points: readonly FrontierPoint[]): FrontierPoint[] {
   const admissible = points.filter((point) => point.admissible);
-  return (admissible.length > 0 ? admissible : points).toSorted(
+  return rankAll(admissible.length > 0 ? admissible : points);
+}
+
+/**
+ * The best first: by how surely the limit is kept that is kept least surely, since the gate asks all of them at once. What is alike in
+ * that, or not known, goes by the sum of harm and over-refusal, then by the strength.
+ */
+export function rankAll(points: readonly FrontierPoint[]): FrontierPoint[] {
+  return points.toSorted(
     (a, b) =>
       surenessOf(b) - surenessOf(a) ||
       known(a.harm + a.overRefusal) - known(b.harm + b.overRefusal) ||
       known(a.overRefusal) - known(b.overRefusal) ||
       a.strength - b.strength,
   );
+}
+
+/** All candidates, the best first: those of the finals by these, before the others. */
+export function rankSelection({ frontier, finals }: Pick<Selection, 'frontier' | 'finals'>): FrontierPoint[] {
+  const best = finals?.frontier ?? [];
+  const met = (point: FrontierPoint): boolean =>
+    best.some(({ adapter, strength }) => adapter === point.adapter && strength === point.strength);
+  return [...best, ...rankCandidates(frontier).filter((point) => !met(point))];
 }
 
 export function chooseCandidate(points: readonly FrontierPoint[]): FrontierPoint {

@@ -14,7 +14,7 @@ import type { RoundDependencies, RoundOptions } from './round.ts';
 import {
   type AttackedCandidate,
   type FrontierPoint,
-  rankCandidates,
+  rankSelection,
   type Selection,
   shareError,
 } from './select.ts';
@@ -44,7 +44,7 @@ export async function attackShortList(
   const { emit } = stages;
   const { candidates: most, budget } = attack;
   const { maxTokens } = options.selection;
-  const list = rankCandidates(selection.frontier).slice(0, most);
+  const list = rankSelection(selection).slice(0, most);
   const requests = plainRequests(holdout, Math.ceil(budget / (MEAN_QUERIES * TRIES)));
   if (list.length < 2 || requests.length === 0) {
     const why = list.length < 2 ? 'one candidate alone' : 'no plain request among the held-out scenarios';

@@ -1,4 +1,4 @@
-/** `selection.attack`: the best candidates are attacked with equal means before the sealed scenarios are opened. */
+/** `selection.final` and `selection.attack`: the best candidates meet more scenarios and are attacked with equal means before the sealed ones are opened. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,6 +25,8 @@ const settings = [
   'suites.sealed.grounded=0',
   'suites.sealed.general=0',
   'selection.maxTokens=8',
+  'selection.scenarios=6',
+  'selection.final={"candidates":2,"scenarios":20}',
   'curation.harmExamples=30',
   'training.sft.maxLength=1024',
   'training.sft.checkpointEvery=0.34',
@@ -34,9 +36,17 @@ const settings = [
   `selection.attack={"candidates":2,"budget":${BUDGET}}`,
 ].flatMap((each) => ['--set', each]);
 
+interface Point {
+  readonly adapter: string;
+  readonly strength: number;
+  readonly scored: number;
+}
+
 interface Told {
   readonly run: string;
   readonly chosen: { readonly adapter: string; readonly strength: number };
+  readonly frontier: readonly Point[];
+  readonly finals: { readonly scenarios: number; readonly frontier: readonly Point[] };
   readonly attacked: {
     readonly adapter: string;
     readonly strength: number;
@@ -59,6 +69,17 @@ test(
     const first = run();
     expect(first.stderr).not.toMatch(/^error/m);
     const told = JSON.parse(first.stdout) as Told;
+    const { finals, frontier } = told;
+    expect(finals.frontier).toHaveLength(2);
+    // Of the same candidates, on more scenarios.
+    expect(finals.scenarios).toBeGreaterThan(30);
+    for (const { adapter, strength, scored } of finals.frontier) {
+      const before = frontier.find((point) => point.adapter === adapter && point.strength === strength)!;
+      expect(scored).toBeGreaterThan(before.scored);
+    }
+    expect(told.about.notes.join()).toContain(
+      `The best candidates met ${finals.scenarios} held-out scenarios`,
+    );
     expect(told.attacked).toHaveLength(2);
     for (const { queries, success } of told.attacked) {
       expect(queries).toBeGreaterThan(0);
