@@ -73,7 +73,9 @@ const reservedTokens = (options: GeneratorOptions): number =>
 export class Generator implements AsyncDisposable {
   readonly model: LoadedModel;
   readonly #prompts: PromptRunner;
-  readonly #decoding: Session;
+  /** Opened for the first second token: the first one comes from the prompts' graph and need not wait. */
+  readonly #openDecoding: () => Promise<Session>;
+  #decoding: Promise<Session> | null = null;
   readonly #batch: number;
   readonly #cacheTokens: number;
   /** Most tokens of one sequence. */
@@ -89,7 +91,7 @@ export class Generator implements AsyncDisposable {
 
   private constructor(
     model: LoadedModel,
-    sessions: { prompts: Session; decoding: Session },
+    sessions: { prompts: Session; decoding: () => Promise<Session> },
     options: GeneratorOptions,
   ) {
     this.model = model;
@@ -98,7 +100,7 @@ export class Generator implements AsyncDisposable {
       sessions.prompts,
       options.beginning ?? model.tokenizer.chatBeginning(),
     );
-    this.#decoding = sessions.decoding;
+    this.#openDecoding = sessions.decoding;
     this.#batch = batchOf(options);
     this.#cacheTokens = options.cacheTokens ?? CACHE_TOKENS;
     this.#longest = Math.min(model.config.contextLength, this.#cacheTokens);
@@ -126,10 +128,8 @@ export class Generator implements AsyncDisposable {
       placement: 'fed',
       ...settings,
     });
-    const decoding = await Session.create(decodingGraph(model.config, lora), model.weights, {
-      placement: 'stored',
-      ...settings,
-    });
+    const decoding = (): Promise<Session> =>
+      Session.create(decodingGraph(model.config, lora), model.weights, { placement: 'stored', ...settings });
     const generator = new Generator(model, { prompts, decoding }, options);
     if (options.adapter) generator.setAdapter(options.adapter, options.strength);
     return generator;
@@ -290,7 +290,8 @@ export class Generator implements AsyncDisposable {
       ...this.#cache.tensors(news.length),
       ...cacheMaskFeeds(this.model.config, lengths, capacity),
     };
-    const forwarded = await forward(this.#decoding, this.model, news, feeds, this.#outputs);
+    const decoding = await (this.#decoding ??= this.#openDecoding());
+    const forwarded = await forward(decoding, this.model, news, feeds, this.#outputs);
     this.#active.forEach((sequence, row) => {
       forwarded.store(this.#cache, row, row, sequence.length, 1);
       sequence.length++;
@@ -333,7 +334,8 @@ export class Generator implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#running;
     await this.#prompts[Symbol.asyncDispose]();
-    await this.#decoding[Symbol.asyncDispose]();
+    // One that could not be opened has been told to those who asked.
+    await (await this.#decoding?.catch(() => null))?.[Symbol.asyncDispose]();
     this.#cache[Symbol.dispose]();
   }
 }
