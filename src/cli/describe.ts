@@ -11,7 +11,7 @@ import type {
   Verdict,
 } from '../core/records.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
-import { estimate, wrapped } from '../report/format.ts';
+import { estimate, figure, wrapped } from '../report/format.ts';
 import type { RunRecord } from '../store/store.ts';
 import type { Manifest } from '../loop/manifest.ts';
 import { gateText, ratesText } from './run-text.ts';
@@ -191,6 +191,12 @@ function made({
       ...field('', reference && `reference policy: ${reference.is}`),
       ...field('', reference?.id),
     ]),
+    ...(manifest.finals?.frontier ?? []).flatMap(({ checkpoint, strength, harm, overRefusal }, i) =>
+      field(
+        i === 0 ? 'finals' : '',
+        `${checkpoint} × ${strength}: harm ${figure(harm, 'share')}, over-refusal ${figure(overRefusal, 'share')} of ${manifest.finals!.scenarios} held-out scenarios`,
+      ),
+    ),
     ...(manifest.attacked ?? []).flatMap(({ checkpoint, strength, success, queries }, i) =>
       field(
         i === 0 ? 'attacked' : '',
