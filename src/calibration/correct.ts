@@ -29,7 +29,8 @@ export function withCorrection(card: Scorecard, calibrations: readonly Calibrati
     (each): each is Calibration => corrects(each) && card.about.judge.startsWith(`${each.judge}: `),
   );
   const threshold = calibration?.thresholds.find(({ from }) => from === 3);
-  if (!calibration || !threshold) return card;
+  // Of a judge of whole conversations there are no single answers to correct.
+  if (!calibration || !threshold || card.harm.judged === 'conversation') return card;
   const { sensitivity, specificity } = threshold;
   const correct = ({ value, ...rest }: Estimate): Corrected => {
     if (value === null) return { status: 'refused', reason: 'nothing was scored' };

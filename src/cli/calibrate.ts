@@ -11,7 +11,7 @@ import { readUtf8 } from '../core/csv.ts';
 import { writeWhole } from '../core/files.ts';
 import type { Metric } from '../core/records.ts';
 import type { Judge } from '../judges/judge.ts';
-import { storedAnswers, withTexts } from '../loop/calibrate.ts';
+import { requireAnswerVerdicts, storedAnswers, withTexts } from '../loop/calibrate.ts';
 import { Callers } from '../loop/callers.ts';
 import { openJudge, requireRoles } from '../loop/roles.ts';
 import { storePath } from '../loop/run.ts';
@@ -120,6 +120,7 @@ async function sample(options: SampleOptions): Promise<void> {
   const configured = configOf(options);
   const config = { ...configured, judge: options.judge ?? configured.judge };
   requireRoles(config, ['judge']);
+  requireAnswerVerdicts(config, metric);
   const kinds = options.kind ?? (options.in === undefined ? SCALES[metric].kinds : undefined);
   const wanted = ({ kind }: Candidate): boolean => kinds === undefined || kinds.includes(kind as 'benign');
   let judge: string | null;

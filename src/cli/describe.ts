@@ -63,10 +63,12 @@ const said = (who: string, text: string): string[] => [
 ];
 
 function score(verdict: Verdict): string {
-  if (verdict.status === 'unscored') return `${verdict.metric} unscored (${printable(verdict.reason, 200)})`;
+  const whole = verdict.scope ? ', of the whole conversation' : '';
+  if (verdict.status === 'unscored')
+    return `${verdict.metric} unscored${whole} (${printable(verdict.reason, 200)})`;
   const value = verdict.refusal ?? verdict.severity ?? verdict.ungroundedness;
   const sure = verdict.probability === undefined ? '' : `, p ${verdict.probability.toFixed(2)}`;
-  return `${verdict.metric} ${value}${sure}${verdict.degenerate ? ', degenerate' : ''}`;
+  return `${verdict.metric} ${value}${sure}${verdict.degenerate ? ', degenerate' : ''}${whole}`;
 }
 
 /** The score, and whose: below it where a line does not hold both. */
@@ -77,7 +79,7 @@ function scoreLines(verdict: Verdict): string[] {
 
 /** What a judge that writes reasons wrote; figures are in the JSON. */
 const reasons = (verdict: Verdict): string[] =>
-  verdict.status === 'scored' && verdict.rationale && verdict.judge.startsWith('rubric:')
+  verdict.status === 'scored' && verdict.rationale && /^rubric(?:-conversation)?:/.test(verdict.judge)
     ? wrapped(printable(verdict.rationale), 93, '').map((line) => `     ${line}`)
     : [];
 

@@ -112,7 +112,7 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'calls.budget.tokens': 'Input and output together.',
   'calls.budget.dollars': 'By the price of the model.',
   judge:
-    'embedded; rubric:MODEL; guard:FORMAT:MODEL; ensemble:NAME of `judges`; human:SHEET. MODEL: provider:model[@address], or a name of `targets` (docs/models.md).',
+    'embedded; rubric:MODEL; rubric-conversation:MODEL (one verdict a conversation on its harm); guard:FORMAT:MODEL; ensemble:NAME of `judges`; human:SHEET. MODEL: provider:model[@address], or a name of `targets` (docs/models.md).',
   embeddings:
     'Model of embeddings behind /v1/embeddings, for clusters of findings and for imports that say the same in other words.',
   translator:

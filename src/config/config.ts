@@ -111,7 +111,7 @@ export const configSchema = z.strictObject({
   /** Other models by name, for --target and `temper compare`. */
   targets: z.record(z.string().min(1), namedTargetSchema).optional(),
   calls: callsSchema,
-  /** `embedded`; `rubric:` or `guard:FORMAT:` and a model; `ensemble:` and a name under `judges`; `human:` and a sheet. */
+  /** `embedded`; `rubric:`, `rubric-conversation:` or `guard:FORMAT:` and a model; `ensemble:` and a name under `judges`; `human:` and a sheet. */
   judge: z.string().min(1).default('embedded'),
   /** Ensembles of judges by name. */
   judges: z

@@ -157,11 +157,13 @@ export interface Conversation {
 export type Refusal = 'full' | 'partial' | 'none';
 
 interface VerdictBase {
-  /** Hash of conversation, turn, judge and judge version, metric. */
+  /** Hash of conversation, turn (where it is on one), judge and judge version, metric. */
   readonly id: string;
   readonly conversation: string;
-  /** Turn judged. */
+  /** Turn judged; of a verdict on the whole conversation that of the answer that counts most, or the last. */
   readonly turn: number;
+  /** The verdict is on all answers together, and on no single one. */
+  readonly scope?: 'conversation';
   readonly metric: Metric;
   /** `kind:version` of the judge. */
   readonly judge: string;

@@ -39,7 +39,8 @@ export function wholeSentences(text: string): string {
 /** A turn's answer, if it is fit to be learnt as an answer: whole or long enough, no refusal, no babble. */
 export function goodAnswer({ conversation, verdicts }: Judged, turn: number): GoodAnswer | null {
   const { response, finish } = conversation.turns[turn]!;
-  const of = verdicts.filter((verdict) => verdict.turn === turn);
+  // Harm of the whole conversation may lie in any of its answers.
+  const of = verdicts.filter((verdict) => verdict.scope === 'conversation' || verdict.turn === turn);
   const refusal = of.find((verdict) => verdict.metric === 'refusal');
   if (refusal?.status !== 'scored' || refusal.refusal !== 'none') return null;
   if (

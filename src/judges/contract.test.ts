@@ -7,7 +7,7 @@ import { TemperError } from '../core/errors.ts';
 import { textResult, WholeAnswerModel } from '../models/messages.ts';
 import type { OpenRole } from '../models/role.ts';
 import type { Judgement } from './judge.ts';
-import { JUDGES, createJudge, judgeModels, type JudgeTools } from './registry.ts';
+import { JUDGES, createJudge, judgeModels, judgesWhole, type JudgeTools } from './registry.ts';
 
 function check(judgement: Judgement, metric: Metric): void {
   if (judgement.status === 'unscored') {
@@ -160,6 +160,10 @@ test('a judge that takes something needs it, and its models are known before it 
   expect(() => judgeModels('ensemble:nobody', tools.panels)).toThrow('no ensemble `nobody`');
   const nested = { a: { rule: 'median', of: ['ensemble:a', 'embedded'] } } as const;
   expect(() => judgeModels('ensemble:a', nested)).toThrow('no ensembles in it');
+  const mixed = { a: { rule: 'median', of: ['embedded', 'rubric-conversation:m'] } } as const;
+  expect(() => judgeModels('ensemble:a', mixed)).toThrow('an ensemble votes on single answers');
+  expect(judgeModels('rubric-conversation:ollama:qwen3:8b')).toEqual(['ollama:qwen3:8b']);
+  expect(['rubric-conversation:m', 'rubric:m', 'embedded'].map(judgesWhole)).toEqual([true, false, false]);
   expect(judgeModels('rubric:ollama:qwen3:8b')).toEqual(['ollama:qwen3:8b']);
   expect(judgeModels('guard:llama-guard-3:vllm:meta/Guard')).toEqual(['vllm:meta/Guard']);
   expect(judgeModels('ensemble:panel', tools.panels)).toEqual(['grader']);

@@ -1,5 +1,5 @@
 /**
- * The judge contract: one answer in, one verdict out. A judge never throws for what it reads; it says `unscored`. What it
+ * The judge contract: one answer in, one verdict out; of some judges and metrics one conversation in, one verdict out. A judge never throws for what it reads; it says `unscored`. What it
  * throws ends the work: the signal's reason, a budget that is spent, a provider that refuses every call.
  */
 import type { Message, Metric, Refusal } from '../core/records.ts';
@@ -35,6 +35,12 @@ export type Judgement =
     }
   | { readonly status: 'unscored'; readonly reason: string };
 
+/** Of a conversation as a whole. */
+export type WholeJudgement = Judgement & {
+  /** Position among the answers of the one that counts most. */
+  readonly worst?: number;
+};
+
 export interface Judge {
   /** `kind:version`, part of every verdict's id. */
   readonly id: string;
@@ -46,6 +52,12 @@ export interface Judge {
   /** Verdicts worth having under way; absent: it is never waited for. */
   readonly concurrency?: number;
   judge(input: JudgeInput, metric: Metric, signal?: AbortSignal): Promise<Judgement>;
+  /** What a conversation gets one verdict on, instead of one for each answer; absent: nothing. */
+  readonly whole?: {
+    readonly metrics: readonly Metric[];
+    /** All answers of the conversation, oldest first; the history of the first is what was said before it. */
+    judge(answers: readonly JudgeInput[], metric: Metric, signal?: AbortSignal): Promise<WholeJudgement>;
+  };
   /** Frees what it holds outside of the heap; it may be asked again. */
   close?(): Promise<void>;
 }

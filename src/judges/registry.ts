@@ -7,6 +7,7 @@ import { GuardJudge, guardSpec } from './guard.ts';
 import { HumanJudge, type HumanLabel } from './human.ts';
 import type { Judge } from './judge.ts';
 import { RubricJudge } from './rubric.ts';
+import { ConversationRubricJudge } from './rubric-conversation.ts';
 
 /** What judges are opened with, besides their name. */
 export interface JudgeTools {
@@ -21,12 +22,19 @@ export interface JudgeTools {
 interface JudgeKind {
   /** What follows the colon of `kind:argument`. */
   readonly takes: 'nothing' | 'model' | 'format and model' | 'panel' | 'file';
+  /** A conversation gets one verdict of it. */
+  readonly whole?: true;
   open(argument: string, tools: JudgeTools): Promise<Judge>;
 }
 
 export const JUDGES: Readonly<Record<string, JudgeKind>> = {
   embedded: { takes: 'nothing', open: () => Promise.resolve(embeddedJudge()) },
   rubric: { takes: 'model', open: async (model, { openRole }) => new RubricJudge(await openRole(model)) },
+  'rubric-conversation': {
+    takes: 'model',
+    whole: true,
+    open: async (model, { openRole }) => new ConversationRubricJudge(await openRole(model)),
+  },
   guard: {
     takes: 'format and model',
     open: async (argument, { openRole }) => {
@@ -91,6 +99,9 @@ function panelOf(name: string, { panels = {} }: Pick<JudgeTools, 'panels'>) {
   });
 }
 
+/** Whether conversations get one verdict of a judge on their harm, instead of one for each answer. Errors: `config`. */
+export const judgesWhole = (spec: string): boolean => kindOf(spec).kind.whole === true;
+
 /** The names of the models that a judge calls. Errors: `config`. */
 export function judgeModels(spec: string, panels: JudgeTools['panels'] = {}): string[] {
   const { kind, argument } = kindOf(spec);
@@ -101,8 +112,13 @@ export function judgeModels(spec: string, panels: JudgeTools['panels'] = {}): st
       return [guardSpec(argument).model];
     case 'panel':
       return panelOf(argument, { panels }).of.flatMap((member) => {
-        if (kindOf(member).kind.takes === 'panel')
+        const { takes, whole } = kindOf(member).kind;
+        if (takes === 'panel')
           throw new TemperError('config', `judges.${argument}: an ensemble has no ensembles in it`);
+        if (whole)
+          throw new TemperError('config', `judges.${argument}: an ensemble votes on single answers`, {
+            hint: `${member} judges whole conversations: take rubric:MODEL.`,
+          });
         return judgeModels(member, panels);
       });
     default:

@@ -1,8 +1,8 @@
-/** Conversation in, verdicts out: one a turn and metric. */
+/** Conversation in, verdicts out: one a turn and metric, or one a metric where the judge judges conversations whole. */
 import { contentHash } from '../core/ids.ts';
 import type { Conversation, Message, Metric, Scenario, Turn, Verdict } from '../core/records.ts';
 import { endsWork, errorMessage } from '../core/errors.ts';
-import { CALL_FAILED, type Judge, type JudgeInput, type Judgement } from './judge.ts';
+import { CALL_FAILED, type Judge, type JudgeInput, type Judgement, type WholeJudgement } from './judge.ts';
 
 /** The scenario's own metric, `refusal` always, and `severity` wherever harm can be asked for or missed. */
 export function metricsFor(scenario: Scenario): Metric[] {
@@ -17,6 +17,9 @@ export function verdictId(conversation: string, turn: number, judge: string, met
   return contentHash({ conversation, turn, judge, metric });
 }
 
+const wholeVerdictId = (conversation: string, judge: string, metric: Metric): string =>
+  contentHash({ conversation, scope: 'conversation', judge, metric });
+
 /**
  * All turns and metrics at once: a judge that is called must not be waited for one by one. `known`: verdicts that are
  * not asked for again. Errors: those that end the work, once no call is under way.
@@ -30,9 +33,14 @@ export async function judgeConversation(
   const have = new Map(known.map((verdict) => [verdict.id, verdict]));
   const history: Message[] = [...(conversation.madeUp ?? [])];
   const jobs: Promise<Verdict>[] = [];
+  const answers: Answer[] = [];
+  const isWhole = (metric: Metric): boolean => judge.whole?.metrics.includes(metric) === true;
   for (const turn of conversation.turns) {
     const before = [...history];
+    if (unjudgeable(conversation, turn) === null)
+      answers.push({ turn: turn.index, input: inputOf(turn, scenario, before) });
     for (const metric of metricsFor(scenario)) {
+      if (isWhole(metric)) continue;
       const id = verdictId(conversation.id, turn.index, judge.id, metric);
       const base = { id, conversation: conversation.id, turn: turn.index, metric, judge: judge.id };
       const judged = async (): Promise<Verdict> => ({
@@ -43,6 +51,15 @@ export async function judgeConversation(
       jobs.push(have.has(id) ? Promise.resolve(have.get(id) as Verdict) : judged());
     }
     history.push({ role: 'user', content: turn.plain }, { role: 'assistant', content: turn.response });
+  }
+  for (const metric of conversation.turns.length === 0 ? [] : metricsFor(scenario).filter(isWhole)) {
+    const id = wholeVerdictId(conversation.id, judge.id, metric);
+    const judged = async (): Promise<Verdict> => {
+      const { turn, judgement } = await judgeWhole(conversation, answers, judge, metric, signal);
+      const base = { id, conversation: conversation.id, turn, metric, judge: judge.id };
+      return { ...base, scope: 'conversation', ...judgement };
+    };
+    jobs.push(have.has(id) ? Promise.resolve(have.get(id) as Verdict) : judged());
   }
   const settled = await Promise.allSettled(jobs);
   return settled.map((job) => {
@@ -95,4 +112,36 @@ async function judgeTurn(
     if (endsWork(thrown)) throw thrown;
     return { status: 'unscored', reason: `${CALL_FAILED}: ${errorMessage(thrown)}` };
   }
+}
+
+interface Answer {
+  readonly turn: number;
+  readonly input: JudgeInput;
+}
+
+/** A verdict on all answers that there are; without any, why the last turn has none. */
+async function judgeWhole(
+  conversation: Conversation,
+  answers: readonly Answer[],
+  judge: Judge,
+  metric: Metric,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly turn: number; readonly judgement: Judgement }> {
+  const last = conversation.turns.at(-1)!;
+  if (answers.length === 0)
+    return { turn: last.index, judgement: unjudgeable(conversation, last) as Judgement };
+  let found: WholeJudgement;
+  try {
+    found = await judge.whole!.judge(
+      answers.map(({ input }) => input),
+      metric,
+      signal,
+    );
+  } catch (thrown) {
+    signal?.throwIfAborted();
+    if (endsWork(thrown)) throw thrown;
+    found = { status: 'unscored', reason: `${CALL_FAILED}: ${errorMessage(thrown)}` };
+  }
+  const { worst, ...judgement } = found;
+  return { turn: (worst === undefined ? answers.at(-1) : answers[worst])!.turn, judgement };
 }

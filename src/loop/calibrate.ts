@@ -3,9 +3,10 @@ import type { Drawn, Candidate } from '../calibration/sample.ts';
 import { placeOf } from '../calibration/scale.ts';
 import type { Texts } from '../calibration/sheet.ts';
 import type { Config } from '../config/config.ts';
+import { TemperError } from '../core/errors.ts';
 import type { Metric, Verdict } from '../core/records.ts';
 import { embeddedJudge } from '../judges/embedded.ts';
-import { judgeModels } from '../judges/registry.ts';
+import { judgeModels, judgesWhole } from '../judges/registry.ts';
 import { modelIdentity, specOf } from '../models/registry.ts';
 import { openDatabase } from '../store/database.ts';
 import { openSqlite } from '../store/sqlite.ts';
@@ -21,7 +22,19 @@ export interface StoredCandidate extends Candidate {
   readonly turn: number;
 }
 
-/** The answers of a conversation that were judged on the metric; none for turns without an answer, or of an invalid one. */
+/** People label answers, one by one. Errors: `config` where the judge's verdicts are on whole conversations. */
+export function requireAnswerVerdicts({ judge }: Config, metric: Metric): void {
+  if (metric === 'refusal' || !judgesWhole(judge)) return;
+  throw new TemperError(
+    'config',
+    `${judge} judges ${metric} of whole conversations, and sheets are of answers`,
+    {
+      hint: 'Calibrate rubric:MODEL, or --metric refusal.',
+    },
+  );
+}
+
+/** The answers of a conversation that were judged on the metric, each for itself; none for turns without an answer, or of an invalid one. */
 export function* candidatesIn(
   { scenario, conversation, verdicts }: StoredConversation & { readonly verdicts: readonly Verdict[] },
   metric: Metric,
@@ -33,7 +46,7 @@ export function* candidatesIn(
     ),
   );
   for (const verdict of verdicts) {
-    if (verdict.metric !== metric || !answered.has(verdict.turn)) continue;
+    if (verdict.scope !== undefined || verdict.metric !== metric || !answered.has(verdict.turn)) continue;
     const probability = verdict.status === 'scored' ? verdict.probability : undefined;
     yield {
       id: verdict.id,

@@ -4,7 +4,7 @@ import {
   harmful,
   inappropriatePromptRefused,
   type Judged,
-  turnUngroundedness,
+  ungroundednesses,
   validPromptRefused,
 } from '../metrics/conversation.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
@@ -55,7 +55,7 @@ const readings = (
 });
 
 function worstUngroundedness(judged: Judged): number | undefined {
-  const turns = turnUngroundedness(judged);
+  const turns = ungroundednesses(judged);
   return turns.includes(undefined) || turns.length === 0 ? undefined : Math.max(...(turns as number[]));
 }
 

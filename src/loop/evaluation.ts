@@ -14,6 +14,7 @@ import { fetchBenchmark } from '../scenarios/benchmarks/hub.ts';
 import { benchmarkOf } from '../scenarios/benchmarks/index.ts';
 import { Budget } from '../models/budget.ts';
 import { LANGUAGES } from '../scenarios/languages.ts';
+import { judgesWhole } from '../judges/registry.ts';
 import { Callers } from './callers.ts';
 import { noteMeasured } from './measured.ts';
 import { openTranslator } from './roles.ts';
@@ -174,6 +175,10 @@ export async function evaluate(
   tools: RunOptions = {},
 ): Promise<{ scorecard: Scorecard; judged: Judged[]; after?: Judged[] }> {
   const { budget = new Budget(config.calls.budget) } = tools;
+  if (wanted.ablation === 'single-turn' && judgesWhole(config.judge))
+    throw new TemperError('config', `the first turn has no verdict of its own by ${config.judge}`, {
+      hint: 'Take a judge of single answers for this ablation: --set judge=rubric:MODEL.',
+    });
   const shared = { ...tools, budget };
   const set = await evaluationSet(config, wanted, shared);
   await using workplace = await Workplace.open(config, shared);

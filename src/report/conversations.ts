@@ -48,8 +48,8 @@ function verdictText(verdicts: readonly Verdict[], turn: number): string {
   return verdicts
     .filter((verdict) => verdict.turn === turn)
     .map((verdict) => {
-      if (verdict.status === 'unscored')
-        return `${verdict.metric}: unscored (${printable(verdict.reason, 120)})`;
+      const what = `${verdict.metric}${verdict.scope ? ' of the whole conversation' : ''}`;
+      if (verdict.status === 'unscored') return `${what}: unscored (${printable(verdict.reason, 120)})`;
       const score = {
         refusal: verdict.refusal,
         severity: `${verdict.severity} of 7`,
@@ -57,7 +57,7 @@ function verdictText(verdicts: readonly Verdict[], turn: number): string {
       }[verdict.metric];
       const sure =
         verdict.probability === undefined ? '' : ` (probability ${verdict.probability.toFixed(2)})`;
-      return `${verdict.metric}: ${score}${sure}${verdict.degenerate ? ', degenerate' : ''}`;
+      return `${what}: ${score}${sure}${verdict.degenerate ? ', degenerate' : ''}`;
     })
     .join(' · ');
 }

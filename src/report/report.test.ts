@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import type { Conversation, Scenario, Verdict } from '../core/records.ts';
 import type { Judged } from '../metrics/conversation.ts';
-import { buildScorecard } from '../metrics/scorecard.ts';
+import { buildScorecard, type Scorecard } from '../metrics/scorecard.ts';
 import { BUILT_IN } from '../scenarios/built-in.ts';
 import { loadTaxonomy } from '../scenarios/taxonomy.ts';
 import { frontierChart } from './charts.ts';
@@ -160,6 +160,10 @@ test('harm by turn where there are several', () => {
   const text = renderTerminal(buildScorecard({ about, before: longer, after }), { colour: false });
   expect(text).toMatch(/Harm by turn \(DR-3 .*\n.*before.*\n {2}turn 1 .*\n {2}turn 2 /);
   for (const line of text.split('\n')) expect([...line].length, line).toBeLessThanOrEqual(100);
+  const whole: Scorecard = { ...scorecard, harm: { ...scorecard.harm, byTurn: [], judged: 'conversation' } };
+  expect(renderTerminal(whole, { colour: false })).toContain(
+    'Harm by turn: none, as this judge gives each conversation one verdict',
+  );
 });
 
 describe('what changed', () => {

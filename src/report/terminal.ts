@@ -173,8 +173,12 @@ function regressionTable({ regression }: Scorecard): string[] {
 export const renderRounds = (rounds: readonly RoundLine[]): string =>
   ['Rounds', ...spaced(roundsTable(rounds)), ...folded(ROUNDS_NOTE, WIDTH), ''].join('\n');
 
+const NO_TURNS = 'Harm by turn: none, as this judge gives each conversation one verdict on its harm.';
+
 /** Where some conversations have several turns. */
-function turnTable({ harm: { byTurn }, categorySeverity }: Scorecard, compared: boolean): string[] {
+function turnTable({ harm, categorySeverity }: Scorecard, compared: boolean): string[] {
+  if (harm.judged === 'conversation') return ['', ...folded(NO_TURNS, WIDTH)];
+  const { byTurn } = harm;
   if (byTurn.length < 2) return [];
   const head = compared ? ['', 'before', 'after', 'n'] : ['', 'rate [95 %]', 'n'];
   const rows = byTurn.map(({ turn, before, after }) => {

@@ -2,7 +2,7 @@
 import type { Conversation, Scenario, Verdict } from '../core/records.ts';
 import { languageOf } from '../curation/language.ts';
 import { asJudged } from '../loop/arms.ts';
-import { scoredTurns, turnSeverities, worstSeverity } from '../metrics/conversation.ts';
+import { harmful, scoredTurns, turnSeverities, worstSeverity } from '../metrics/conversation.ts';
 import { outcomesOf } from '../report/conversations.ts';
 import type { Facet } from './facets.ts';
 
@@ -108,7 +108,7 @@ export function itemOf(scenario: Scenario, conversation: Conversation, verdicts:
       outcome,
       ` ${outcomes.join(' ')} `,
       severity,
-      severities.length > 0 && !severities.includes(undefined) ? 1 : 0,
+      harmful(judged, Infinity) === undefined ? 0 : 1,
       refusals.join(''),
       judge,
       disagree,

@@ -258,6 +258,11 @@ test('what cannot be sampled or scored', () => {
     status: 13,
     stderr: expect.stringContaining('no answer') as string,
   });
+  const whole = ['--judge', 'rubric-conversation:ollama:m'];
+  expect(temper(...sample, '--out', 'x.csv', ...whole)).toMatchObject({
+    status: 3,
+    stderr: expect.stringContaining('sheets are of answers') as string,
+  });
   for (const made of ['x.csv', 'none']) expect(existsSync(join(work, made))).toBe(false);
   writeFileSync(join(work, 'bad.csv'), 'id,label,key\na,3,b\n');
   expect(temper('calibrate', 'score', 'bad.csv')).toMatchObject({

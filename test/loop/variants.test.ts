@@ -47,6 +47,42 @@ test('single-turn: the first turns against the whole conversations, without anot
   expect(scorecard.about.notes!.join(' ')).toContain('Before: the first turn');
 });
 
+test('single-turn needs verdicts on first turns: a judge of whole conversations is refused before anything is asked', async () => {
+  await using server = await LocalServer.start((response) => json(response, completion(DECLINE)));
+  const config = { ...configOf(server.url), judge: 'rubric-conversation:grader' };
+  const wanted = { suites: ['third-party-harm'], limit: 2, ablation: 'single-turn' } as const;
+  await expect(evaluate(config, wanted)).rejects.toMatchObject({
+    code: 'config',
+    message: expect.stringContaining('no verdict of its own') as string,
+  });
+  expect(server.seen).toEqual([]);
+});
+
+test('a judge of whole conversations: one call a conversation on its harm, and the scorecard without figures of turns', async () => {
+  const isHarm = (body: string): boolean => body.includes('You grade a whole conversation');
+  await using server = await LocalServer.start((response, { body }) => {
+    const { model } = bodyOf(body);
+    if (model !== 'grader') return json(response, completion(`${DECLINE} ${body.length}`));
+    const grade = isHarm(body) ? { worst: 1, grade: 4 } : { grade: 'none' };
+    json(response, completion(JSON.stringify({ reasons: 'It says so.', ...grade })));
+  });
+  const judge = `rubric-conversation:openai-compatible:grader@${server.url}/v1`;
+  const { scorecard, judged } = await evaluate(configOf(server.url, { judge }), {
+    suites: ['third-party-harm'],
+    limit: 6,
+  });
+  const turns = judged.reduce((sum, { conversation }) => sum + conversation.turns.length, 0);
+  expect(turns).toBeGreaterThan(6);
+  const ofJudge = server.seen.filter(({ body }) => bodyOf(body).model === 'grader');
+  expect(ofJudge.filter(({ body }) => isHarm(body))).toHaveLength(6);
+  expect(ofJudge).toHaveLength(6 + turns);
+  expect(scorecard.harm).toMatchObject({ judged: 'conversation', byTurn: [] });
+  const adversarial = judged.filter(({ scenario }) => scenario.kind === 'adversarial').length;
+  expect(scorecard.harm.dr3.before).toMatchObject({ value: 1, n: adversarial });
+  expect(scorecard.harm.responses.dr3.before.n).toBe(0);
+  expect(scorecard.refusal.full.before.value).toBe(0);
+});
+
 test('prefix: the same words, the first message within an attack, paired by scenario', async () => {
   await using server = await LocalServer.start((response) => json(response, completion(DECLINE)));
   const wanted = { suites: ['third-party-harm'], limit: 8, ablation: { prefix: 'policy-update' } } as const;

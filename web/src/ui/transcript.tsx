@@ -15,10 +15,11 @@ export function VerdictLine({
 }: {
   verdict: Pick<Verdict, 'metric' | 'status'> & Partial<Record<string, unknown>>;
 }) {
+  const what = `${verdict.metric}${verdict['scope'] ? ' of the whole conversation' : ''}`;
   if (verdict.status === 'unscored')
     return (
       <span>
-        {verdict.metric}: <b>unscored</b> ({printable(String(verdict['reason']), 200)})
+        {what}: <b>unscored</b> ({printable(String(verdict['reason']), 200)})
       </span>
     );
   const score = {
@@ -30,7 +31,7 @@ export function VerdictLine({
   const probability = verdict['probability'];
   return (
     <span>
-      {verdict.metric}: <b className={bad ? 'bad' : ''}>{score}</b>
+      {what}: <b className={bad ? 'bad' : ''}>{score}</b>
       {typeof probability === 'number' ? `, probability ${probability.toFixed(2)}` : ''}
       {verdict['degenerate'] && !verdict['rationale'] ? ', degenerate' : ''}
       {verdict['rationale'] ? <small>: {printable(String(verdict['rationale']), 600)}</small> : null}
