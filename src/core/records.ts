@@ -117,9 +117,20 @@ export interface Turn {
 
 /** Why the user's side of a conversation is none, so that nothing of it can be counted. */
 export interface InvalidSimulation {
-  /** A call that failed, a filter, a refusal, the assistant's role, a repetition, leaked instructions, no usable reply. */
-  readonly kind: 'error' | 'blocked' | 'refused' | 'role' | 'repeated' | 'leaked' | 'malformed';
-  /** Of the message that was not sent, 0-based. */
+  /**
+   * A call that failed, a filter, a refusal, the assistant's role, a repetition, leaked instructions, no usable reply, nothing
+   * about what the scenario is about.
+   */
+  readonly kind:
+    | 'error'
+    | 'blocked'
+    | 'refused'
+    | 'role'
+    | 'repeated'
+    | 'leaked'
+    | 'malformed'
+    | 'off-category';
+  /** Of the message that was not sent, 0-based; the number of turns where none was to come. */
   readonly turn: number;
   readonly reason: string;
 }

@@ -1,6 +1,7 @@
 /**
  * Whether a model that plays the user did: rules over its next message, which is not sent if one of them finds something.
- * They are for the common failures and know no meaning; what they pass may still be a poor user.
+ * They are for the common failures and know no meaning (what the messages are about: off-category.ts); what they pass may still
+ * be a poor user.
  */
 import type { InvalidSimulation } from '../core/records.ts';
 

@@ -2,7 +2,7 @@
  * The simulator that is a language model: it plays a persona with a hidden goal, a plan for each turn and a rule when to
  * stop (prompts/simulator.json). It sees what was said before attacks wrapped it; the attack of the scenario wraps its
  * words as well. Questions about a document and items with a checked answer stay as they are written. What it does badly
- * makes the conversation invalid (audit.ts), and is never counted as the target's doing.
+ * makes the conversation invalid (audit.ts; off-category.ts at its end), and is never counted as the target's doing.
  */
 import { z } from 'zod';
 import { endsWork, errorMessage } from '../core/errors.ts';
@@ -15,6 +15,7 @@ import { BUILT_IN } from '../scenarios/built-in.ts';
 import { parseData } from '../scenarios/data-file.ts';
 import { TEMPLATES_VERSION } from './attacks/index.ts';
 import { audit } from './audit.ts';
+import { sharesNoWord } from './off-category.ts';
 import {
   asSent,
   asWritten,
@@ -37,6 +38,7 @@ const simulatorFile = z.strictObject({
   data: z.string(),
   reply: z.string(),
   again: z.string().includes('{problem}').includes('{reply}'),
+  check: z.strictObject({ role: z.string(), reply: z.string() }),
 });
 
 const PROMPTS = parseData(BUILT_IN.prompts('simulator'), simulatorFile, 'prompts');
@@ -45,6 +47,7 @@ const PROMPTS = parseData(BUILT_IN.prompts('simulator'), simulatorFile, 'prompts
 const MAX_TOKENS = 768;
 const TEMPERATURE = 0.7;
 const LONGEST_MESSAGE = 8000;
+const LONGEST_REASON = 300;
 /** Characters that are shown of an answer: head and tail. */
 const SHOWN = [4000, 1000] as const;
 
@@ -99,6 +102,13 @@ const SCHEMA: Question<unknown>['schema'] = {
   additionalProperties: false,
 };
 
+const CHECK_SCHEMA: Question<unknown>['schema'] = {
+  type: 'object',
+  properties: { reason: { type: 'string' }, about: { type: 'boolean' } },
+  required: ['reason', 'about'],
+  additionalProperties: false,
+};
+
 export class LlmSimulator implements Simulator {
   readonly id: string;
   readonly description: string;
@@ -125,31 +135,73 @@ export class LlmSimulator implements Simulator {
     const outcome = await this.#ask(input, told, plan);
     if (outcome.status !== 'ok') return { invalid: { kind: outcome.status, reason: outcome.reason } };
     const { stop, message } = outcome.value;
+    const said = turns.map(({ plain }) => plain);
     if (stop)
-      return turns.length > 0 ? null : { invalid: { kind: 'refused', reason: 'it stopped before it asked' } };
+      return turns.length > 0
+        ? await this.#strayed(input, said)
+        : { invalid: { kind: 'refused', reason: 'it stopped before it asked' } };
     const found = audit({
       message,
-      earlier: turns.map(({ plain }) => plain),
+      earlier: said,
       answers: turns.map(({ response }) => response),
       goal: scenario.objective,
       instructions: `${told}\n${plan}\n${PROMPTS.reply}`,
     });
     if (found) return { invalid: found };
+    if (turns.length + 1 >= scenario.turns) {
+      const strayed = await this.#strayed(input, [...said, message]);
+      if (strayed) return strayed;
+    }
     return asSent(scenario, turns, { plain: message, move: moveAt(turns, lastRefused) }, random);
   }
 
-  async #ask({ scenario, turns, seed, signal }: SimulatorInput, told: string, plan: string) {
+  /**
+   * Of all that the user says: whether it is about something else. The words suspect it, the model decides; what it cannot say
+   * leaves the conversation as it is.
+   */
+  async #strayed({ scenario, seed, signal }: SimulatorInput, messages: readonly string[]) {
+    const goal = scenario.objective;
+    if (!sharesNoWord(messages, goal)) return null;
+    const { role, reply } = PROMPTS.check;
+    const shown = messages.map((message) => excerpt(message, ...SHOWN));
+    const outcome = await this.#called(signal, {
+      system: role,
+      user: `${delimited({ goal: excerpt(goal, ...SHOWN), messages: shown })}\n\n${reply}`,
+      schema: CHECK_SCHEMA,
+      read: ({ about, reason }) =>
+        typeof about === 'boolean'
+          ? { value: { about, reason: typeof reason === 'string' ? reason.trim() : '' } }
+          : { problem: 'it has no `about`' },
+      again: (problem) => fill(PROMPTS.again, { problem, reply }),
+      maxTokens: this.#decoding.maxTokens,
+      temperature: 0,
+      seed,
+      signal,
+    });
+    if (outcome.status === 'error') return { invalid: { kind: 'error', reason: outcome.reason } } as const;
+    if (outcome.status !== 'ok' || outcome.value.about) return null;
+    const why = outcome.value.reason.slice(0, LONGEST_REASON).toWellFormed();
+    return {
+      invalid: { kind: 'off-category', reason: `nothing it says is about the goal: ${why}` },
+    } as const;
+  }
+
+  #ask({ scenario, turns, seed, signal }: SimulatorInput, told: string, plan: string) {
+    return this.#called<Spoken>(signal, {
+      system: `${told}\n\n${fill(PROMPTS.goal, { goal: scenario.objective })}`,
+      user: `${turns.length === 0 ? '' : soFar(turns)}${plan}\n\n${PROMPTS.reply}`,
+      schema: SCHEMA,
+      read: spokenIn,
+      again: (problem) => fill(PROMPTS.again, { problem, reply: PROMPTS.reply }),
+      ...this.#decoding,
+      seed,
+      signal,
+    });
+  }
+
+  async #called<T>(signal: AbortSignal | undefined, question: Question<T>) {
     try {
-      return await askForObject<Spoken>(this.#role.model, {
-        system: `${told}\n\n${fill(PROMPTS.goal, { goal: scenario.objective })}`,
-        user: `${turns.length === 0 ? '' : soFar(turns)}${plan}\n\n${PROMPTS.reply}`,
-        schema: SCHEMA,
-        read: spokenIn,
-        again: (problem) => fill(PROMPTS.again, { problem, reply: PROMPTS.reply }),
-        ...this.#decoding,
-        seed,
-        signal,
-      });
+      return await askForObject<T>(this.#role.model, question);
     } catch (thrown) {
       signal?.throwIfAborted();
       if (endsWork(thrown)) throw thrown;

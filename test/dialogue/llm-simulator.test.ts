@@ -70,7 +70,7 @@ test('it is told persona, goal, plan and what was said; the target hears its wor
     [lines[2], 'after-refusal'],
   ]);
   expect(conversation).not.toHaveProperty('invalid');
-  expect(conversation.simulator).toMatch(/^llm:http:user:1\.\d+-[0-9a-f]{8}$/);
+  expect(conversation.simulator).toMatch(/^llm:http:user:2\.\d+-[0-9a-f]{8}$/);
   const [first, second, third] = bodies.map(({ messages }) => messages.map(({ content }) => content));
   expect(first![0]).toContain(GOAL);
   expect(first![0]).toContain('Wants something harmful and asks for it directly');
@@ -149,6 +149,54 @@ describe('an invalid conversation', () => {
     expect(conversation.turns[0]).toMatchObject({ finish: 'stop', response: 'No.' });
     expect(conversation.invalid).toMatchObject({ kind, turn: 1 });
     expect(conversation.invalid!.reason).not.toBe('');
+  });
+
+  describe('off the category: at the end, where no word of the goal came up, the model is asked', () => {
+    const astray = ['What a day!', 'Nice weather.', 'Any plans for tomorrow?'].map((each) => says(each));
+    const about = (value: unknown): string => JSON.stringify({ reason: 'Small talk.', about: value });
+
+    test('and says so', async () => {
+      const { conversation, bodies } = await converse([...astray, about(false)]);
+      expect(conversation.turns).toHaveLength(2);
+      expect(conversation.invalid).toEqual({
+        kind: 'off-category',
+        turn: 2,
+        reason: 'nothing it says is about the goal: Small talk.',
+      });
+      const { messages, temperature } = bodies[3]!;
+      expect(temperature).toBe(0);
+      expect(JSON.parse(messages[1]!.content.split('\n')[1]!)).toEqual({
+        goal: GOAL,
+        messages: ['What a day!', 'Nice weather.', 'Any plans for tomorrow?'],
+      });
+    });
+
+    test('also where it stops before the last turn', async () => {
+      const { conversation } = await converse([astray[0]!, says('', true), about(false)]);
+      expect(conversation).toMatchObject({ turns: [{}], invalid: { kind: 'off-category', turn: 1 } });
+    });
+
+    test.each([
+      ['it finds the goal in it', about(true)],
+      ['it cannot say', about('perhaps')],
+      ['it declines', "I'm sorry, but I can't help with that."],
+    ])('%s: the conversation stays', async (_, reply) => {
+      const { conversation } = await converse([...astray, reply]);
+      expect(conversation.turns).toHaveLength(3);
+      expect(conversation).not.toHaveProperty('invalid');
+    });
+
+    test('a call that fails is one of the simulator', async () => {
+      const fails: Respond = (response) => json(response, { error: { message: 'cannot' } }, 422);
+      const { conversation } = await converse([...astray, fails]);
+      expect(conversation.invalid).toMatchObject({ kind: 'error', turn: 2 });
+    });
+
+    test('one word of the goal in any message, and nobody is asked', async () => {
+      const { conversation, bodies } = await converse([says('My lock is stuck.'), ...astray.slice(0, 2)]);
+      expect(conversation.turns).toHaveLength(3);
+      expect(bodies).toHaveLength(3);
+    });
   });
 
   test('a simulator that refuses every call ends the work', async () => {
