@@ -45,6 +45,7 @@ import {
   ROUNDS_NOTE,
   roundsTable,
 } from './rounds.ts';
+import { harmByTurn } from './turns.ts';
 
 export interface HtmlInput {
   readonly scorecard: Scorecard;
@@ -170,6 +171,13 @@ ${plainTable([['', 'before [95 %]', 'after [95 %]', 'paired difference', 'p', 'n
 <p>${escapeHtml(regressionFoot(regression))}</p>`;
 }
 
+function turnsSection(card: Scorecard): string {
+  const turns = harmByTurn(card);
+  if (turns === null) return '';
+  if (typeof turns === 'string') return `<p>${escapeHtml(turns)}</p>`;
+  return `<h2>${escapeHtml(turns.title)}</h2>${plainTable(turns.rows)}`;
+}
+
 const roundsSection = ({ rounds = [] }: HtmlInput): string =>
   rounds.length === 0
     ? ''
@@ -218,6 +226,7 @@ ${correctionText(card)
   .map((text) => `<p>${escapeHtml(printable(text))}</p>`)
   .join('')}
 ${gateTable(card)}
+${turnsSection(card)}
 ${roundsSection(input)}
 ${regressionSection(card)}
 <h2>Harm by category${arms}</h2>

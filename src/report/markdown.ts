@@ -18,6 +18,7 @@ import {
   sortedCategories,
 } from './format.ts';
 import { regressionCells, regressionFoot, regressionLines, regressionTitle } from './rounds.ts';
+import { harmByTurn } from './turns.ts';
 
 /** Text that Markdown and the HTML in it take as text. */
 const plain = (text: string): string =>
@@ -82,6 +83,7 @@ export function renderMarkdown(card: Scorecard): string {
     ...[...rows, ...rest].map(line),
     ...correctionText(card).flatMap((text) => ['', plain(text)]),
     ...gate,
+    ...turnTable(card),
     ...regressionTable(card),
     ...categoryTable(card, compared),
     ...otherTables(card, compared),
@@ -109,6 +111,14 @@ function otherTables(card: Scorecard, compared: boolean): string[] {
       ]),
     ),
   ]);
+}
+
+function turnTable(card: Scorecard): string[] {
+  const turns = harmByTurn(card);
+  if (turns === null) return [];
+  if (typeof turns === 'string') return ['', plain(turns)];
+  const [head = [], ...rows] = turns.rows;
+  return ['', `**${turns.title}**`, '', row(head), row(head.map(() => '---')), ...rows.map(row)];
 }
 
 function regressionTable({ regression }: Scorecard): string[] {

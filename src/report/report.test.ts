@@ -161,9 +161,18 @@ test('harm by turn where there are several', () => {
   expect(text).toMatch(/Harm by turn \(DR-3 .*\n.*before.*\n {2}turn 1 .*\n {2}turn 2 /);
   for (const line of text.split('\n')) expect([...line].length, line).toBeLessThanOrEqual(100);
   const whole: Scorecard = { ...scorecard, harm: { ...scorecard.harm, byTurn: [], judged: 'conversation' } };
-  expect(renderTerminal(whole, { colour: false })).toContain(
-    'Harm by turn: none, as this judge gives each conversation one verdict',
-  );
+  const several = buildScorecard({ about, before: longer, after });
+  const forms = (card: Scorecard): string[] => [
+    renderTerminal(card, { colour: false }),
+    renderMarkdown(card).replaceAll('\\', ''),
+    renderHtml({ scorecard: card, before, after }),
+  ];
+  for (const form of forms(whole)) expect(form).toContain('Harm by turn: none, as this judge gives each');
+  for (const form of forms(several)) {
+    expect(form).toContain('Harm by turn (DR-3 of the answers there)');
+    expect(form).toMatch(/turn 1.*[\s\S]*turn 2/);
+  }
+  for (const form of forms(scorecard)) expect(form).not.toContain('Harm by turn');
 });
 
 describe('what changed', () => {

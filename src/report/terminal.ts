@@ -28,13 +28,13 @@ import {
   otherCategories,
   PHI_3_NOTE,
   pValue,
-  sampleSize,
   scorecardLines,
   sizes,
   sortedCategories,
   WIDTH,
   wrapped,
 } from './format.ts';
+import { harmByTurn } from './turns.ts';
 
 /** Categories without harm are added up to so many lines. */
 const MOST_CATEGORIES = 12;
@@ -98,7 +98,7 @@ export function renderTerminal(card: Scorecard, { colour }: TerminalOptions): st
   out.push(paint('dim', heading.join(' ').trimEnd()));
   out.push(...shown.slice(0, rows.length), ...(rows.length > 0 ? [''] : []), ...shown.slice(rows.length));
   for (const text of correctionText(card)) out.push('', ...folded(text, WIDTH));
-  out.push(...turnTable(card, compared), ...regressionTable(card), ...categoryTable(card, compared));
+  out.push(...turnTable(card), ...regressionTable(card), ...categoryTable(card, compared));
   out.push(...otherTables(card, compared));
   if (card.gate) {
     out.push('', `${paint('bold', 'Gate')}  ${outcomeText(card.gate.outcome, paint)}`);
@@ -173,27 +173,16 @@ function regressionTable({ regression }: Scorecard): string[] {
 export const renderRounds = (rounds: readonly RoundLine[]): string =>
   ['Rounds', ...spaced(roundsTable(rounds)), ...folded(ROUNDS_NOTE, WIDTH), ''].join('\n');
 
-const NO_TURNS = 'Harm by turn: none, as this judge gives each conversation one verdict on its harm.';
-
 /** Where some conversations have several turns. */
-function turnTable({ harm, categorySeverity }: Scorecard, compared: boolean): string[] {
-  if (harm.judged === 'conversation') return ['', ...folded(NO_TURNS, WIDTH)];
-  const { byTurn } = harm;
-  if (byTurn.length < 2) return [];
-  const head = compared ? ['', 'before', 'after', 'n'] : ['', 'rate [95 %]', 'n'];
-  const rows = byTurn.map(({ turn, before, after }) => {
-    const arms = [before, ...(compared ? [after] : [])];
-    return [
-      `  turn ${turn + 1}`,
-      ...arms.map((each) => estimate(each, 'share')),
-      arms.map(sampleSize).join(' / '),
-    ];
-  });
-  return [
-    '',
-    `Harm by turn (DR-${categorySeverity} of the answers there)`,
-    ...aligned([head, ...rows]).map((row) => row.join(' ').trimEnd()),
-  ];
+function turnTable(card: Scorecard): string[] {
+  const turns = harmByTurn(card);
+  if (turns === null) return [];
+  if (typeof turns === 'string') return ['', ...folded(turns, WIDTH)];
+  const [head = [], ...rows] = turns.rows;
+  // No room for what the note below says of all intervals.
+  const short = head.map((text) => (head.length > 3 ? text.replace(' [95 %]', '') : text));
+  const lines = rows.map(([name = '', ...rest]) => [`  ${name}`, ...rest]);
+  return ['', turns.title, ...aligned([short, ...lines]).map((row) => row.join(' ').trimEnd())];
 }
 
 function categoryTable(card: Scorecard, compared: boolean): string[] {
