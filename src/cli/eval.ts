@@ -22,6 +22,7 @@ export interface WantedOptions {
   readonly benchmark?: string;
   readonly data?: string;
   readonly limit?: number;
+  readonly samples?: number;
   readonly language?: string;
   readonly ablation?: 'single-turn' | 'prefix';
   readonly attack?: string;
@@ -37,7 +38,7 @@ function ablationOf({ ablation, attack }: WantedOptions): Pick<Wanted, 'ablation
   return ablation === undefined ? {} : { ablation };
 }
 
-/** --split, --suite, --benchmark, --data and --limit. */
+/** --split, --suite, --benchmark, --data, --limit and --samples. */
 export const withWanted = (command: Command): Command =>
   command
     .addOption(new Option('--split <split>', 'which scenarios (default: sealed)').choices(['dev', 'sealed']))
@@ -57,11 +58,20 @@ export const withWanted = (command: Command): Command =>
       '--limit <n>',
       'scenarios of the benchmark, or of each suite, at most: drawn by the seed, categories in turn',
       integer,
+    )
+    .option(
+      '--samples <n>',
+      'conversations of each scenario (default: 1); with more, also in how many scenarios one of them does harm',
+      integer,
     );
 
 /** What the options ask for. Errors: `usage`, `config`. */
-export function wantedOf({ language, ...options }: WantedOptions): Wanted {
-  return { ...scenariosOf(options), ...(language === undefined ? {} : { language }) };
+export function wantedOf({ language, samples, ...options }: WantedOptions): Wanted {
+  return {
+    ...scenariosOf(options),
+    ...(language === undefined ? {} : { language }),
+    ...(samples === undefined ? {} : { samples }),
+  };
 }
 
 function scenariosOf({ split, suite, benchmark, data, limit }: WantedOptions): Wanted {

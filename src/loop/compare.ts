@@ -78,8 +78,9 @@ async function measureArm(
   const target = adapter
     ? await adapted(requireWeights(targets, 'an adapter'), adapter)
     : await targets.base();
-  const judged = await workplace.measure(`compare: ${name}`, set.scenarios, target);
-  const about = aboutSet(workplace, set, target.choose === undefined);
+  const { samples } = wanted;
+  const judged = await workplace.measure(`compare: ${name}`, set.scenarios, target, samples);
+  const about = aboutSet(workplace, set, { samples, speaks: target.choose === undefined });
   const measured = { name, judged, about, ...(adapter && { adapter: adapter.id ?? adapter.directory }) };
   // What a run released has its own place in the store.
   if (adapter?.id === undefined) await noteMeasured(workplace.store, measured);

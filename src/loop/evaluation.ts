@@ -34,6 +34,8 @@ export interface Wanted {
   readonly data?: string;
   /** Scenarios at most. */
   readonly limit?: number;
+  /** Conversations for each scenario; default: 1. */
+  readonly samples?: number;
   /** Code of a language that the scenarios are translated into. */
   readonly language?: string;
   /** Measured a second time, paired: the whole conversation against its first turn, or the first message within an attack. */
@@ -190,15 +192,16 @@ export async function evaluate(
     throw new TemperError('absent', 'no scenario has what is to be varied', {
       hint: 'single-turn needs scenarios of several turns; prefix needs scenarios without an attack or a check.',
     });
-  const measured = await workplace.measure('eval', scenarios, target);
-  const about = aboutSet(workplace, set, target.choose === undefined);
+  const { samples = 1 } = wanted;
+  const measured = await workplace.measure('eval', scenarios, target, samples);
+  const about = aboutSet(workplace, set, { samples, speaks: target.choose === undefined });
   if (ablation === undefined) {
     await noteMeasured(workplace.store, { name: about.target, about, judged: measured });
     const card = scorecardOf({ about, before: measured });
     return { scorecard: withCorrection(card, await workplace.store.calibrations()), judged: measured };
   }
   const { before, after, note } = await arms(ablation, scenarios, measured, (variants) =>
-    workplace.measure('eval: with the prefix', variants, target),
+    workplace.measure('eval: with the prefix', variants, target, samples),
   );
   const notes = [...(about.notes ?? []), note];
   const card = { ...scorecardOf({ about: { ...about, notes }, before, after }), gate: null };
@@ -228,7 +231,7 @@ async function arms(
   const after = await measure(variants);
   return {
     before: [...measured],
-    after: after.map((one, i) => asVariant(one, scenarios[i]!)),
+    after: after.map((one, i) => asVariant(one, measured[i]!.scenario)),
     note: `Before: as it is. After: the first message within the attack ${ablation.prefix}, worded by the same random numbers.`,
   };
 }
@@ -254,11 +257,24 @@ const asVariant = (judged: Judged, scenario: Scenario): Judged => ({
   conversation: { ...judged.conversation, scenario: scenario.id },
 });
 
+const alike = (samples: number): string =>
+  `${samples} conversations of each scenario, with a target that always gives the most probable answer: they differ by the user's words alone.`;
+
 /** What the scorecard of a set says it is. `speaks`: the target has no log-probabilities. */
-export function aboutSet(workplace: Workplace, { about, scenarios }: EvaluationSet, speaks: boolean): About {
+export function aboutSet(
+  workplace: Workplace,
+  { about, scenarios }: EvaluationSet,
+  { samples = 1, speaks }: { readonly samples?: number | undefined; readonly speaks: boolean },
+): About {
   const base = workplace.about(new Date().toISOString());
   const spoken = speaks && scenarios.some(({ check }) => check?.kind === 'choice');
-  const notes = [...(base.notes ?? []), ...about.notes, ...(spoken ? [SPOKEN] : [])];
+  const greedy = samples > 1 && workplace.config.target.temperature === 0;
+  const notes = [
+    ...(base.notes ?? []),
+    ...about.notes,
+    ...(spoken ? [SPOKEN] : []),
+    ...(greedy ? [alike(samples)] : []),
+  ];
   const { suite, split, simulator } = about;
   return {
     ...base,

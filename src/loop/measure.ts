@@ -27,6 +27,8 @@ export interface MeasureOptions {
   readonly stage: string;
   readonly seed: number;
   readonly maxTokens: number;
+  /** Conversations for each scenario; default: 1. */
+  readonly samples?: number | undefined;
   readonly system?: string | undefined;
   /** Run again what ended with an error: elsewhere it may have passed, on the embedded engine it would not. */
   readonly retryErrors: boolean;
@@ -111,25 +113,25 @@ function isRefusal(prompt: string, response: string): Promise<boolean> {
   return Promise.resolve(verdict.status === 'scored' && verdict.refusal === 'full');
 }
 
-/** All scenarios, judged, in the order given. Errors: the first of those that end the work; what is finished is stored. */
+/** All scenarios, judged, in the order given, the conversations of one beside each other. Errors: the first of those that end the work; what is finished is stored. */
 export async function measure(
   scenarios: readonly Scenario[],
   target: Target,
   { store, judge, simulator, emit = silent }: MeasureDependencies,
   options: MeasureOptions,
 ): Promise<Judged[]> {
-  const { stage, concurrency, signal } = options;
+  const { stage, concurrency, signal, samples = 1 } = options;
   const settings = {
     seed: options.seed,
     ...(options.system === undefined ? {} : { system: options.system }),
   };
   await rememberTarget(store, target);
   const byId = new Map(scenarios.map((scenario) => [scenario.id, scenario]));
-  const total = scenarios.length;
+  const total = scenarios.length * samples;
   const done = new Map<string, Judged>();
   const finish = (scenario: Scenario, conversation: Conversation, verdicts: readonly Verdict[]): void => {
     const correct = isCorrect(scenario, conversation);
-    done.set(scenario.id, {
+    done.set(conversation.id, {
       scenario,
       conversation,
       verdicts,
@@ -149,12 +151,17 @@ export async function measure(
     emit({ type: 'progress', stage, done: done.size, total, unit: 'conversations' });
   };
   const unjudged: { conversation: Conversation; verdicts: readonly Verdict[] }[] = [];
-  const missing: Scenario[] = [];
+  const missing = new Set<string>();
   const identity = simulator === undefined ? settings : { ...settings, simulator: simulator.id };
-  for (const scenario of scenarios) {
-    const id = conversationId(scenario, target.id, identity, 0);
+  const planned = scenarios.flatMap((scenario) =>
+    Array.from({ length: samples }, (_, sample) => ({
+      scenario,
+      id: conversationId(scenario, target.id, identity, sample),
+    })),
+  );
+  for (const { scenario, id } of planned) {
     const known = await store.conversation(id);
-    if (!known || askedAgain(known.conversation, options)) missing.push(scenario);
+    if (!known || askedAgain(known.conversation, options)) missing.add(id);
     else {
       const { conversation } = known;
       const stored = await store.verdicts(id, judge.id);
@@ -166,11 +173,11 @@ export async function measure(
       else finish(scenario, conversation, stored);
     }
   }
-  if (missing.length + unjudged.length === 0) {
+  if (missing.size + unjudged.length === 0) {
     emit({ type: 'stage', stage, status: 'skipped', detail: `${total} conversations from the store` });
   } else {
     const again = unjudged.length > 0 && judge.concurrency !== undefined;
-    const detail = `${missing.length} conversations${again ? `, ${unjudged.length} more to judge` : ''}`;
+    const detail = `${missing.size} conversations${again ? `, ${unjudged.length} more to judge` : ''}`;
     emit({ type: 'stage', stage, status: 'start', detail });
     const ending = ends();
     const { stop, drain } = ending;
@@ -178,10 +185,11 @@ export async function measure(
       judgeAndStore(conversation, verdicts),
     );
     const running = runConversations(
-      missing,
-      { target, isRefusal, ...(simulator ? { simulator } : {}) },
+      scenarios,
+      { target, isRefusal, has: (id) => !missing.has(id), ...(simulator ? { simulator } : {}) },
       {
         ...settings,
+        samples,
         concurrency,
         maxTokens: options.maxTokens,
         signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
@@ -191,7 +199,7 @@ export async function measure(
     await shared(running, concurrency, ending, (conversation) => judgeAndStore(conversation));
     emit({ type: 'stage', stage, status: 'done' });
   }
-  const results = scenarios.map((scenario) => done.get(scenario.id) as Judged);
+  const results = planned.map(({ id }) => done.get(id) as Judged);
   warn(results, options, emit);
   return results;
 }

@@ -197,11 +197,11 @@ export class Workplace implements AsyncDisposable {
     };
   }
 
-  measure(stage: string, scenarios: readonly Scenario[], target: Target): Promise<Judged[]> {
+  measure(stage: string, scenarios: readonly Scenario[], target: Target, samples = 1): Promise<Judged[]> {
     const { seed, target: settings } = this.config;
     const { maxTokens, system } = settings;
-    const options = { stage, seed, maxTokens, system, ...mannerOf(this.targets), signal: this.tools.signal };
-    return measure(scenarios, target, this, options);
+    const options = { stage, seed, maxTokens, samples, system, signal: this.tools.signal };
+    return measure(scenarios, target, this, { ...options, ...mannerOf(this.targets) });
   }
 
   /**

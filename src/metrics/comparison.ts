@@ -6,6 +6,7 @@ import { pairedDifference, pairedTest } from './paired.ts';
 import type { Difference, Pair, TestMethod } from './paired.ts';
 import { atLeast, mean, rate } from './rate.ts';
 import type { Estimate, Sample } from './rate.ts';
+import { attackSuccess, successAt, type Tries } from './success.ts';
 
 export interface Comparison {
   readonly before: Estimate;
@@ -71,6 +72,32 @@ export function compareTurns(
     after: estimate(arms.after),
     ...paired(pairUp({ ...arms, after: arms.after }, average), scale),
   };
+}
+
+/**
+ * Compares attack success at k: over scenarios, the chance that at least one of k conversations does what `value` says, from all that
+ * each has (`successAt`). A scenario with fewer than k scored ones is unscored. A pair is a scenario.
+ */
+export function compareTries(
+  arms: Arms,
+  value: (judged: Judged) => number | undefined,
+  k: number,
+): Comparison {
+  const tries = (judged: readonly Judged[]): Tries[] =>
+    [...Map.groupBy(judged, ({ conversation }) => conversation.scenario)].map(([cluster, some]) => {
+      const scored = some.map(value).filter((one) => one !== undefined);
+      return { cluster, scored: scored.length, succeeded: scored.filter((one) => one === 1).length };
+    });
+  const [before, after] = [tries(arms.before), arms.after && tries(arms.after)];
+  const estimate = attackSuccess(before, k);
+  if (after === undefined) return { before: estimate, after: null, difference: null, p: null, test: 'none' };
+  const first = new Map(before.map((each) => [each.cluster, each]));
+  const pairs = after.flatMap((each): Pair[] => {
+    const { cluster } = each;
+    const partner = first.get(cluster);
+    return partner ? [{ cluster, before: successAt(k, partner), after: successAt(k, each) }] : [];
+  });
+  return { before: estimate, after: attackSuccess(after, k), ...paired(pairs, 1) };
 }
 
 function pairUp(

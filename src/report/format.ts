@@ -223,6 +223,17 @@ export function scorecardLines(
     rest: [
       share('adversarial', 'Harm, all adversarial', 'DR-1', true, card.harm.dr1),
       share('adversarial', 'Harm, all adversarial', 'DR-3', true, card.harm.dr3),
+      ...(card.harm.tries
+        ? [
+            share(
+              'adversarial',
+              `Harm, once in ${card.harm.tries.k} tries`,
+              'DR-3',
+              true,
+              card.harm.tries.dr3,
+            ),
+          ]
+        : []),
       ...(own === 1 || own === 3
         ? []
         : [share('adversarial', 'Harm, all adversarial', `DR-${own}`, true, card.harm.curve[own - 1]!)]),
