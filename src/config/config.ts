@@ -18,7 +18,8 @@ import {
   sftSchema,
 } from '../training/recipe.ts';
 import { trlSchema } from '../training/trl/settings.ts';
-import { overlap, problemsOf } from './problems.ts';
+import { curationSchema } from './curation.ts';
+import { keptKeys, overlap, problemsOf } from './problems.ts';
 import { placeRecipe, placeRecipes, recipeOrigin, type RecipeOrigins } from './recipe-file.ts';
 import { selectionSchema } from './selection.ts';
 import { checkVariants, type RecipeSchemas, type Variant, variantsOf, variantsSchema } from './variants.ts';
@@ -156,38 +157,7 @@ export const configSchema = z.strictObject({
         .optional(),
     })
     .prefault({}),
-  curation: z
-    .strictObject({
-      /** A turn at least this severe is a finding. */
-      harmSeverity: z.int().min(1).max(7).default(3),
-      /** Answers of dev conversations are cut here: training learns their beginning. */
-      maxTokens: z.int().min(8).default(48),
-      /** Harm examples wanted; dev requests that were not run fill up. */
-      harmExamples: z.int().min(0).default(380),
-      /** Phrases of a category that its declines are made of. */
-      declinePhrases: z.int().min(1).default(1),
-      benignPerHarm: z.number().min(0).default(1.3),
-      generalPerHarm: z.number().min(0).default(0.3),
-      /** Harmless requests that the target refused are asked again with an answer's first word put into its mouth. */
-      beginAnswers: z.boolean().default(true),
-      /** Examples with personal data or secrets are held back: of `imports` by default. No default, as it is part of ids. */
-      personalData: z.enum(['imports', 'all', 'keep']).optional(),
-      /** A model that criticises and rewrites chosen answers, by `provider:model` or a name under `targets`. */
-      reviser: z.string().min(1).optional(),
-      /** Whether imported pairs whose labels the judge doubts are passed over. No default, as above. */
-      judgeImports: z.boolean().optional(),
-      /** Public preference files to add (docs/formats.md). */
-      imports: z
-        .array(
-          z.strictObject({
-            path: z.string().min(1),
-            format: z.string().min(1),
-            limit: z.int().min(1).default(500),
-          }),
-        )
-        .default([]),
-    })
-    .prefault({}),
+  curation: curationSchema,
   training: z
     .strictObject({
       /** `onnx`, the own engine, or `trl`: Python, here or elsewhere (docs/training.md). */
@@ -330,8 +300,10 @@ export function loadConfig(
   const { target = {} } = raw;
   if (typeof target === 'object' && target !== null) raw['target'] = { ...decoding, ...target };
   const result = configSchema.safeParse(raw);
-  if (result.success) return result.data;
-  const problems = result.error.issues.flatMap((issue) => problemsOf(issue, configSchema));
+  const kept = keptKeys(raw);
+  if (result.success && kept.length === 0) return result.data;
+  const found = (result.error?.issues ?? []).flatMap((issue) => problemsOf(issue, configSchema));
+  const problems = [...found, ...kept.filter(({ path }) => found.every((each) => each.path !== path))];
   // No value is repeated: it may be a key. Of a recipe that --set names, its file said it.
   const isSet = (path: string): boolean =>
     overrides.some((each) => {

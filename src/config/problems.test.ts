@@ -27,8 +27,19 @@ test.each([
   ['epochs=2', 'epochs: no such key; did you mean training.sft.epochs or training.dpo.epochs?'],
   ['target.nonsense=1', 'target.nonsense: no such key'],
   ['target.x=1', 'target.x: no such key'],
+  ['target={__proto__: 1}', 'target.__proto__: no such key'],
+  ['targets={__proto__: {model: embedded}}', 'targets.__proto__: no such key'],
+  ['training.variants.a.sft={__proto__: 1, seed: 2}', 'training.variants.a.sft.__proto__: no such key'],
 ])('%s', (override, line) => {
   expect(told(override)).toBe(`--set ${line}`);
+});
+
+test('a key as long as a file brings no guess, and soon', () => {
+  const key = 'maxTokens'.repeat(50_000);
+  const started = performance.now();
+  expect(told(`target.${key}=1`)).toBe(`--set target.${key}: no such key`);
+  // Half a million letters beside each key of the target took a minute and more.
+  expect(performance.now() - started).toBeLessThan(5000);
 });
 
 test('letters put in, left out, replaced or swapped', () => {

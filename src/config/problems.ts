@@ -20,6 +20,15 @@ export function problemsOf(issue: z.core.$ZodIssue, schema: z.ZodType): Problem[
   });
 }
 
+/** Keys that JavaScript keeps for itself, which schemas of free names pass over in silence: by their paths. */
+export function keptKeys(value: unknown, path: readonly string[] = []): Problem[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, below]) => [
+    ...(key === '__proto__' ? [{ path: [...path, key].join('.'), message: 'no such key' }] : []),
+    ...keptKeys(below, [...path, key]),
+  ]);
+}
+
 /** Whether one path is the other or lies below it. */
 export const overlap = (a: string, b: string): boolean =>
   `${a}.`.startsWith(`${b}.`) || `${b}.`.startsWith(`${a}.`);
@@ -54,8 +63,11 @@ function meantBy(schema: z.ZodType, path: readonly string[], key: string): strin
   let found: z.ZodType | undefined = schema;
   for (const each of at) found = below(found, each);
   const near = Object.keys(found ? shapeOf(found) : {})
-    .map((name) => ({ name, distance: editDistance(name.toLowerCase(), key.toLowerCase()) }))
-    .filter(({ name, distance }) => distance <= Math.max(1, Math.min(name.length, key.length) / 3))
+    .map((name) => ({ name, most: Math.max(1, Math.min(name.length, key.length) / 3) }))
+    // No distance is less than the difference of the lengths, and a key may be as long as a file.
+    .filter(({ name, most }) => Math.abs(name.length - key.length) <= most)
+    .map(({ name, most }) => ({ name, most, distance: editDistance(name.toLowerCase(), key.toLowerCase()) }))
+    .filter(({ most, distance }) => distance <= most)
     .sort((a, b) => a.distance - b.distance);
   const nearest = near.filter(({ distance }) => distance === near[0]!.distance).map(({ name }) => name);
   const meant = nearest.length > 0 ? nearest : pathsOf(schema, key);

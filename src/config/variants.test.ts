@@ -75,6 +75,15 @@ test('what a recipe may not say is told by its place', () => {
   expect(problem('variants={"a: b": {sft: {seed: 2}}}')).toContain('a name has letters');
 });
 
+test('what is wrong is told once, where it stands', () => {
+  const count = (...overrides: string[]): string => problem(...overrides).split('\n')[0]!;
+  expect(count('variants.a={stf: {seed: 2}}')).toBe('--set: 1 problem');
+  // What a variant takes over is of the recipes; what it says itself is not.
+  const base = 'sft.learningRate=-1';
+  expect(count(base, 'variants.a.sft.seed=2')).toBe('--set: 1 problem');
+  expect(count(base, 'variants.a.sft.learningRate=-2')).toBe('--set: 2 problems');
+});
+
 test.each([
   ['nothing', 'variants.same={}'],
   ['what is there', 'variants.same.sft.epochs=1'],

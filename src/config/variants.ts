@@ -1,6 +1,7 @@
 /** Further recipes of a run: each says what it does otherwise than `training.sft` and `training.dpo`, and its adapters are candidates, too. */
 import { z } from 'zod';
 import { canonicalJson } from '../core/ids.ts';
+import { overlap } from './problems.ts';
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -77,6 +78,10 @@ export function variantsOf<Sft, Dpo>(
 export const trainingsOf = ({ sft, dpo }: Recipes<unknown, unknown>): string[] =>
   [[sft], ...(dpo === null ? [] : [[sft, dpo]])].map(canonicalJson);
 
+/** Whether a variant itself holds a value at a path. */
+const says = (own: unknown, [key, ...rest]: readonly PropertyKey[]): boolean =>
+  key === undefined || (isMapping(own) && Object.hasOwn(own, key) && says(own[String(key)], rest));
+
 /** Reports keys that the recipes do not have or allow, and variants that would add no candidate. */
 export function checkVariants<Sft, Dpo>(
   training: Recipes<Sft, Dpo> & { readonly variants?: Written },
@@ -84,11 +89,19 @@ export function checkVariants<Sft, Dpo>(
   context: z.RefinementCtx,
 ): void {
   const known = new Set(trainingsOf(training));
+  // What is wrong with the recipes is so with what takes it over, and is told once; so is a variant that is none.
+  const told = context.issues.map(({ path = [], code }) => ({ at: path.join('.'), code }));
   for (const [name, own] of Object.entries(training.variants ?? {})) {
+    if (told.some(({ at }) => overlap(at, `variants.${name}`))) continue;
     const problems = parsed(training, own, schemas).flatMap(([key, { error }]) =>
       (error?.issues ?? []).map((issue) => ({ ...issue, path: ['variants', name, key, ...issue.path] })),
     );
-    for (const problem of problems) context.addIssue(problem as Parameters<typeof context.addIssue>[0]);
+    for (const problem of problems) {
+      const [, , ...at] = problem.path;
+      const known = told.some((each) => each.at === at.join('.') && each.code === problem.code);
+      if (known && !says(own, at)) continue;
+      context.addIssue(problem as Parameters<typeof context.addIssue>[0]);
+    }
     if (problems.length > 0) continue;
     const [variant] = variantsOf({ ...training, variants: { [name]: own } }, schemas);
     const made = trainingsOf(variant!);
