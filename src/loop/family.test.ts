@@ -1,7 +1,7 @@
 /** The common data of a family, who is in it, and its example. */
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { loadConfig } from '../config/config.ts';
+import { loadConfig, recipeVariants } from '../config/config.ts';
 import { preferenceExample } from '../curation/example.ts';
 import type { PreferenceExample } from '../core/records.ts';
 import { familyOf, partOf, pooled } from './family.ts';
@@ -84,6 +84,14 @@ test('samples scale the pairs; a model that is called is measured beside the oth
     more: { dpo: { pairs: { harm: 150 } } },
     fast: { sft: { epochs: 3 } },
   });
+  const alone = loadConfig(undefined, [
+    'targets.small={model: embedded}',
+    'targets.large={model: embedded, samples: 1.5}',
+    'training.dpo=null',
+    'training.variants={some: {dpo: {pairs: {harm: 100}}}, plain: {dpo: {loss: ipo}}, sft: {sft: {seed: 2}}}',
+  ]);
+  const learnt = recipeVariants(familyOf(alone, ['small', 'large'])[1]!.config.training);
+  expect(learnt.map(({ dpo }) => dpo?.pairs)).toEqual([{ ...more, harm: 150 }, more, undefined]);
   expect(namedTarget(config, 'large')).not.toHaveProperty('samples');
   expect(() => familyOf(config, ['small'])).toThrow(/two models/);
   expect(() => familyOf(config, ['small', 'small'])).toThrow(/each once/);

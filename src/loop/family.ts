@@ -2,7 +2,7 @@
  * A family: several models through the same scenarios, and those on disk fixed with the same data. What broke any of them is
  * in one dataset; a model with more samples takes a larger part of it, and each smaller part lies within the larger ones.
  */
-import type { Config } from '../config/config.ts';
+import { type Config, recipeVariants } from '../config/config.ts';
 import { TemperError } from '../core/errors.ts';
 import { contentHash } from '../core/ids.ts';
 import type { PreferenceExample } from '../core/records.ts';
@@ -86,20 +86,22 @@ export function familyOf(config: Config, names: readonly string[]): Planned[] {
   });
 }
 
-/** The pairs of DPO, also of variants that say how many, times a model's samples. */
+/** The pairs of DPO, also of variants that say how many or alone have a DPO, times a model's samples. */
 function withMorePairs(training: Config['training'], samples: number): Config['training'] {
   const scaled = <P extends object>(pairs: P): P =>
     Object.fromEntries(
       Object.entries(pairs).map(([purpose, count]) => [purpose, Math.round(Number(count) * samples)]),
     ) as P;
   const { dpo, variants } = training;
+  const whole = new Map(recipeVariants(training).map((variant) => [variant.name, variant]));
   return {
     ...training,
     dpo: dpo && { ...dpo, pairs: scaled(dpo.pairs) },
     ...(variants && {
       variants: Object.fromEntries(
         Object.entries(variants).map(([name, own]) => {
-          const pairs = own.dpo?.['pairs'];
+          // Where there is no DPO to take them over from, pairs that it does not name are at their defaults.
+          const pairs = dpo ? own.dpo?.['pairs'] : whole.get(name)!.dpo?.pairs;
           return [name, pairs ? { ...own, dpo: { ...own.dpo, pairs: scaled(pairs) } } : own];
         }),
       ),
