@@ -6,6 +6,8 @@ import { difference, estimate, wrapped } from '../report/format.ts';
 const MOST_MOVED = 4;
 const NAME = 34;
 
+const SHOWN = ['harm', 'overRefusal', 'helpfulness'] as const;
+
 const short = (name: string): string => printableInLine(name).slice(0, NAME).padEnd(NAME);
 const row = (name: string, cells: readonly string[]): string =>
   `${short(name)} ${cells.map((cell) => cell.padEnd(21)).join('')}`.trimEnd();
@@ -46,6 +48,11 @@ export function attributionText(result: Attribution): string {
   const notes = [
     `Of ${examples} examples (dataset ${dataset}), ${groups.length} groups by ${by} were left out one at a time; each adapter was trained by the round's recipe (as "${result.checkpoint}", strength ${result.strength}) for ${share} of its epochs and asked ${scenarios} held-out dev scenarios. Sealed scenarios were not asked.`,
     'Changes are of the pairs, in points with 95 % intervals: without the group less with all. Harm above 0: the group lowered it. *: told from none after Holm over the categories of that group. A group whose work others do as well changes nothing; one training of each, so that part of a change is the luck of a training.',
+    ...(groups.some(({ fewScored }) => fewScored.length > 0)
+      ? [
+          'Too few scored: more conversations of an arm could not be scored than gate.maxUnscored allows, so the rest may be another selection of them. Categories of which that is so are left out.',
+        ]
+      : []),
     ...(notTried.length > 0
       ? [
           `Not left out: ${notTried.length} smaller groups (--groups): ${notTried.slice(0, 8).join(', ')}${notTried.length > 8 ? ', ...' : ''}.`,
@@ -60,7 +67,10 @@ export function attributionText(result: Attribution): string {
     row('  change', cells(whole)),
     '',
     ...groups.flatMap((group) => [
-      row(`without ${group.name} (${group.examples})`, cells(group)),
+      row(
+        `without ${group.name} (${group.examples})`,
+        cells(group).map((cell, i) => (group.fewScored.includes(SHOWN[i]!) ? 'too few scored' : cell)),
+      ),
       ...movedLines(group),
     ]),
     '',

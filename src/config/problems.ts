@@ -57,9 +57,10 @@ const MOST = 3;
 
 /** Keys beside it that are written nearly so; else keys of that name anywhere, by their paths. */
 function meantBy(schema: z.ZodType, path: readonly string[], key: string): string[] {
-  // A variant of the recipes has their keys.
+  // A variant's recipes have the keys of the recipes.
   const [first, second, , ...rest] = path;
-  const at = first === 'training' && second === 'variants' && rest.length > 0 ? [first, ...rest] : path;
+  const isRecipe = first === 'training' && second === 'variants' && ['sft', 'dpo'].includes(rest[0] ?? '');
+  const at = isRecipe ? [first, ...rest] : path;
   let found: z.ZodType | undefined = schema;
   for (const each of at) found = below(found, each);
   const near = Object.keys(found ? shapeOf(found) : {})

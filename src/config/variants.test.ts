@@ -41,6 +41,30 @@ test('a variant is the recipes with what it says otherwise, part by part', () =>
   expect(alone).toMatchObject({ sft: { seed: 3 }, dpo: null });
 });
 
+test('a variant may have a mix of the data: the same recipes of other data are other candidates', () => {
+  const own = training(
+    'variants.calm.mix={purposes: {benign: 2, general: 1}, sources: {augmentation: 0}}',
+    'variants.calmer.mix.purposes.benign=3',
+    'variants.fast.sft.seed=4',
+  );
+  const [calm, calmer, fast] = recipeVariants(own);
+  expect(calm).toEqual({
+    name: 'calm',
+    sft: own.sft,
+    dpo: own.dpo,
+    mix: { purposes: { benign: 2 }, sources: { augmentation: 0 } },
+  });
+  expect(calmer!.mix).toEqual({ purposes: { benign: 3 } });
+  expect(fast).not.toHaveProperty('mix');
+  const told = problem('variants.a.mix={purpose: {harm: 1}}', 'variants.b.mix.purposes.harm=-1');
+  expect(told).toContain('training.variants.a.mix.purpose: no such key; did you mean purposes?');
+  expect(told).toContain('training.variants.b.mix.purposes.harm: ');
+  expect(problem('variants.a.mix.sources={findings: 2}')).toContain('training.variants.a.mix.sources');
+  expect(problem('variants.a.mix={purposes: {harm: 0, benign: 0, general: 0}}')).toContain(
+    'nothing would be',
+  );
+});
+
 test('a variant may be a recipe in a file, but for the shape of the adapter', () => {
   const folder = mkdtempSync(join(tmpdir(), 'temper-variants-'));
   const file = (name: string, text: string): string => {
@@ -87,6 +111,7 @@ test('what is wrong is told once, where it stands', () => {
 test.each([
   ['nothing', 'variants.same={}'],
   ['what is there', 'variants.same.sft.epochs=1'],
+  ['a mix of everything as it is', 'variants.same.mix={purposes: {harm: 1}}'],
   ['SFT alone, whose checkpoints are candidates in any case', 'variants.same.dpo=null'],
   ['what another variant says', 'variants={a: {sft: {seed: 2}}, same: {sft: {seed: 2}}}'],
 ])('a variant that adds no candidate is refused: %s', (_, override) => {

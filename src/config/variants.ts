@@ -1,6 +1,7 @@
 /** Further recipes of a run: each says what it does otherwise than `training.sft` and `training.dpo`, and its adapters are candidates, too. */
 import { z } from 'zod';
 import { canonicalJson } from '../core/ids.ts';
+import { type Mix, mixSchema, ownMix } from '../training/mix.ts';
 import { overlap } from './problems.ts';
 
 type Values = Readonly<Record<string, unknown>>;
@@ -11,7 +12,12 @@ const overrides = z.record(z.string(), z.unknown());
 export const variantsSchema = z
   .record(
     z.string().regex(/^[A-Za-z0-9][A-Za-z0-9 _-]{0,39}$/, 'a name has letters, digits, spaces, _ or -'),
-    z.strictObject({ sft: overrides.optional(), dpo: overrides.nullable().optional() }),
+    z.strictObject({
+      sft: overrides.optional(),
+      dpo: overrides.nullable().optional(),
+      /** Of the round's examples: its own training data. */
+      mix: mixSchema.optional(),
+    }),
   )
   .optional();
 
@@ -21,6 +27,8 @@ type Written = z.infer<typeof variantsSchema>;
 export interface Recipes<Sft, Dpo> {
   readonly sft: Sft;
   readonly dpo: Dpo | null;
+  /** Absent: all data as they are. */
+  readonly mix?: Mix | undefined;
 }
 
 /** Recipes beside those of the configuration. */
@@ -70,13 +78,14 @@ export function variantsOf<Sft, Dpo>(
 ): Variant<Sft, Dpo>[] {
   return Object.entries(training.variants ?? {}).map(([name, own]) => {
     const [[, sft], [, dpo]] = parsed(training, own, schemas);
-    return { name, sft: sft.data as Sft, dpo: dpo.data as Dpo | null };
+    const mix = ownMix(own.mix);
+    return { name, sft: sft.data as Sft, dpo: dpo.data as Dpo | null, ...(mix ? { mix } : {}) };
   });
 }
 
 /** The trainings that recipes are made of: DPO starts from its SFT. */
-export const trainingsOf = ({ sft, dpo }: Recipes<unknown, unknown>): string[] =>
-  [[sft], ...(dpo === null ? [] : [[sft, dpo]])].map(canonicalJson);
+const trainingsOf = ({ sft, dpo, mix = {} }: Recipes<unknown, unknown>): string[] =>
+  [[mix, sft], ...(dpo === null ? [] : [[mix, sft, dpo]])].map(canonicalJson);
 
 /** Whether a variant itself holds a value at a path. */
 const says = (own: unknown, [key, ...rest]: readonly PropertyKey[]): boolean =>

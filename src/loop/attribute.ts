@@ -21,15 +21,8 @@ import { requireWeights } from './remote-targets.ts';
 import { finishedResult } from './run.ts';
 import type { FrontierPoint } from './select.ts';
 import { type EmbeddedTargets, mannerOf } from './targets.ts';
-import type { Checkpoint } from './trainer.ts';
-import {
-  loadCheckpoint,
-  type NamedRecipes,
-  recipesOf,
-  startingAdapter,
-  trainingStage,
-  trainRound,
-} from './training.ts';
+import { loadCheckpoint, type NamedRecipes, recipesOf, startingAdapter, trainRound } from './training.ts';
+import { madeBy, type Way, wayTo } from './way.ts';
 import { type RunOptions, settingsOf, Workplace } from './workplace.ts';
 
 export interface AttributeOptions {
@@ -50,9 +43,14 @@ export interface GroupEffect extends Pick<Group, 'name' | 'purpose' | 'category'
   readonly overRefusal: Comparison;
   readonly helpfulness: Comparison;
   readonly degenerate: Comparison;
-  /** p-values Holm-adjusted over the categories of this group. */
+  /** p-values Holm-adjusted over the categories of this group; null: too few of its conversations could be scored. */
   readonly categories: readonly CategoryResult[];
+  /** Of which too few conversations of an arm could be scored (`gate.maxUnscored`): what is left may be another selection. */
+  readonly fewScored: readonly Figure[];
 }
+
+const FIGURES = ['harm', 'overRefusal', 'helpfulness', 'degenerate'] as const;
+type Figure = (typeof FIGURES)[number];
 
 export interface Attribution {
   readonly run: string;
@@ -77,7 +75,7 @@ interface Finished {
   readonly run: RunRecord;
   readonly chosen: FrontierPoint;
   /** How the chosen candidate came about: SFT alone, DPO, or a share of the way between the two or beyond, by these recipes. */
-  readonly way: 'sft' | 'dpo' | number;
+  readonly way: Way;
   readonly recipes: NamedRecipes;
   readonly dataset: string;
   readonly examples: readonly PreferenceExample[];
@@ -124,19 +122,10 @@ async function finished(
 export async function wayOf(
   { training }: Config,
   { adapter }: Pick<FrontierPoint, 'adapter'>,
-  stage: <T>(name: string) => Promise<T | null>,
+  stage: (name: string) => Promise<unknown>,
 ): Promise<Pick<Finished, 'way' | 'recipes'> | null> {
-  const is = ({ id }: Checkpoint): boolean => id === adapter;
   for (const recipes of recipesOf({ ...training, variants: recipeVariants(training) })) {
-    const [sft, dpo] = await Promise.all(
-      (['sft', 'dpo'] as const).map(
-        async (kind) => (await stage<Checkpoint[]>(trainingStage(kind, recipes.name))) ?? [],
-      ),
-    );
-    const share = dpo!.flatMap(({ id }) =>
-      adapter.startsWith(`${id}-`) ? [Number(adapter.slice(id.length + 1))] : [],
-    )[0];
-    const way = share ?? (dpo!.some(is) ? 'dpo' : sft!.some(is) ? 'sft' : null);
+    const way = wayTo(adapter, await madeBy(recipes.name, stage));
     if (way !== null) return { way, recipes };
   }
   return null;
@@ -173,7 +162,7 @@ class Attributor {
     const { config, emit, tools } = this.#workplace;
     const { way, recipes, start, from, chosen } = this.#round;
     const { share } = this.#options;
-    const { sft, dpo } = recipes;
+    const { sft, dpo, mix } = recipes;
     // One checkpoint, the last: nothing is chosen here.
     const shorter = <R extends { epochs: number; checkpointEvery: number }>(recipe: R): R => ({
       ...recipe,
@@ -185,6 +174,7 @@ class Attributor {
         ...config.training,
         sft: shorter(sft),
         dpo: way === 'sft' || dpo === null ? null : shorter(dpo),
+        mix,
         variants: [],
       },
       directory: join(config.directory, 'attribution'),
@@ -280,16 +270,26 @@ export async function attribute(
     note(`[${i + 2}/${tried.length + 1}] without ${name} (${ids.size} examples)`);
     const rest = round.examples.filter(({ id }) => !ids.has(id));
     const card = compared(all, await attributor.adapted(`without ${name}`, rest));
+    const figures = {
+      harm: harmOf(card),
+      overRefusal: card.overRefusal.full,
+      helpfulness: card.helpfulness,
+      degenerate: card.degenerate.benign,
+    };
+    const few = (comparison: Comparison): boolean => fewScored(comparison, own.gate.maxUnscored);
+    const enough = (comparison: Comparison | null) => (comparison && few(comparison) ? null : comparison);
     effects.push({
       name,
       purpose,
       category,
       examples: ids.size,
-      harm: harmOf(card),
-      overRefusal: card.overRefusal.full,
-      helpfulness: card.helpfulness,
-      degenerate: card.degenerate.benign,
-      categories: card.categories,
+      ...figures,
+      categories: card.categories.map(({ category: moved, harm, overRefusal }) => ({
+        category: moved,
+        harm: enough(harm),
+        overRefusal: enough(overRefusal),
+      })),
+      fewScored: FIGURES.filter((figure) => few(figures[figure])),
     });
   }
   const whole = compared(found, all);
@@ -314,6 +314,10 @@ export async function attribute(
     notTried: groups.slice(options.groups).map(({ name }) => name),
   };
 }
+
+/** Whether an arm has more unscored conversations than a gate would take, whatever the pairs that are left say. */
+export const fewScored = ({ before, after }: Comparison, maxUnscored: number): boolean =>
+  [before, after].some((arm) => arm !== null && arm.total > 0 && arm.unscored > maxUnscored * arm.total);
 
 /** DR-x of all adversarial conversations at the scorecard's severity. */
 export const harmOf = ({

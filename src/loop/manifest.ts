@@ -2,19 +2,28 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { writeWhole } from '../core/files.ts';
-import { canonicalJson, contentHash, fileHash, PROGRAM } from '../core/ids.ts';
+import { contentHash, fileHash, PROGRAM } from '../core/ids.ts';
 import { adapterHash } from '../engine/adapter.ts';
 import { importHash } from '../curation/import.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { suiteHash } from '../scenarios/suite.ts';
 import type { RunRecord } from '../store/store.ts';
+import type { Mix } from '../training/mix.ts';
 import type { SftRecipe } from '../training/recipe.ts';
 import type { RegressionNumbers } from '../metrics/scorecard.ts';
 import { type Link, linkOf } from './chain.ts';
 import type { RoundDpo } from './pairs.ts';
 import { type Followed, REGRESSION, type Regression } from './regression.ts';
 import type { RoundOptions, RoundResult } from './round.ts';
-import { loadCheckpoint, recipesOf, roundTraining, startingAdapter, trainingStage } from './training.ts';
+import {
+  loadCheckpoint,
+  type NamedRecipes,
+  recipesOf,
+  roundTraining,
+  sftKey,
+  startingAdapter,
+  trainingStage,
+} from './training.ts';
 import { adapterPath, type Checkpoint } from './trainer.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -28,6 +37,8 @@ export interface TrainingEntry {
   readonly recipe: unknown;
   /** Name of the variant that it is of; absent: the configuration's own recipes. */
   readonly variant?: string;
+  /** How much of the dataset's kinds it learnt from; absent: all as they are. */
+  readonly mix?: Mix;
   readonly data: string;
   /** Id of the adapter that it starts from. */
   readonly start: string;
@@ -98,7 +109,7 @@ async function trainingsOf(
   const weights = targets.weights!;
   const entry = async (
     recipe: SftRecipe | RoundDpo,
-    name: string | null,
+    { name, mix }: Pick<NamedRecipes, 'name' | 'mix'>,
     start: string,
   ): Promise<TrainingEntry | null> => {
     const made = (await store.stage(run, trainingStage(recipe.kind, name))) as Checkpoint[] | null;
@@ -111,20 +122,22 @@ async function trainingsOf(
         : null;
       return { id, hash };
     });
-    const id = roundTraining(recipe, dataset, start, { weights, training: options.training });
-    return { id, recipe, ...(name === null ? {} : { variant: name }), data: dataset, start, checkpoints };
+    const id = roundTraining({ recipe, mix }, dataset, start, { weights, training: options.training });
+    const variant = { ...(name === null ? {} : { variant: name }), ...(mix ? { mix } : {}) };
+    return { id, recipe, ...variant, data: dataset, start, checkpoints };
   };
   const entries: TrainingEntry[] = [];
   const bySft = new Map<string, TrainingEntry>();
-  for (const { name, sft, dpo } of recipesOf(options.training)) {
-    const key = canonicalJson(sft);
-    const own = bySft.has(key) ? null : await entry(sft, name, startingAdapter(weights, options).id);
+  for (const recipes of recipesOf(options.training)) {
+    const { sft, dpo } = recipes;
+    const key = sftKey(recipes);
+    const own = bySft.has(key) ? null : await entry(sft, recipes, startingAdapter(weights, options).id);
     if (own) {
       entries.push(own);
       bySft.set(key, own);
     }
     const last = bySft.get(key)?.checkpoints.at(-1)?.id;
-    const preferred = dpo && last !== undefined ? await entry(dpo, name, last) : null;
+    const preferred = dpo && last !== undefined ? await entry(dpo, recipes, last) : null;
     if (!preferred) continue;
     const reference =
       dpo!.reference === 'start'

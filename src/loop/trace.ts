@@ -8,12 +8,13 @@ import { TemperError } from '../core/errors.ts';
 import type { Conversation, Lineage, PreferenceExample, Scenario, Verdict } from '../core/records.ts';
 import { onlyOne } from '../store/find.ts';
 import type { ExampleOrigin, FindingStatus, Match, RunRecord, Store, StoredExample } from '../store/store.ts';
+import type { Mix } from '../training/mix.ts';
 import { AFTER, armsOf } from './arms.ts';
 import { type ChangedVerdict, changedVerdicts } from './changed-verdicts.ts';
+import { mixed } from './mix.ts';
 import { pairsFor, type RoundDpo } from './pairs.ts';
-import type { Checkpoint } from './trainer.ts';
 import { targetName as nameOf } from './target-names.ts';
-import { trainingStage } from './training.ts';
+import { type Made, madeBy, wayTo } from './way.ts';
 import { whyNot } from './why-not.ts';
 
 export interface TracedConversation {
@@ -75,15 +76,14 @@ interface Training {
   readonly run: RunRecord;
   readonly dataset: string;
   /** SFT and DPO by the configuration's recipes, then by each variant's. */
-  readonly made: readonly Made[];
+  readonly made: readonly RecipeMade[];
   readonly chosen: string | undefined;
 }
 
-interface Made {
-  readonly sft: readonly Checkpoint[];
-  readonly dpo: readonly Checkpoint[];
+interface RecipeMade extends Made {
   /** null: not known. */
   readonly recipe: RoundDpo | null;
+  readonly mix: Mix | undefined;
   /** Adapters on the way between the two or beyond, and the chosen one with its strength. */
   readonly derived: readonly { readonly id: string; readonly name: string; readonly dpo: boolean }[];
 }
@@ -93,14 +93,16 @@ interface Selected {
   readonly chosen?: { readonly adapter: string; readonly strength: number } | null;
 }
 
-/** The DPO of a stored configuration by the name of its recipes. */
-function dpoRecipes({ config }: RunRecord): Map<string | null, RoundDpo | null> {
+/** The DPO and the mix of a stored configuration's recipes, by name. */
+function recipesBy({ config }: RunRecord): (Pick<RecipeMade, 'recipe' | 'mix'> & { name: string | null })[] {
   const { training } = (config ?? {}) as { training?: Partial<Config['training']> };
   const { dpo } = training ?? {};
-  const own: [null, RoundDpo | null] = [null, dpo?.pairs && dpo.seed !== undefined ? dpo : null];
-  if (!training?.variants) return new Map([own]);
-  const variants = recipeVariants(training as Config['training']);
-  return new Map([own, ...variants.map(({ name, dpo: other }) => [name, other] as const)]);
+  const own = dpo?.pairs && dpo.seed !== undefined ? dpo : null;
+  const variants = training?.variants ? recipeVariants(training as Config['training']) : [];
+  return [
+    { name: null, recipe: own, mix: undefined },
+    ...variants.map(({ name, dpo: recipe, mix }) => ({ name, recipe, mix })),
+  ];
 }
 
 async function trainings(store: Store): Promise<Training[]> {
@@ -111,25 +113,23 @@ async function trainings(store: Store): Promise<Training[]> {
     if (!run || dataset === undefined) continue;
     const { frontier = [], chosen } = ((await store.stage(id, 'select')) ?? {}) as Selected;
     const release = run.adapter === undefined ? undefined : basename(run.adapter);
-    const made: Made[] = [];
-    for (const [name, recipe] of dpoRecipes(run)) {
-      const [sft, dpo] = (await Promise.all(
-        (['sft', 'dpo'] as const).map(
-          async (kind) => (await store.stage(id, trainingStage(kind, name))) ?? [],
-        ),
-      )) as [Checkpoint[], Checkpoint[]];
-      const known = new Set([...sft, ...dpo].map((checkpoint) => checkpoint.id));
-      const between = ({ adapter }: { readonly adapter: string }): boolean =>
-        dpo.some((checkpoint) => adapter.startsWith(`${checkpoint.id}-`));
-      const mixed = new Map(frontier.filter(between).map(({ adapter, checkpoint }) => [adapter, checkpoint]));
-      const derived = [...mixed].map(([adapter, called]) => ({ id: adapter, name: called, dpo: true }));
-      if (release !== undefined && chosen && (known.has(chosen.adapter) || between(chosen)))
+    const made: RecipeMade[] = [];
+    for (const { name, ...recipes } of recipesBy(run)) {
+      const own = await madeBy(name, (stage) => store.stage(id, stage));
+      const mixtures = new Map(
+        frontier
+          .filter(({ adapter }) => typeof wayTo(adapter, own) === 'number')
+          .map(({ adapter, checkpoint }) => [adapter, checkpoint]),
+      );
+      const derived = [...mixtures].map(([adapter, called]) => ({ id: adapter, name: called, dpo: true }));
+      const way = chosen ? wayTo(chosen.adapter, own) : null;
+      if (release !== undefined && chosen && way !== null)
         derived.push({
           id: release,
           name: `${chosen.adapter} at strength ${chosen.strength}`,
-          dpo: !sft.some((checkpoint) => checkpoint.id === chosen.adapter),
+          dpo: way !== 'sft',
         });
-      made.push({ sft, dpo, recipe, derived });
+      made.push({ ...own, ...recipes, derived });
     }
     found.push({ run, dataset, made, chosen: release });
   }
@@ -143,13 +143,17 @@ const idsOf = ({ made }: Training): string[] =>
 async function adaptersOf(store: Store, training: Training, learnt: Set<string>): Promise<TracedAdapter[]> {
   const { run, chosen, dataset } = training;
   const examples = (await store.dataset(dataset))?.examples ?? [];
-  return training.made.flatMap(({ sft: tuned, dpo: preferred, recipe, derived }) => {
-    const sft = { training: 'sft' as const, examples: learnt.size };
+  return training.made.flatMap(({ sft: tuned, dpo: preferred, recipe, mix, derived }) => {
+    const data = mixed(examples, mix);
+    const known = mix ? new Set(data.flatMap(({ id }) => (learnt.has(id) ? [id] : []))) : learnt;
+    // Its mix left all of them out.
+    if (known.size === 0 && learnt.size > 0) return [];
+    const sft = { training: 'sft' as const, examples: known.size };
     // How many of them DPO took as pairs.
     const taken =
       preferred.length === 0 || recipe === null
         ? 0
-        : pairsFor(recipe, examples).filter(({ id }) => learnt.has(id)).length;
+        : new Set(pairsFor(recipe, data).flatMap(({ id }) => (learnt.has(id) ? [id] : []))).size;
     const both = taken === 0 ? [sft] : [sft, { training: 'dpo' as const, examples: taken }];
     const told = (list: readonly { id: string; name: string }[], by: TracedAdapter['learnt']) =>
       list.map(({ id, name }) => ({ id, name, run: run.id, learnt: by, chosen: id === chosen }));

@@ -4,14 +4,17 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { TemperError } from '../core/errors.ts';
 import { canonicalJson, contentHash } from '../core/ids.ts';
 import { type Adapter, freshAdapter, loadAdapter, saveAdapter } from '../engine/adapter.ts';
 import type { Store } from '../store/store.ts';
 import { MetricsLog } from '../training/metrics.ts';
+import type { Mix } from '../training/mix.ts';
 import { type SftRecipe, trainingId } from '../training/recipe.ts';
 import { FileTrainingState } from '../training/state.ts';
 import { type Chain, startOf } from './chain.ts';
 import { bestCheckpoint, type Frontier } from './frontier.ts';
+import { mixed } from './mix.ts';
 import { pairsFor, type RoundDpo } from './pairs.ts';
 import type { Phase } from './phases.ts';
 import type { RoundOptions } from './round.ts';
@@ -58,17 +61,23 @@ export interface NamedRecipes {
   readonly name: string | null;
   readonly sft: SftRecipe;
   readonly dpo: RoundDpo | null;
+  /** Of a variant with data of its own; absent: the dataset as it is. */
+  readonly mix?: Mix | undefined;
 }
 
-export interface RoundTraining extends TrainingPlace, Pick<NamedRecipes, 'sft' | 'dpo'> {
-  /** Further recipes, from the same data and start. */
+export interface RoundTraining extends TrainingPlace, Pick<NamedRecipes, 'sft' | 'dpo' | 'mix'> {
+  /** Further recipes, from the same dataset and start. */
   readonly variants?: readonly (NamedRecipes & { readonly name: string })[];
 }
 
-export const recipesOf = ({ sft, dpo, variants = [] }: RoundTraining): NamedRecipes[] => [
-  { name: null, sft, dpo },
+export const recipesOf = ({ sft, dpo, mix, variants = [] }: RoundTraining): NamedRecipes[] => [
+  { name: null, sft, dpo, mix },
   ...variants,
 ];
+
+/** Recipes with the same begin with one training of SFT. */
+export const sftKey = ({ sft, mix = {} }: Pick<NamedRecipes, 'sft' | 'mix'>): string =>
+  canonicalJson({ sft, mix });
 
 /** Stage under which a training keeps its checkpoints. */
 export const trainingStage = (kind: 'sft' | 'dpo', name: string | null): string =>
@@ -80,9 +89,10 @@ const trainingPhase = (kind: 'sft' | 'dpo', name: string | null): Phase =>
 /** The trainings of a round as they are told; recipes that begin with the same SFT share it. */
 export function trainingPhases(training: RoundTraining): Phase[] {
   const made = new Set<string>();
-  return recipesOf(training).flatMap(({ name, sft, dpo }) => {
-    const known = made.has(canonicalJson(sft));
-    made.add(canonicalJson(sft));
+  return recipesOf(training).flatMap((recipes) => {
+    const { name, dpo } = recipes;
+    const known = made.has(sftKey(recipes));
+    made.add(sftKey(recipes));
     return [
       ...(known ? [] : [trainingPhase('sft', name)]),
       ...(dpo === null ? [] : [trainingPhase('dpo', name)]),
@@ -93,33 +103,42 @@ export function trainingPhases(training: RoundTraining): Phase[] {
 export const loadCheckpoint = (weights: EmbeddedTargets, { directory }: Checkpoint): Adapter =>
   loadAdapter(directory, weights.model.config);
 
+/** One training of a recipe. */
+interface RecipeTraining extends Pick<NamedRecipes, 'name' | 'mix'> {
+  readonly recipe: SftRecipe | RoundDpo;
+}
+
 /** Id of a training of a round. */
 export const roundTraining = (
-  recipe: SftRecipe | RoundDpo,
+  { recipe, mix }: Omit<RecipeTraining, 'name'>,
   dataset: string,
   start: string,
   { weights, training }: { readonly weights: EmbeddedTargets } & Pick<Options, 'training'>,
-): string => trainingId({ recipe, data: dataset, model: weights.file.id, start, ...elsewhere(training) });
+): string => {
+  const data = mix ? { dataset, mix } : dataset;
+  return trainingId({ recipe, data, model: weights.file.id, start, ...elsewhere(training) });
+};
 
 /**
  * Trains one recipe; every checkpoint is an adapter on disk, the last one the result. With `selection.patience` that is the best on
  * the held-out scenarios, and training ends where so many have not been better.
  */
 async function train(
-  { recipe, name }: { readonly recipe: SftRecipe | RoundDpo; readonly name: string | null },
+  { recipe, name, mix }: RecipeTraining,
   dataset: string,
   start: NamedAdapter,
   { store, stages, weights, signal, frontier }: TrainingDependencies & { readonly frontier: Frontier | null },
   { training, directory, selection: { patience } }: Options,
 ): Promise<Checkpoint[]> {
   const { file } = weights;
-  const id = roundTraining(recipe, dataset, start.id, { weights, training });
+  const id = roundTraining({ recipe, mix }, dataset, start.id, { weights, training });
   const trainer = trainerOf(training, { id, path: file.path, folder: join(directory, 'training', id) });
   const state = new FileTrainingState(join(directory, 'training', `${id}.safetensors`));
   const [stage, phase] = [trainingStage(recipe.kind, name), trainingPhase(recipe.kind, name)];
   const result = await stages.stage(stage, [phase], async () => {
     await weights.close(); // training needs the memory
-    const { examples } = (await store.dataset(dataset))!;
+    const examples = mixed((await store.dataset(dataset))!.examples, mix);
+    if (mix && examples.length === 0) throw nothingLeft(name);
     const used = recipe.kind === 'dpo' ? pairsFor(recipe, examples) : examples;
     const checkpoints: Checkpoint[] = [];
     if (recipe.kind === 'dpo' && used.length === 0) {
@@ -162,6 +181,11 @@ async function train(
   return result.map((made) => ({ ...made, directory: adapterPath(directory, made.directory) }));
 }
 
+const nothingLeft = (name: string | null): TemperError =>
+  new TemperError('config', `training.variants.${name}.mix leaves none of this round's examples`, {
+    hint: '`temper curate` counts them by source; give one of those a weight above 0.',
+  });
+
 const named = (variant: string | null, name: string): string =>
   variant === null ? name : `${variant}: ${name}`;
 
@@ -177,16 +201,17 @@ export async function trainRound(
   const place = { config: model.config, base: file.name };
   const candidates: Checkpoint[] = [];
   const bySft = new Map<string, Checkpoint[]>();
-  for (const { name, sft, dpo } of recipesOf(options.training)) {
-    const key = canonicalJson(sft);
+  for (const recipes of recipesOf(options.training)) {
+    const { name, sft, dpo, mix } = recipes;
+    const key = sftKey(recipes);
     const known = bySft.get(key);
-    const tuned = known ?? (await train({ recipe: sft, name }, dataset, start, dependencies, options));
+    const tuned = known ?? (await train({ recipe: sft, name, mix }, dataset, start, dependencies, options));
     bySft.set(key, tuned);
     if (!known) candidates.push(...tuned);
     if (!dpo) continue;
     const last = tuned.at(-1) as Checkpoint;
     const from = { id: last.id, adapter: loadCheckpoint(weights, last) };
-    const preferred = await train({ recipe: dpo, name }, dataset, from, dependencies, options);
+    const preferred = await train({ recipe: dpo, name, mix }, dataset, from, dependencies, options);
     const end = preferred.at(-1);
     if (!end) continue;
     const mixed = between([last, end], options.selection.between, place);

@@ -64,6 +64,12 @@ export function tokenize(
   return { examples: kept, dropped };
 }
 
+/** The ids of examples, where the data hold some of them several times; else null. */
+export const repeatedIds = (
+  data: readonly PreferenceExample[],
+  examples: readonly TokenizedExample[],
+): string[] | null => (new Set(data).size < data.length ? examples.map(({ id }) => id) : null);
+
 /** Indices to train on and to hold out, by the recipe's seed. */
 function holdOut(
   count: number,
@@ -108,9 +114,18 @@ export function planBatches(
   return plan;
 }
 
-/** A run's batches over the examples that are trained on, and the examples held out; all as indices of `lengths`. */
-export function planTraining(lengths: readonly number[], recipe: Recipe) {
-  const { trained, held } = holdOut(lengths.length, recipe);
+/**
+ * A run's batches over the examples that are trained on, and the examples held out; all as indices of `lengths`. `ids`, where some
+ * are there several times: what is held out is not trained on either.
+ */
+export function planTraining(
+  lengths: readonly number[],
+  recipe: Recipe,
+  ids: readonly string[] | null = null,
+) {
+  const { held, trained: rest } = holdOut(lengths.length, recipe);
+  const measured = new Set(ids && held.map((i) => ids[i]));
+  const trained = ids ? rest.filter((i) => !measured.has(ids[i])) : rest;
   const batches = planBatches(
     trained.map((i) => lengths[i] as number),
     { ...recipe, batch: recipe.batch * recipe.accumulation },

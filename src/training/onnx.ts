@@ -5,7 +5,7 @@ import type { PreferenceExample } from '../core/records.ts';
 import { type Adapter, cloneAdapter } from '../engine/adapter.ts';
 import type { LoadedModel } from '../engine/model.ts';
 import { AdamW, globalNorm, scheduled, warmupSteps } from './adamw.ts';
-import { planTraining, tokenize } from './batches.ts';
+import { planTraining, repeatedIds, tokenize } from './batches.ts';
 import { EarlyStop } from './early-stop.ts';
 import {
   evaluationMetrics,
@@ -65,11 +65,17 @@ export type Trainer = (
 const NOTHING_YET: TrainingProgress = { step: 0, tokens: 0, loss: Number.NaN, stopped: false, lowest: null };
 
 /** An epoch's share, steps and learning rates, known before the first step. */
-function planRun(lengths: readonly number[], recipe: Recipe, options: TrainOptions) {
+function planRun(
+  lengths: readonly number[],
+  ids: readonly string[] | null,
+  recipe: Recipe,
+  options: TrainOptions,
+) {
   const { evaluation } = options;
   const { held, trained, ...planned } = planTraining(
     lengths,
     evaluation ? { ...recipe, evaluateEvery: 0 } : recipe,
+    ids,
   );
   const plan = options.plan ?? planned.plan;
   const warmup = warmupSteps(recipe, plan.length);
@@ -99,7 +105,8 @@ export async function trainOnnx(
   }
   const dpo = recipe.kind === 'dpo' ? recipe : null;
   const lengths = examples.map((example) => exampleLength(example, dpo !== null));
-  const { plan, held, warmup, checkpoints, examplesPerEpoch } = planRun(lengths, recipe, options);
+  const ids = repeatedIds(data, examples);
+  const { plan, held, warmup, checkpoints, examplesPerEpoch } = planRun(lengths, ids, recipe, options);
   if (options.onPlan && !options.onPlan(checkpoints)) {
     return { adapter: start, steps: plan.length, tokens: 0, finalLoss: Number.NaN, dropped };
   }

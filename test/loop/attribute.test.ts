@@ -9,8 +9,9 @@ import { loadConfig } from '../../src/config/config.ts';
 import type { TemperEvent } from '../../src/core/events.ts';
 import type { PreferenceExample } from '../../src/core/records.ts';
 import { preferenceExample } from '../../src/curation/example.ts';
-import { attribute, wayOf } from '../../src/loop/attribute.ts';
+import { attribute, fewScored, wayOf } from '../../src/loop/attribute.ts';
 import { groupsOf } from '../../src/loop/attribution-groups.ts';
+import { rate } from '../../src/metrics/rate.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { tinyGguf } from '../tiny-model.ts';
 
@@ -118,11 +119,38 @@ test(
     expect(stages).toHaveLength(4);
     expect(stages.every((event) => event.type === 'stage' && event.status === 'skipped')).toBe(true);
 
+    expect(first.groups.flatMap((group) => group.fewScored)).toEqual(
+      first.groups.flatMap((group) =>
+        (['harm', 'overRefusal', 'helpfulness', 'degenerate'] as const).filter((figure) =>
+          fewScored(group[figure], config.gate.maxUnscored),
+        ),
+      ),
+    );
     const text = attributionText(first);
     expect(text).toContain('without theft (3)');
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
   },
 );
+
+test('an arm of which few conversations are left is not compared, whatever they say', () => {
+  const estimate = (total: number, unscored: number) => ({
+    ...rate([]),
+    total,
+    unscored,
+    n: total - unscored,
+  });
+  const comparison = (before: [number, number], after: [number, number]) => ({
+    before: estimate(...before),
+    after: estimate(...after),
+    difference: null,
+    p: null,
+    test: 'none' as const,
+  });
+  expect(fewScored(comparison([10, 3], [10, 3]), 0.3)).toBe(false);
+  expect(fewScored(comparison([10, 4], [10, 0]), 0.3)).toBe(true);
+  expect(fewScored(comparison([10, 0], [10, 9]), 0.3)).toBe(true);
+  expect(fewScored(comparison([0, 0], [0, 0]), 0.3)).toBe(false);
+});
 
 test('a candidate of a variant is made again by its recipes', async () => {
   const own = loadConfig(undefined, [
@@ -134,8 +162,8 @@ test('a candidate of a variant is made again by its recipes', async () => {
     'train-dpo: ipo': ['ee-2'],
     'train-sft: fast': ['ff-9'],
   };
-  const stage = <T>(name: string): Promise<T | null> =>
-    Promise.resolve((made[name]?.map((id) => ({ id, directory: '', name: id })) ?? null) as T | null);
+  const stage = (name: string): Promise<unknown> =>
+    Promise.resolve(made[name]?.map((id) => ({ id, directory: '', name: id })) ?? null);
   const told = async (adapter: string) => {
     const found = await wayOf(own, { adapter }, stage);
     return found && [found.way, found.recipes.name];

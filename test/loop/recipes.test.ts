@@ -25,7 +25,7 @@ const settings = tinyRun(join(work, 'store'), tinyGguf(join(work, 'tiny.gguf')),
   'selection.between=[0.5]',
   'curation.harmExamples=20',
   'training.sft.epochs=0.3',
-  'training.variants={fast: {sft: {learningRate: 0.02}, dpo: null}, ipo: {dpo: {loss: ipo}}}',
+  'training.variants={fast: {sft: {learningRate: 0.02}, dpo: null}, ipo: {dpo: {loss: ipo}}, calm: {mix: {purposes: {harm: 0.5}}, dpo: null}}',
 ]);
 
 interface Told {
@@ -60,14 +60,17 @@ test(
       'fast: sft step n',
       'ipo: 50 % dpo, the rest sft',
       'ipo: dpo step n',
+      'calm: sft step n',
     ]);
     expect(new Set(first.told.frontier.map(({ adapter }) => adapter)).size).toBe(names.length);
     // The SFT that the variant of DPO begins with is the first one.
     for (const phase of [
-      '[3/8] train sft',
-      '[4/8] train dpo',
-      '[5/8] train sft: fast',
-      '[6/8] train dpo: ipo',
+      '[3/9] train sft',
+      '[4/9] train dpo',
+      '[5/9] train sft: fast',
+      '[6/9] train dpo: ipo',
+      // The same recipe, of other data.
+      '[7/9] train sft: calm',
     ])
       expect(first.log).toContain(`${phase}\n`);
 
@@ -77,11 +80,18 @@ test(
       [undefined, 'dpo'],
       ['fast', 'sft'],
       ['ipo', 'dpo'],
+      ['calm', 'sft'],
     ]);
-    const [sft, dpo, fast, ipo] = trainings;
+    const [sft, dpo, fast, ipo, calm] = trainings;
+    expect(calm).toMatchObject({
+      recipe: sft!.recipe,
+      data: sft!.data,
+      start: sft!.start,
+      mix: { purposes: { harm: 0.5 } },
+    });
     expect(fast).toMatchObject({ start: sft!.start, data: sft!.data, recipe: { learningRate: 0.02 } });
     expect(ipo).toMatchObject({ start: dpo!.start, recipe: { loss: 'ipo' } });
-    expect(new Set(trainings.flatMap(({ checkpoints }) => checkpoints.map(({ hash }) => hash))).size).toBe(4);
+    expect(new Set(trainings.flatMap(({ checkpoints }) => checkpoints.map(({ hash }) => hash))).size).toBe(5);
 
     {
       await using store = openSqlite(join(work, 'store', 'store.sqlite'));
@@ -89,6 +99,14 @@ test(
       expect(traced.adapters.map(({ learnt }) => learnt.map(({ training }) => training))).toEqual([
         ['sft', 'dpo'],
       ]);
+      const learnt = async (id: string) =>
+        (await trace(store, id)).adapters.flatMap((each) => each.learnt.map(({ examples }) => examples));
+      const [[all], [fewer]] = [
+        await learnt(fast!.checkpoints.at(-1)!.id),
+        await learnt(calm!.checkpoints.at(-1)!.id),
+      ];
+      expect(fewer).toBeGreaterThan(0);
+      expect(fewer).toBeLessThan(all!);
       const mixed = first.told.frontier[4]!.adapter;
       expect((await trace(store, mixed)).adapters).toMatchObject([{ id: mixed, run: first.told.run }]);
     }
@@ -96,7 +114,10 @@ test(
     // As if it had been killed: between two trainings, the last of which is then made anew; and before all of them.
     const database = new DatabaseSync(join(work, 'store', 'store.sqlite'));
     const adapters = join(work, 'store', 'adapters');
-    for (const cut of [['train-dpo: ipo'], ['train-sft: fast', 'train-dpo', 'train-sft']]) {
+    for (const cut of [
+      ['train-dpo: ipo'],
+      ['train-sft: calm', 'train-sft: fast', 'train-dpo', 'train-sft'],
+    ]) {
       for (const stage of [...cut, 'train-dpo: ipo', 'select', 'manifest'])
         database.prepare('delete from stages where name = ?').run(stage);
       database.exec("update runs set status = 'running', scorecard = null");

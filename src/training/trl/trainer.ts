@@ -6,7 +6,7 @@ import { replaceFolder } from '../../core/folder.ts';
 import { freshAdapter, loadAdapter } from '../../engine/adapter.ts';
 import { exportMerged } from '../../engine/export.ts';
 import type { LoadedModel } from '../../engine/model.ts';
-import { planTraining, tokenize } from '../batches.ts';
+import { planTraining, repeatedIds, tokenize } from '../batches.ts';
 import { exampleLength } from '../objective.ts';
 import type { Trainer } from '../onnx.ts';
 import { checkpointSteps, type LoraOptions } from '../recipe.ts';
@@ -50,7 +50,7 @@ export const trlTrainer =
       });
     const kept = new Set(examples.map(({ id }) => id));
     const lengths = examples.map((example) => exampleLength(example, recipe.kind === 'dpo'));
-    const { plan, held } = planTraining(lengths, recipe);
+    const { plan, held } = planTraining(lengths, recipe, repeatedIds(data, examples));
     const steps = plan.length;
     const planned = checkpointSteps(recipe, steps);
     if (options.onPlan && !options.onPlan(planned))
