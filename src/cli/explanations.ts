@@ -25,8 +25,10 @@ export const OPTIONAL: Readonly<Record<string, string>> = {
   'selection.attack': '{ candidates: 3, budget: 120 }',
   'training.sft.patience': '3',
   'training.dpo.patience': '3',
-  'training.variants': '{ gentle: { sft: { learningRate: 1e-3 } }, ipo: { dpo: { loss: ipo } } }',
+  'training.variants':
+    '{ gentle: { sft: { learningRate: 1e-3 } }, calm: { mix: { purposes: { benign: 2 } } } }',
   'curation.reviser': 'openai:gpt-4o-mini',
+  'curation.probe': 'true',
   translator: 'openai:gpt-4o-mini',
   embeddings: 'ollama:nomic-embed-text',
   judges: '{ panel: { rule: median, of: [embedded, "rubric:NAME", "guard:llama-guard-3:NAME"] } }',
@@ -145,6 +147,8 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
     "Ask harmless requests that the target refused again, with an answer's first word put into its mouth; false = no.",
   'curation.declinePhrases':
     'Phrases of each kind that a category’s declines are made of: 1 for small models, which mix up more; up to 4.',
+  'curation.probe':
+    'The target is asked which ciphers, look-alike letters and so on it reads; under those, no harm teaches a decline, too.',
   'curation.reviser':
     'A model that criticises and rewrites declines, and answers what was refused by mistake (provider:model, or a name under `targets`).',
   'curation.generalPerHarm': 'General examples for each harm example, at most.',
@@ -190,7 +194,7 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'training.dpo.pairs.general': 'Answers to ordinary requests against refusals.',
   'training.dpo.reference': 'start (the SFT adapter) or base (no adapter).',
   'training.variants':
-    'Further recipes by name: what each does otherwise than sft and dpo. Trained from the same data and start; their adapters are candidates, too.',
+    'Further recipes by name: what each does otherwise than sft and dpo, and mix, weights of kinds of the data. Trained from the same dataset and start; their adapters are candidates, too.',
   selection: 'Choice of checkpoint and strength on held-out dev scenarios.',
   'selection.strengths': 'Strengths of the adapter to try for each candidate.',
   'selection.between':

@@ -17,6 +17,8 @@ export const curationSchema = z
     beginAnswers: z.boolean().default(true),
     /** Examples with personal data or secrets are held back: of `imports` by default. No default, as it is part of ids. */
     personalData: z.enum(['imports', 'all', 'keep']).optional(),
+    /** Whether the target is asked which hidden words it reads: under those, no harm is no misunderstanding. No default, as above. */
+    probe: z.boolean().optional(),
     /** A model that criticises and rewrites chosen answers, by `provider:model` or a name under `targets`. */
     reviser: z.string().min(1).optional(),
     /** Whether imported pairs whose labels the judge doubts are passed over. No default, as above. */

@@ -66,6 +66,8 @@ export interface CurationOptions {
   readonly generalPerHarm: number;
   /** Where examples with personal data or secrets are held back. Default `imports`; absent, it is no part of the id. */
   readonly personalData?: 'imports' | 'all' | 'keep' | undefined;
+  /** Attacks that hide words and that the target was seen to read; absent: nobody asked it, and it is no part of the id. */
+  readonly readable?: readonly string[];
 }
 
 export interface CuratedDataset {
@@ -83,7 +85,7 @@ function harmExample(
   judged: Judged,
   finding: Finding | undefined,
   input: CurationInput,
-  seed: number,
+  { seed, readable }: Pick<CurationOptions, 'seed' | 'readable'>,
   saidBy: Registered['saidBy'] = 'target',
 ): PreferenceExample | null {
   const { scenario, conversation } = judged;
@@ -92,7 +94,7 @@ function harmExample(
   if (!spoken || spoken.finish === 'error' || spoken.finish === 'blocked') return null;
   const refusal = judged.verdicts.find((verdict) => verdict.turn === turn && verdict.metric === 'refusal');
   // Whoever learns to decline what it cannot read declines all that it cannot read.
-  if (!finding && hides(scenario.attack)) return null;
+  if (!finding && hides(scenario.attack, readable)) return null;
   // What nobody could judge teaches nothing.
   if (!finding && refusal?.status !== 'scored') return null;
   // What the target declined by itself has no worse answer to prefer against: it serves SFT alone.
@@ -249,11 +251,11 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   const all = judged.flatMap((item) => {
     if (item.scenario.kind === 'grounded') return [];
     if (item.scenario.kind !== 'adversarial') return benignExamples(item, input, options.seed);
-    const made = harmExample(item, findingOf.get(item.conversation.id), input, options.seed);
+    const made = harmExample(item, findingOf.get(item.conversation.id), input, options);
     return made ? [made] : [];
   });
   const found = register.flatMap((one) => {
-    const made = harmExample(one.judged, one.finding, input, options.seed, one.saidBy);
+    const made = harmExample(one.judged, one.finding, input, options, one.saidBy);
     return made ? [made] : [];
   });
   // No more than a round wants: a long list from elsewhere must not outweigh what keeps the target useful.
@@ -261,7 +263,7 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   const findings = [...input.findings, ...register.map(({ finding }) => finding)];
   const broken = new Set(findings.map((finding) => finding.category));
   const more = (input.unrun ?? [])
-    .filter(({ scenario }) => broken.has(scenario.category) && !hides(scenario.attack))
+    .filter(({ scenario }) => broken.has(scenario.category) && !hides(scenario.attack, options.readable))
     .map((item) => augmentation(item, input.writer, options.seed));
   const unreviewed = [
     ...all,
@@ -313,6 +315,7 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
     judged: [...input.judged, ...register.map((one) => one.judged)],
     findings,
     dismissed,
+    readable: options.readable,
     // What a person edited has the id of what it was made into.
     made: [...made.examples, ...unreviewed, ...found],
     removed,

@@ -248,6 +248,18 @@ describe('curate', () => {
     expect(left.map(({ reason }) => reason)).toEqual(
       Array(2).fill(expect.stringContaining('may not have read it')),
     );
+    // Where the target was seen to read it, it declined what it understood.
+    const read = (readable: string[]) =>
+      curate(
+        { judged: [found!, unrefused!, declined!, answered!, items[7]!], findings, guarded: [], writer },
+        { ...options, readable },
+      );
+    expect(read(['rot13']).left.map(({ reason }) => reason)).not.toContainEqual(
+      expect.stringContaining('may not have read it'),
+    );
+    expect(read(['hex']).left.map(({ reason }) => reason)).toContainEqual(
+      expect.stringContaining('may not have read it'),
+    );
   });
 
   test('a harmless dialogue teaches its first answer and one later, each after what was said before', () => {

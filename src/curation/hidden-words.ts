@@ -4,9 +4,9 @@ import { hidesWords } from '../dialogue/probe.ts';
 
 const KNOWN = new Map<string, boolean>();
 
-/** Whether an attack, if it is one that is known, hides words. */
-export function hides(attack: string | undefined): boolean {
-  if (attack === undefined || !isAttack(attack)) return false;
+/** Whether an attack, if it is one that is known, hides words, but for those that the target was seen to read. */
+export function hides(attack: string | undefined, readable: readonly string[] = []): boolean {
+  if (attack === undefined || !isAttack(attack) || readable.includes(attack)) return false;
   const known = KNOWN.get(attack) ?? hidesWords(attackById(attack));
   KNOWN.set(attack, known);
   return known;

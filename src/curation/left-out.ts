@@ -17,6 +17,8 @@ export interface LeftOutInput {
   readonly judged: readonly Judged[];
   readonly findings: readonly Finding[];
   readonly dismissed: ReadonlySet<string>;
+  /** As in `CurationOptions`. */
+  readonly readable?: readonly string[] | undefined;
   /** All examples that were made, before anything was taken out. */
   readonly made: readonly PreferenceExample[];
   readonly removed: readonly Quarantined[];
@@ -38,13 +40,19 @@ const REASONS = {
 } as const;
 
 /** Of a conversation that no example was made of. */
-function unmade({ scenario, conversation, verdicts }: Judged, finding: Finding | undefined): string {
+function unmade(
+  { scenario, conversation, verdicts }: Judged,
+  finding: Finding | undefined,
+  readable: LeftOutInput['readable'],
+): string {
   if (scenario.kind === 'grounded') return REASONS.grounded;
   const spoken = conversation.turns[finding?.turn ?? 0];
   if (!spoken || spoken.finish === 'error' || spoken.finish === 'blocked') return REASONS.failed;
   const refusal = verdicts.find(({ turn, metric }) => turn === spoken.index && metric === 'refusal');
   if (scenario.kind === 'adversarial')
-    return refusal?.status === 'scored' && hides(scenario.attack) ? REASONS.hidden : REASONS.unscored;
+    return refusal?.status === 'scored' && hides(scenario.attack, readable)
+      ? REASONS.hidden
+      : REASONS.unscored;
   const refused = refusal?.status === 'scored' && refusal.refusal === 'full';
   return refused ? REASONS.overRefused : REASONS.unfit;
 }
@@ -62,7 +70,7 @@ export function leftOut(input: LeftOutInput): LeftOut[] {
     const about = { conversation: id, ...(finding ? { finding: finding.id } : {}) };
     if (input.dismissed.has(id)) return [{ ...about, reason: REASONS.dismissed }];
     const [example] = made.get(id) ?? [];
-    if (!example) return [{ ...about, reason: unmade(one, finding) }];
+    if (!example) return [{ ...about, reason: unmade(one, finding, input.readable) }];
     const why = removed.get(example.id) ?? removed.get(reviewedAs(example));
     if (why) return [{ ...about, reason: why.reason, like: why.like }];
     return [{ ...about, reason: REASONS[example.purpose] }];

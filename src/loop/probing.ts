@@ -1,5 +1,6 @@
 /** Which converters a target can read, by the probes of dialogue/probe.ts; asked once of a target, and kept. */
-import type { Conversation } from '../core/records.ts';
+import type { Conversation, Scenario } from '../core/records.ts';
+import { hides } from '../curation/hidden-words.ts';
 import { attackById, isAttack } from '../dialogue/attacks/index.ts';
 import { hidesWords, probe, type ProbeOptions, probes, wasRead } from '../dialogue/probe.ts';
 import type { Technique } from '../dialogue/strategies/index.ts';
@@ -27,15 +28,25 @@ export interface Unread {
 export const failedConversation = ({ turns, invalid }: Conversation): boolean =>
   turns.some(({ finish }) => finish === 'error') || invalid?.kind === 'error';
 
-/** The converters that the target cannot read back; `asked`: sentences that it was to read. */
+/** What the target makes of converters. */
+interface Reading {
+  /** Those that it cannot read back. */
+  readonly unread: Unread[];
+  /** Those of which every call failed, so that nobody knows. */
+  readonly unasked: string[];
+  /** Sentences that it was to read. */
+  readonly asked: number;
+}
+
+/** The converters among the techniques that the target cannot read back. */
 export async function unreadBy(
   workplace: ProbePlace,
   target: Target,
-  techniques: readonly Technique[],
-): Promise<{ unread: Unread[]; asked: number }> {
+  techniques: readonly Pick<Technique, 'id' | 'family'>[],
+): Promise<Reading> {
   const { config, emit, targets } = workplace;
   const hiding = techniques.filter(({ id }) => isAttack(id) && hidesWords(attackById(id)));
-  if (hiding.length === 0) return { unread: [], asked: 0 };
+  if (hiding.length === 0) return { unread: [], unasked: [], asked: 0 };
   const detail = `can the target read ${hiding.length} converters?`;
   emit({ type: 'stage', stage: 'probe', status: 'start', detail });
   const { system } = config.target;
@@ -69,7 +80,17 @@ export async function unreadBy(
     const message = `whether the target can read ${unasked.join(', ')} is not known, as each call failed: a refusal under it says little`;
     emit({ type: 'note', level: 'warning', message });
   }
-  return { unread, asked: asked.length };
+  return { unread, unasked, asked: asked.length };
+}
+
+/** Of the attacks of scenarios that hide words, those that the target as configured reads. Errors: its own, those that end the work. */
+export async function readBy(workplace: ProbePlace, scenarios: readonly Scenario[]): Promise<string[]> {
+  const attacks = scenarios.flatMap(({ attack }) => (attack !== undefined && hides(attack) ? [attack] : []));
+  const hiding = [...new Set(attacks)].sort().map((id) => ({ id, family: attackById(id).family }));
+  if (hiding.length === 0) return [];
+  const { unread, unasked } = await unreadBy(workplace, await workplace.targets.base(), hiding);
+  const not = new Set([...unread.map(({ technique }) => technique), ...unasked]);
+  return hiding.flatMap(({ id }) => (not.has(id) ? [] : [id]));
 }
 
 async function probed(

@@ -31,6 +31,7 @@ import { measure } from './measure.ts';
 import type { Embedder } from './embedder.ts';
 import { guardedBenchmarks } from './guards.ts';
 import { loadPeople, type People } from './people.ts';
+import { readBy } from './probing.ts';
 import { NO_REGISTER, type RegisterData, registerData } from './register-data.ts';
 import { type RoundDependencies, type RoundOptions } from './round.ts';
 import { loadSplits, type RoundScenarios, roundScenarios, type SplitSuites } from './scenarios.ts';
@@ -277,6 +278,8 @@ export class Workplace implements AsyncDisposable {
       signal: this.tools.signal,
     });
     const { signal } = this.tools;
+    const asked = [...scenarios.train, ...scenarios.unrun.map(({ scenario }) => scenario)];
+    const readable = config.curation.probe ? await readBy(this, asked) : undefined;
     return {
       id,
       stood,
@@ -296,7 +299,7 @@ export class Workplace implements AsyncDisposable {
         directory: config.directory,
         seed: config.seed,
         target: config.target,
-        curation: { ...config.curation, seed },
+        curation: { ...config.curation, seed, ...(readable ? { readable } : {}) },
         imported,
         register,
         ...(chain ? { chain } : {}),
