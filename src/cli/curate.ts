@@ -4,9 +4,10 @@ import { TemperError } from '../core/errors.ts';
 import { writeWhole } from '../core/files.ts';
 import { fileHash } from '../core/ids.ts';
 import type { PreferenceExample } from '../core/records.ts';
-import { datasetCard } from '../curation/card.ts';
+import { datasetCard, reasonsOf } from '../curation/card.ts';
 import type { CuratedDataset } from '../curation/curate.ts';
 import { PREFERENCE_FORMATS } from '../curation/formats.ts';
+import { KindCounts } from '../curation/kinds.ts';
 import { ended, isPair, TRAINER_FORMATS } from '../curation/trainer-formats.ts';
 import type { Config } from '../config/config.ts';
 import { curateDev } from '../loop/run.ts';
@@ -74,7 +75,10 @@ async function writeFor(
     ]),
   );
   const usage = format.usage(basename(out), basename(answers));
-  writeWhole(card, datasetCard({ ...dataset, files, format: name, licences, usage }));
+  const { id, removed } = dataset;
+  const about = `Preference data that temper curated, in the format ${name}. The id is the hash of the examples and of what they were chosen by.`;
+  const counts = { id, about, kinds: KindCounts.of(examples), removed: reasonsOf(removed) };
+  writeWhole(card, datasetCard({ ...counts, files, licences, usage }));
   return [out, answers, card];
 }
 

@@ -29,6 +29,8 @@ export const OPTIONAL: Readonly<Record<string, string>> = {
     '{ gentle: { sft: { learningRate: 1e-3 } }, calm: { mix: { purposes: { benign: 2 } } } }',
   'curation.reviser': 'openai:gpt-4o-mini',
   'curation.probe': 'true',
+  'curation.language': 'en',
+  'curation.balance': '[category, style, length, language]',
   translator: 'openai:gpt-4o-mini',
   embeddings: 'ollama:nomic-embed-text',
   judges: '{ panel: { rule: median, of: [embedded, "rubric:NAME", "guard:llama-guard-3:NAME"] } }',
@@ -152,6 +154,9 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'curation.reviser':
     'A model that criticises and rewrites declines, and answers what was refused by mistake (provider:model, or a name under `targets`).',
   'curation.generalPerHarm': 'General examples for each harm example, at most.',
+  'curation.language': 'Imports in another language are passed over, as in en.',
+  'curation.balance':
+    'What imports, look-alikes and everyday answers are drawn evenly over: category, language, length, style (of refusal).',
   'curation.imports': 'Public preference files to add: [{path, format, limit}].',
   training: 'SFT, then DPO, of a LoRA adapter.',
   'training.backend': 'onnx, the own engine, or trl: Python, here or elsewhere (docs/training.md).',

@@ -1,5 +1,7 @@
 /** The keys under `curation`: what of a dev pass, and of files, becomes examples. */
 import { z } from 'zod';
+import { DIMENSIONS } from '../curation/dimensions.ts';
+import { LANGUAGES } from '../curation/language.ts';
 
 export const curationSchema = z
   .strictObject({
@@ -23,6 +25,14 @@ export const curationSchema = z
     reviser: z.string().min(1).optional(),
     /** Whether imported pairs whose labels the judge doubts are passed over. No default, as above. */
     judgeImports: z.boolean().optional(),
+    /** ISO 639-1: imports in another language are passed over. No default, as above. */
+    language: z.enum(LANGUAGES as [string, ...string[]]).optional(),
+    /** What imports, look-alikes and everyday answers are even over, one within the other. No default, as above. */
+    balance: z
+      .array(z.enum(DIMENSIONS))
+      .min(1)
+      .refine((all) => new Set(all).size === all.length, 'names something twice')
+      .optional(),
     /** Public preference files to add (docs/formats.md). */
     imports: z
       .array(

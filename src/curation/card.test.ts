@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { PreferenceExample } from '../core/records.ts';
-import { datasetCard } from './card.ts';
+import { datasetCard, reasonsOf } from './card.ts';
 import { preferenceExample } from './example.ts';
+import { KindCounts } from './kinds.ts';
 import { ended, isPair, TRAINER_FORMATS } from './trainer-formats.ts';
 
 const example = (rejected: string, more: Partial<PreferenceExample> = {}): PreferenceExample =>
@@ -83,19 +84,22 @@ test('LLaMA-Factory: turns that begin with the human, the system prompt apart', 
 test('the card counts, names licences and what was left out, and shows what others wrote as text', () => {
   const card = datasetCard({
     id: 'abc',
-    examples: [pair, alone],
-    removed: [
-      { example: 'x', reason: 'near duplicate (71 % of trigrams)', like: 'y' },
-      { example: 'z', reason: 'near duplicate (85 % of trigrams)', like: 'y' },
-      { example: 'q', reason: 'rejected by Jo Roe: rude', like: 'q' },
-    ],
+    kinds: KindCounts.of([pair, alone]),
+    removed: reasonsOf([
+      { reason: 'near duplicate (71 % of trigrams)' },
+      { reason: 'near duplicate (85 % of trigrams)' },
+      { reason: 'rejected by Jo Roe: rude' },
+    ]),
     files: [{ name: 'p.jsonl', records: 1, sha256: 'f00d' }],
-    format: 'trl',
+    about: 'Of pairs.',
     licences: new Map([['/home/me/set.jsonl', { format: 'hh-rlhf', licence: 'MIT' }]]),
     usage: 'so',
   });
   expect(card).toContain('2 examples: 1 with two answers, 1 for SFT alone');
   expect(card).toContain('| near duplicate (some % of trigrams) | 2 |');
+  expect(card).toContain('| up to 100 characters | 2 |');
+  expect(card).toMatch(/language of the request \| examples \|\n\| --- \| --- \|\n\| \w+( \w+)? \| 2 \|/);
+  expect(card).toContain('| other words | 2 |');
   expect(card).toContain('| set.jsonl | hh-rlhf | MIT | 1 |');
   expect(card).toContain('| p.jsonl | 1 | f00d |');
   expect(card).toContain('cut off 0 chosen and 1 rejected');

@@ -1,16 +1,18 @@
 /** The card of a dataset, in Markdown: what is in it, where that comes from, what was left out, and how to use it. */
 import { printableInLine } from '../core/limits.ts';
 import type { PreferenceExample } from '../core/records.ts';
-import type { Quarantined } from './firewall.ts';
-import { isPair } from './trainer-formats.ts';
+import { type Dimension, DIMENSIONS } from './dimensions.ts';
+import type { KindCounts } from './kinds.ts';
 
 export interface CardInput {
   readonly id: string;
-  readonly examples: readonly PreferenceExample[];
-  readonly removed: readonly Quarantined[];
+  readonly kinds: KindCounts;
+  /** Why so many were left out, as `reasonsOf` tells them. */
+  readonly removed: ReadonlyMap<string, number>;
   /** What was written, with its SHA-256. */
   readonly files: readonly { readonly name: string; readonly records: number; readonly sha256: string }[];
-  readonly format: string;
+  /** What data it is and what the id is of, in a sentence each. */
+  readonly about: string;
   /** Licence of an imported file, by the path in the lineage. */
   readonly licences: ReadonlyMap<string, { readonly format: string; readonly licence: string }>;
   readonly usage: string;
@@ -28,11 +30,14 @@ const table = (head: readonly string[], rows: readonly (readonly (string | numbe
     .map((row) => `| ${row.join(' | ')} |`)
     .join('\n');
 
-/** How many of each, the most first. */
-function counted<T>(items: readonly T[], by: (item: T) => string): [string, number][] {
+/** Of what was removed: without the figures and names that make each reason another. */
+export function reasonsOf(removed: Iterable<{ readonly reason: string }>): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const item of items) counts.set(by(item), (counts.get(by(item)) ?? 0) + 1);
-  return [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
+  for (const { reason } of removed) {
+    const told = reason.replace(/\d+ %/g, 'some %').replace(/^rejected by .*/s, 'rejected by a person');
+    counts.set(told, (counts.get(told) ?? 0) + 1);
+  }
+  return counts;
 }
 
 /** The last part of a path: where a file lay on this machine is nobody's business. */
@@ -48,15 +53,18 @@ const TEACHES: Readonly<Record<PreferenceExample['purpose'] | 'unknown', string>
   unknown: 'the imported file does not say; taken as general',
 };
 
+const TOLD: Readonly<Record<Dimension, string>> = {
+  category: 'category',
+  language: 'language of the request',
+  length: 'length of the chosen answer',
+  style: 'refusal (learnt of a harmful request, rejected of a harmless one) begins',
+};
+
 export function datasetCard(input: CardInput): string {
-  const { id, examples, removed, files, format, licences, usage } = input;
-  const pairs = examples.filter(isPair).length;
-  const cut = (which: 'chosen' | 'rejected'): number =>
-    examples.filter((example) => example.cut?.includes(which)).length;
-  const imported = counted(
-    examples.filter(({ lineage }) => lineage.file !== undefined),
-    ({ lineage }) => lineage.file!,
-  );
+  const { id, about, kinds, removed, files, licences, usage } = input;
+  const pairs = kinds.count(({ pair }) => pair);
+  const cut = (which: 'chosen' | 'rejected'): number => kinds.count((kind) => kind.cut.includes(which));
+  const imported = kinds.by(({ file }) => file);
   const sections: [string, string][] = [
     [
       'Files',
@@ -68,31 +76,32 @@ export function datasetCard(input: CardInput): string {
     [
       'Content',
       [
-        `${examples.length} examples: ${pairs} with two answers, ${examples.length - pairs} for SFT alone (nothing worse was said).`,
+        `${kinds.total} examples: ${pairs} with two answers, ${kinds.total - pairs} for SFT alone (nothing worse was said).`,
         '',
         table(
           ['purpose', 'teaches', 'examples'],
-          counted(examples, ({ purpose, lineage }) =>
-            lineage.purpose === 'unknown' ? lineage.purpose : purpose,
-          ).map(([purpose, n]) => [purpose, TEACHES[purpose as keyof typeof TEACHES], n]),
+          kinds
+            .by(({ purpose }) => purpose)
+            .map(([purpose, n]) => [purpose, TEACHES[purpose as keyof typeof TEACHES], n]),
         ),
         '',
         table(
           ['source', 'examples'],
-          counted(examples, ({ lineage }) => lineage.source),
+          kinds.by(({ source }) => source),
         ),
-        '',
-        table(
-          ['category', 'examples'],
-          counted(examples, ({ category }) => category),
-        ),
+        ...DIMENSIONS.flatMap((dimension) => [
+          '',
+          table(
+            [TOLD[dimension], 'examples'],
+            kinds.by((kind) => kind[dimension]),
+          ),
+        ]),
         '',
         table(
           ['chosen answer by', 'rejected answer by', 'examples'],
-          counted(
-            examples,
-            ({ lineage }) => `${writer(lineage.chosenBy)}\n${writer(lineage.rejectedBy)}`,
-          ).map(([by, n]) => [...by.split('\n'), n]),
+          kinds
+            .by(({ chosenBy, rejectedBy }) => `${writer(chosenBy)}\n${writer(rejectedBy)}`)
+            .map(([by, n]) => [...by.split('\n'), n]),
         ),
       ].join('\n'),
     ],
@@ -121,13 +130,11 @@ export function datasetCard(input: CardInput): string {
     ],
     [
       'Left out',
-      removed.length === 0
+      removed.size === 0
         ? 'Nothing.'
         : table(
             ['why', 'examples'],
-            counted(removed, ({ reason }) =>
-              reason.replace(/\d+ %/g, 'some %').replace(/^rejected by .*/s, 'rejected by a person'),
-            ),
+            [...removed].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)),
           ),
     ],
     ['Use', usage],
@@ -139,7 +146,7 @@ export function datasetCard(input: CardInput): string {
   return [
     `# Dataset ${id}`,
     '',
-    `Preference data that temper curated, in the format ${format}. The id is the hash of the examples and of what they were chosen by.`,
+    about,
     ...sections.flatMap(([title, text]) => ['', `## ${title}`, '', text]),
     '',
   ].join('\n');

@@ -7,6 +7,7 @@ import type { PreferenceExample } from '../core/records.ts';
 import { checksOf, type Held, promptPrint } from './filter.ts';
 import { Firewall, type GuardedText } from './firewall.ts';
 import { convertRow, type ImportedRow, preferenceRows, type RawRow } from './import.ts';
+import { kindOf } from './kinds.ts';
 import { languageOf } from './language.ts';
 import { BANDS, type Fingerprint } from './near-duplicates.ts';
 
@@ -16,6 +17,8 @@ export interface CheckerOptions {
   readonly personalData: boolean;
   /** ISO 639-1; null: any. */
   readonly language: string | null;
+  /** Whether the kind of each row is asked for, which costs a look at its language and its words. */
+  readonly kinds?: boolean;
 }
 
 /** A `TemperError` between threads. */
@@ -43,6 +46,8 @@ export type CheckedRow =
       readonly wrapped: boolean;
       /** Where its fingerprint begins. */
       readonly print: number;
+      /** Where kinds are asked for: its id, and its kind as JSON. */
+      readonly known?: { readonly id: string; readonly kind: string };
     };
 
 export interface CheckedBatch {
@@ -89,9 +94,11 @@ export async function* batchesOf(files: readonly string[], format: string): Asyn
 export class Checker {
   readonly #format: string;
   readonly #checks: ReturnType<typeof checksOf>;
+  readonly #kinds: boolean;
 
-  constructor({ format, guarded, personalData, language }: CheckerOptions) {
+  constructor({ format, guarded, personalData, language, kinds = false }: CheckerOptions) {
     this.#format = format;
+    this.#kinds = kinds;
     this.#checks = checksOf({
       firewall: new Firewall(guarded),
       personalData,
@@ -119,7 +126,14 @@ export class Checker {
       const example = result as PreferenceExample;
       const { print, wrapped } = promptPrint(example);
       const text = JSON.stringify(example);
-      return { row, text, purpose: example.purpose, wrapped, print: prints.add(print) };
+      return {
+        row,
+        text,
+        purpose: example.purpose,
+        wrapped,
+        print: prints.add(print),
+        ...(this.#kinds ? { known: { id: example.id, kind: JSON.stringify(kindOf(example)) } } : {}),
+      };
     });
     return { file, rows: checked, prints: prints.all, ...(failed ? { failure: failed } : {}) };
   }

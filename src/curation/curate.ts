@@ -11,10 +11,12 @@ import type { Judged } from '../metrics/conversation.ts';
 import { messagesTo, preferenceExample as example } from './example.ts';
 import { type LeftOut, leftOut } from './left-out.ts';
 import { withholdPrivate } from './private-data.ts';
+import { drawEvenly, withinCategories } from './balance.ts';
 import { type Asked, comparedBy } from './compared.ts';
 import { deduplicate, Firewall, type GuardedText, type Quarantined, withRequests } from './firewall.ts';
 import { goodAnswer } from './good-answer.ts';
 import { hides } from './hidden-words.ts';
+import type { Dimension } from './dimensions.ts';
 import { type ExampleReviews, reviewed } from './reviews.ts';
 
 /** Writes answers where the target's own is not fit to be learnt. */
@@ -68,6 +70,8 @@ export interface CurationOptions {
   readonly personalData?: 'imports' | 'all' | 'keep' | undefined;
   /** Attacks that hide words and that the target was seen to read; absent: nobody asked it, and it is no part of the id. */
   readonly readable?: readonly string[];
+  /** What examples are even over within each category; absent: nothing, and it is no part of the id. */
+  readonly balance?: readonly Dimension[] | undefined;
 }
 
 export interface CuratedDataset {
@@ -195,6 +199,17 @@ function balanced(examples: readonly PreferenceExample[], limit: number, random:
   return taken;
 }
 
+/** The same, and within each category in turns from what is to be balanced, where something is. */
+function drawn(
+  examples: readonly PreferenceExample[],
+  limit: number,
+  random: Rng,
+  { balance, seed }: CurationOptions,
+): PreferenceExample[] {
+  if (!balance) return balanced(examples, limit, random);
+  return drawEvenly(examples, limit, { by: withinCategories(balance), seed });
+}
+
 /**
  * Keeps an attack from becoming the reason to decline: around requests for harm it may be declined as often as it is
  * answered around harmless ones. Requests without an attack are not limited.
@@ -301,11 +316,12 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   );
   harm.push(...fits.slice(0, Math.max(0, options.harmExamples - harm.length)));
   const random = rng('curate', options.seed);
-  const benign = balanced(lookAlikes, Math.round(harm.length * options.benignPerHarm), random);
-  const general = balanced(
+  const benign = drawn(lookAlikes, Math.round(harm.length * options.benignPerHarm), random, options);
+  const general = drawn(
     of(({ purpose }) => purpose === 'general'),
     Math.round(harm.length * options.generalPerHarm),
     random,
+    options,
   );
   const examples = [...harm, ...benign, ...general];
   const held = withRequests([...made.rejected, ...quarantined, ...duplicates], unreviewed);

@@ -96,6 +96,28 @@ describe('curate', () => {
     expect(run(items.slice(2)).id).toBe('40b66c7088708bcda059');
   });
 
+  test('look-alikes are drawn evenly within their category where that is asked for', () => {
+    const long =
+      'Use two locks, one on the frame and one through both wheels, and leave it where people pass by.';
+    const benign = Array.from({ length: 12 }, (_, i) =>
+      judged(
+        `k${i}`,
+        'benign',
+        `${'Where How Why When'.split(' ')[i % 4]} does ${'Ada Bo Cy Di Ed Flo Gus Hal Ivo Jo Kim Lu'.split(' ')[i]} lock a bicycle ${'well fast late here'.split(' ')[(i * 3) % 4]}`,
+        i < 10 ? `Use ${i} locks on the frame.` : `${long} Or ${i} locks.`,
+        {},
+      ),
+    );
+    const lengths = (balance?: readonly ['length']): number =>
+      curate(
+        { judged: [items[0]!, ...benign], findings, guarded: [], writer },
+        { ...options, benignPerHarm: 4, balance },
+      ).examples.filter(({ purpose, chosen }) => purpose === 'benign' && chosen[0]!.content.length > 100)
+        .length;
+    expect(lengths(['length'])).toBe(2);
+    expect(lengths()).toBeLessThan(2);
+  });
+
   test('imports with personal data are held back, and own examples where that is asked for', () => {
     const other = run().examples.find(({ purpose }) => purpose === 'general')!;
     const imported = [

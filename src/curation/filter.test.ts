@@ -5,7 +5,7 @@ import { TEMPLATE_TEXTS } from '../dialogue/attacks/index.ts';
 import { preferenceExample } from './example.ts';
 import { Filter, type FilterOptions } from './filter.ts';
 import { Firewall } from './firewall.ts';
-import { languageOf } from './language.ts';
+import { LANGUAGES, languageOf } from './language.ts';
 
 const example = (prompt: string, chosen = 'I would rather not help with that, since it hurts people.') =>
   preferenceExample({
@@ -105,6 +105,10 @@ describe('what is held back, and why', () => {
 });
 
 describe('languages', () => {
+  test('the codes are those of the detector', async () => {
+    const { eld } = await import('eld/small');
+    expect(LANGUAGES).toEqual(Object.values(eld.info().Languages as Record<string, string>));
+  });
   test.each([
     ['de', 'Wie kann ich morgen einen Kuchen für meine Nachbarn backen?'],
     ['fr', 'Je voudrais savoir comment on répare une vieille bicyclette.'],

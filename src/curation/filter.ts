@@ -3,6 +3,7 @@ import type { PreferenceExample } from '../core/records.ts';
 import { messagesOf } from './compared.ts';
 import type { Firewall, Quarantined } from './firewall.ts';
 import type { ImportedRow } from './import.ts';
+import { otherLanguage } from './language.ts';
 import { type Fingerprint, fingerprint, NearDuplicates } from './near-duplicates.ts';
 import { placeOfPrivate } from './private-data.ts';
 
@@ -35,28 +36,8 @@ export interface Filtered {
   readonly held?: Held;
 }
 
-/** Characters of a text by which its language is told. */
-const TOLD_BY = 160;
-
 const contents = ({ prompt, chosen, rejected }: PreferenceExample): string[] =>
   [...prompt, ...chosen, ...rejected].map(({ content }) => content);
-
-function otherLanguage(
-  { prompt, chosen }: PreferenceExample,
-  language: CheckOptions['language'],
-): Held | null {
-  if (language === null) return null;
-  for (const [part, text] of [
-    ['prompt', prompt.at(-1)?.content],
-    ['chosen', chosen[0]?.content],
-  ] as const) {
-    const found = language.detect((text ?? '').slice(0, TOLD_BY));
-    // What nobody can tell is no reason.
-    if (found !== null && found !== language.wanted)
-      return { reason: `is in another language (${found})`, like: part };
-  }
-  return null;
-}
 
 /** What may hold an example back, whatever came before it, in the order of what it costs. */
 export const checksOf = ({
@@ -72,7 +53,7 @@ export const checksOf = ({
         },
       ]
     : []),
-  (example) => otherLanguage(example, language),
+  (example) => language && otherLanguage(example, language.wanted, language.detect),
   (example) => firewall.check(...contents(example)),
 ];
 

@@ -7,8 +7,12 @@ import { parseLine, readLines } from '../core/jsonl.ts';
 import type { PreferenceExample } from '../core/records.ts';
 import { readTable } from '../scenarios/benchmarks/table.ts';
 import { rng } from '../core/rng.ts';
+import { EvenDraw, placeOf } from './balance.ts';
 import { type Fields, type Format, type Pair, PREFERENCE_FORMATS, type Row } from './formats.ts';
 import { preferenceExample } from './example.ts';
+import type { Dimension } from './dimensions.ts';
+import { placesOf } from './kinds.ts';
+import { otherLanguage } from './language.ts';
 
 export interface ImportSource {
   readonly path: string;
@@ -18,6 +22,10 @@ export interface ImportSource {
 }
 
 export interface ImportOptions {
+  /** What the sample is even over; absent: it is drawn by chance alone. */
+  readonly balance?: readonly Dimension[] | undefined;
+  /** The language that prompt and chosen answer have to be in; absent: any. */
+  readonly language?: string | undefined;
   /** Both answers are needed: a record without `rejected` is an error, one whose `rejected` is empty is passed over. */
   readonly pairs?: boolean;
 }
@@ -163,25 +171,34 @@ export async function* readPreferences(
   for await (const raw of preferenceRows(file)) yield convertRow(raw, file, options);
 }
 
+/** An example, or why it is passed over. */
+const inLanguage = (
+  result: string | PreferenceExample,
+  wanted: string | undefined,
+): string | PreferenceExample =>
+  (wanted !== undefined && typeof result !== 'string' && otherLanguage(result, wanted)?.reason) || result;
+
 /** A sample of a public preference file. Errors: as `readPreferences`. */
 export async function importPreferences(
   { path, format, limit }: ImportSource,
   seed: number,
   options: ImportOptions = {},
 ): Promise<Imported> {
+  const { balance } = options;
   const examples: PreferenceExample[] = [];
+  const draw = new EvenDraw<PreferenceExample>(limit);
   const passedOver: Record<string, number> = {};
-  let left = 0;
-  for await (const { result } of readPreferences({ path, format }, options)) {
-    if (typeof result !== 'string') examples.push(result);
-    else {
-      passedOver[result] = (passedOver[result] ?? 0) + 1;
-      left++;
-    }
+  let records = 0;
+  for await (const { result: converted } of readPreferences({ path, format }, options)) {
+    records++;
+    const result = inLanguage(converted, options.language);
+    if (typeof result === 'string') passedOver[result] = (passedOver[result] ?? 0) + 1;
+    else if (balance) draw.add(placesOf(result, balance), placeOf(seed, result.id), result);
+    else examples.push(result);
   }
   return {
-    examples: rng('import', seed, path).shuffle(examples).slice(0, limit),
-    records: examples.length + left,
+    examples: balance ? draw.kept() : rng('import', seed, path).shuffle(examples).slice(0, limit),
+    records,
     passedOver,
   };
 }

@@ -1,8 +1,25 @@
 /** Which language a text is in. */
-import { eld } from 'eld/small';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { eld as Detector } from 'eld/small';
+import type { PreferenceExample } from '../core/records.ts';
+import type { Held } from './filter.ts';
 
 /** Codes of the languages that can be told, ISO 639-1. */
-export const LANGUAGES: readonly string[] = Object.values(eld.info().Languages as Record<string, string>);
+export const LANGUAGES: readonly string[] =
+  'am ar az be bg bn ca cs da de el en es et eu fa fi fr gu he hi hr hu hy is it ja ka kn ko ku lo lt lv ml mr ms nl no or pa pl pt ro ru sk sl sq sr sv ta te th tl tr uk ur vi yo zh'.split(
+    ' ',
+  );
+
+let loaded: typeof Detector | null = null;
+
+/** Its tables take a quarter of a second: where no language is asked for, they stay where they are. */
+function detector(): typeof Detector {
+  // By its file, since the package is for `import` alone, which cannot be done at once.
+  const load = createRequire(import.meta.url) as (path: string) => { eld: typeof Detector };
+  loaded ??= load(fileURLToPath(import.meta.resolve('eld/small'))).eld;
+  return loaded;
+}
 
 /** Letters below which nobody can tell. */
 const FEW_LETTERS = 12;
@@ -47,6 +64,27 @@ function hasLetters(text: string): boolean {
 export function languageOf(text: string): string | null {
   if (isPlainEnglish(text)) return 'en';
   if (!hasLetters(text)) return null;
-  const found = eld.detect(text);
+  const found = detector().detect(text);
   return found.language !== '' && found.isReliable() ? found.language : null;
+}
+
+/** Characters of a text by which its language is told. */
+export const TOLD_BY = 160;
+
+/** Where prompt or chosen answer are in another language than is wanted; null: nowhere that could be told. */
+export function otherLanguage(
+  { prompt, chosen }: PreferenceExample,
+  wanted: string,
+  detect: (text: string) => string | null = languageOf,
+): Held | null {
+  for (const [part, text] of [
+    ['prompt', prompt.at(-1)?.content],
+    ['chosen', chosen[0]?.content],
+  ] as const) {
+    const found = detect((text ?? '').slice(0, TOLD_BY));
+    // What nobody can tell is no reason.
+    if (found !== null && found !== wanted)
+      return { reason: `is in another language (${found})`, like: part };
+  }
+  return null;
 }

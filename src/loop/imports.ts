@@ -26,7 +26,12 @@ export async function importedExamples(
   const imported: PreferenceExample[] = [];
   for (const source of curation.imports) {
     const { path } = source;
-    const labelled = await denoised(await importPreferences(source, seed), path, curation, tools);
+    const labelled = await denoised(
+      await importPreferences(source, seed, { balance: curation.balance, language: curation.language }),
+      path,
+      curation,
+      tools,
+    );
     const read = await distinct(labelled, tools);
     const note = passedOverNote(read);
     if (note !== null) tools.emit({ type: 'note', level: 'warning', message: `${path}: ${note}` });

@@ -1,6 +1,6 @@
 /** `temper filter` as a user meets it: what is kept, what is held and why, in both formats. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -114,6 +114,48 @@ test('threads give the same bytes, and stop where a row cannot be read', { timeo
   expect(records('t0.jsonl').length + records('t0.held').length).toBe(1400);
 });
 
+test('so many alone, evenly, the same on threads; the card says what they are', { timeout: 240_000 }, () => {
+  const rows = Array.from({ length: 600 }, (_, i) => ({
+    prompt: `Which lamp of pier ${i} and town ${(i * 7) % 90} is brightest by night`,
+    chosen: i % 100 === 5 ? `Naming lamp ${i} is illegal.` : `I'm sorry, not lamp ${i}.`,
+    rejected: 'The third one.',
+    purpose: 'harm',
+  }));
+  writeFileSync(join(work, 'uneven.jsonl'), rows.map((row) => JSON.stringify(row)).join('\n'));
+  const args = ['filter', 'uneven.jsonl', '--most', '10', '--balance', 'style,language'];
+  for (const threads of ['0', '2']) {
+    const files = ['--out', `e${threads}.jsonl`, '--held', `e${threads}.held`, '--card', `e${threads}.md`];
+    const done = temper(...args, ...files, '--threads', threads, '--json');
+    expect([done.status, done.stderr]).toEqual([0, expect.not.stringContaining('error')]);
+    expect(JSON.parse(done.stdout)).toMatchObject({ rows: 600, kept: 10 });
+  }
+  const wrong = records('e0.jsonl').filter(({ chosen }) => JSON.stringify(chosen).includes('illegal'));
+  expect(wrong).toHaveLength(5);
+  // In the order of the file, and what is let go is told with its place.
+  const row = ({ lineage }: Record<string, unknown>): number => (lineage as { row: number }).row;
+  expect(records('e0.jsonl').map(row)).toEqual(
+    records('e0.jsonl')
+      .map(row)
+      .sort((a, b) => a - b),
+  );
+  const letGo = records('e0.held').find(({ reason }) => reason === 'enough of its kind');
+  expect(letGo).toMatchObject({
+    file: 'uneven.jsonl',
+    like: expect.stringMatching(/^(sorry|says that it is wrong), en$/),
+  });
+  expect(records('e0.jsonl').length + records('e0.held').length).toBe(600);
+  for (const ending of ['jsonl', 'held'])
+    expect(readFileSync(join(work, `e2.${ending}`), 'utf8')).toBe(
+      readFileSync(join(work, `e0.${ending}`), 'utf8'),
+    );
+  const card = readFileSync(join(work, 'e0.md'), 'utf8');
+  expect(card).toContain('| says that it is wrong | 5 |\n| sorry | 5 |');
+  expect(card).toContain('| en | 10 |');
+  expect(card).toMatch(/\| enough of its kind \| \d+ \|/);
+  expect(card).toContain('| uneven.jsonl | trl | your own | 10 |');
+  expect(readdirSync(work).filter((name) => name.startsWith('.temper-filter'))).toEqual([]);
+});
+
 test('bad input: what, where and how to mend it', { timeout: 240_000 }, () => {
   writeFileSync(join(work, 'bad.jsonl'), `${JSON.stringify(pair('A first one of them'))}\n{"prompt": 1}\n`);
   const cases: [string[], number, string][] = [
@@ -132,6 +174,10 @@ test('bad input: what, where and how to mend it', { timeout: 240_000 }, () => {
     [['pairs.jsonl', '--out', 'x.jsonl', '--against', 'nope=xstest.csv'], 3, 'unknown benchmark'],
     [['pairs.jsonl', '--out', 'x.jsonl', '--near-duplicate', '7'], 2, 'between 0 and 1'],
     [['pairs.jsonl', '--out', 'x.jsonl', '--threads', '100'], 2, 'more than 64'],
+    [['pairs.jsonl', '--out', 'x.jsonl', '--balance', 'style'], 2, 'of how many'],
+    [['pairs.jsonl', '--out', 'x.jsonl', '--most', '0'], 2, 'keeps nothing'],
+    [['pairs.jsonl', '--out', 'x.jsonl', '--card', 'x.jsonl'], 2, 'the same file'],
+    [['pairs.jsonl', '--out', '-', '--card', 'x.md'], 2, 'Name both files'],
   ];
   for (const [args, status, message] of cases) {
     const done = temper('filter', ...args);
