@@ -29,6 +29,7 @@ export const OPTIONAL: Readonly<Record<string, string>> = {
     '{ gentle: { sft: { learningRate: 1e-3 } }, calm: { mix: { purposes: { benign: 2 } } } }',
   'curation.reviser': 'openai:gpt-4o-mini',
   'curation.probe': 'true',
+  'curation.partners': 'true',
   'curation.language': 'en',
   'curation.balance': '[category, style, length, language]',
   translator: 'openai:gpt-4o-mini',
@@ -154,6 +155,7 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'curation.reviser':
     'A model that criticises and rewrites declines, and answers what was refused by mistake (provider:model, or a name under `targets`).',
   'curation.generalPerHarm': 'General examples for each harm example, at most.',
+  'curation.partners': 'Look-alikes whose harmful partner is declined are taken before others.',
   'curation.language': 'Imports in another language are passed over, as in en.',
   'curation.balance':
     'What imports, look-alikes and everyday answers are drawn evenly over: category, language, length, style (of refusal).',

@@ -25,6 +25,8 @@ export const curationSchema = z
     reviser: z.string().min(1).optional(),
     /** Whether imported pairs whose labels the judge doubts are passed over. No default, as above. */
     judgeImports: z.boolean().optional(),
+    /** Whether look-alikes of what is declined are taken before others. No default, as above. */
+    partners: z.boolean().optional(),
     /** ISO 639-1: imports in another language are passed over. No default, as above. */
     language: z.enum(LANGUAGES as [string, ...string[]]).optional(),
     /** What imports, look-alikes and everyday answers are even over, one within the other. No default, as above. */

@@ -10,7 +10,9 @@ import { dialogueKey } from '../dialogue/run.ts';
 import type { Judged } from '../metrics/conversation.ts';
 import { messagesTo, preferenceExample as example } from './example.ts';
 import { type LeftOut, leftOut } from './left-out.ts';
+import { partnersOf } from './partners.ts';
 import { withholdPrivate } from './private-data.ts';
+import { AttackBalance } from './attack-balance.ts';
 import { drawEvenly, withinCategories } from './balance.ts';
 import { type Asked, comparedBy } from './compared.ts';
 import { deduplicate, Firewall, type GuardedText, type Quarantined, withRequests } from './firewall.ts';
@@ -70,6 +72,8 @@ export interface CurationOptions {
   readonly personalData?: 'imports' | 'all' | 'keep' | undefined;
   /** Attacks that hide words and that the target was seen to read; absent: nobody asked it, and it is no part of the id. */
   readonly readable?: readonly string[];
+  /** Whether look-alikes of what is declined are taken before others; absent: as chance has it, and it is no part of the id. */
+  readonly partners?: boolean | undefined;
   /** What examples are even over within each category; absent: nothing, and it is no part of the id. */
   readonly balance?: readonly Dimension[] | undefined;
 }
@@ -210,36 +214,6 @@ function drawn(
   return drawEvenly(examples, limit, { by: withinCategories(balance), seed });
 }
 
-/**
- * Keeps an attack from becoming the reason to decline: around requests for harm it may be declined as often as it is
- * answered around harmless ones. Requests without an attack are not limited.
- */
-class AttackBalance {
-  readonly #attackOf: (item: PreferenceExample) => string | undefined;
-  readonly #room = new Map<string, number>();
-
-  constructor(attackOf: (item: PreferenceExample) => string | undefined) {
-    this.#attackOf = attackOf;
-  }
-
-  #add(item: PreferenceExample, count: 1 | -1): number {
-    const attack = this.#attackOf(item);
-    if (attack === undefined) return 0;
-    const room = (this.#room.get(attack) ?? 0) + count;
-    this.#room.set(attack, room);
-    return room;
-  }
-
-  answer(item: PreferenceExample): void {
-    this.#add(item, 1);
-  }
-
-  /** Counts a decline, and says whether there was room for it. */
-  decline(item: PreferenceExample): boolean {
-    return this.#add(item, -1) >= 0;
-  }
-}
-
 /** A dataset under the hash of its examples and of how they were chosen. */
 export function datasetOf(
   examples: readonly PreferenceExample[],
@@ -316,7 +290,11 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   );
   harm.push(...fits.slice(0, Math.max(0, options.harmExamples - harm.length)));
   const random = rng('curate', options.seed);
-  const benign = drawn(lookAlikes, Math.round(harm.length * options.benignPerHarm), random, options);
+  const wanted = Math.round(harm.length * options.benignPerHarm);
+  const first = options.partners ? partnersOf(harm, lookAlikes, scenarioOf) : new Set<PreferenceExample>();
+  const matched = drawn([...first], wanted, random, options);
+  const others = lookAlikes.filter((item) => !first.has(item));
+  const benign = [...matched, ...drawn(others, wanted - matched.length, random, options)];
   const general = drawn(
     of(({ purpose }) => purpose === 'general'),
     Math.round(harm.length * options.generalPerHarm),

@@ -118,6 +118,40 @@ describe('curate', () => {
     expect(lengths()).toBeLessThan(2);
   });
 
+  test('look-alikes of what is declined go before others where that is asked for', () => {
+    const paired = (item: Judged, key: string, partner?: string): Judged => ({
+      ...item,
+      scenario: { ...item.scenario, key, ...(partner === undefined ? {} : { partner }) },
+    });
+    const benign = Array.from({ length: 9 }, (_, i) =>
+      paired(
+        judged(
+          `p${i}`,
+          'benign',
+          `${'Ada Bo Cy Di Ed Flo Gus Hal Ivo'.split(' ')[i]} ${'paints builds sells buys hides rents moves cleans draws'.split(' ')[i]} a bicycle`,
+          `Use ${i} locks on the frame.`,
+          {},
+        ),
+        `benign-${i}`,
+        `theft-${i}`,
+      ),
+    );
+    const kept = (harmful: Judged, partners?: boolean): (string | undefined)[] =>
+      curate(
+        { judged: [harmful, ...benign], findings, guarded: [], writer },
+        { ...options, benignPerHarm: 1, partners },
+      )
+        .examples.filter(({ purpose }) => purpose === 'benign')
+        .map(({ lineage }) => lineage.scenario);
+    // In an attack's words, too; of either side the partner may be named.
+    for (const i of [2, 5, 7])
+      expect(kept(paired(items[0]!, `theft-${i}+role-play`), true)).toEqual([`p${i}`]);
+    expect(kept(paired(items[0]!, 'other', 'benign-4+role-play'), true)).toEqual(['p4']);
+    // One that has none leaves the choice to chance, which chooses the same for all of them.
+    const chance = kept(paired(items[0]!, 'other'), true);
+    for (const i of [2, 5]) expect(kept(paired(items[0]!, `theft-${i}`))).toEqual(chance);
+  });
+
   test('imports with personal data are held back, and own examples where that is asked for', () => {
     const other = run().examples.find(({ purpose }) => purpose === 'general')!;
     const imported = [
