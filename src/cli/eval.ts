@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { TemperError } from '../core/errors.ts';
 import { writeWhole } from '../core/files.ts';
 import { evaluate, type Wanted } from '../loop/evaluation.ts';
@@ -38,6 +38,14 @@ function ablationOf({ ablation, attack }: WantedOptions): Pick<Wanted, 'ablation
   return ablation === undefined ? {} : { ablation };
 }
 
+const MOST_SAMPLES = 1000;
+
+function several(value: string): number {
+  const number = integer(value);
+  if (number > 0 && number <= MOST_SAMPLES) return number;
+  throw new InvalidArgumentError(`Give a whole number from 1 to ${MOST_SAMPLES}.`);
+}
+
 /** --split, --suite, --benchmark, --data, --limit and --samples. */
 export const withWanted = (command: Command): Command =>
   command
@@ -62,7 +70,7 @@ export const withWanted = (command: Command): Command =>
     .option(
       '--samples <n>',
       'conversations of each scenario (default: 1); with more, also in how many scenarios one of them does harm',
-      integer,
+      several,
     );
 
 /** What the options ask for. Errors: `usage`, `config`. */
