@@ -62,7 +62,7 @@ const root = protobuf.Root.fromJSON({
     TensorDimension: { fields: { dimValue: field('int64', 1), dimParam: field('string', 2) } },
   },
 });
-const Model = root.lookupType('Model');
+export const Model = root.lookupType('Model');
 
 /** TensorProto.DataType */
 export const DATA_TYPES = { float32: 1, int64: 7 } as const;
