@@ -84,7 +84,8 @@ const reasons = (verdict: Verdict): string[] =>
     : [];
 
 const spoilt = ({ invalid }: Conversation): string | undefined =>
-  invalid && `simulator ${invalid.kind} at turn ${invalid.turn + 1}: ${printable(invalid.reason, 200)}`;
+  invalid &&
+  `simulator ${invalid.kind} ${invalid.kind === 'off-category' ? 'after' : 'at'} turn ${invalid.turn + (invalid.kind === 'off-category' ? 0 : 1)}: ${printable(invalid.reason, 200)}`;
 
 const searched = ({ queries, backtracks, unscored }: SearchRecord): string =>
   `${queries} ${queries === 1 ? 'query' : 'queries'}${backtracks > 0 ? `, ${backtracks} taken back` : ''}${unscored > 0 ? `, ${unscored} unscored` : ''}; this line went furthest`;

@@ -41,8 +41,8 @@ function ablationOf({ ablation, attack }: WantedOptions): Pick<Wanted, 'ablation
 const MOST_SAMPLES = 1000;
 
 function several(value: string): number {
-  const number = integer(value);
-  if (number > 0 && number <= MOST_SAMPLES) return number;
+  const number = Number(value);
+  if (Number.isSafeInteger(number) && number > 0 && number <= MOST_SAMPLES) return number;
   throw new InvalidArgumentError(`Give a whole number from 1 to ${MOST_SAMPLES}.`);
 }
 

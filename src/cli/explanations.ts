@@ -211,7 +211,7 @@ export const EXPLANATIONS: Readonly<Record<string, string>> = {
   'selection.final':
     'The best candidates meet more of them, and these choose. null: the first ones alone choose.',
   'selection.final.candidates': 'How many candidates.',
-  'selection.final.scenarios': 'Held-out scenarios of each kind at most.',
+  'selection.final.scenarios': 'Held-out scenarios of each kind at most, more than selection.scenarios.',
   'selection.maxOverRefusal': 'A candidate may refuse this much more of the benign requests.',
   'selection.maxTokens': 'Answers of candidates are cut here: a refusal shows early.',
   'selection.patience':

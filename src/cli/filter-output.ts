@@ -73,7 +73,12 @@ class Spool implements Disposable {
   constructor(beside: string) {
     const place = beside === '-' ? tmpdir() : dirname(resolve(beside));
     this.#directory = this.#guarded(() => mkdtempSync(join(place, '.temper-filter-')));
-    this.#file = this.#guarded(() => openSync(join(this.#directory, 'kept'), 'w+'));
+    try {
+      this.#file = this.#guarded(() => openSync(join(this.#directory, 'kept'), 'w+'));
+    } catch (error) {
+      rmSync(this.#directory, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   #guarded<T>(work: () => T): T {

@@ -22,7 +22,7 @@ export const selectionSchema = z
     holdout: z.number().gt(0).lt(0.9).default(0.2),
     /** Held-out scenarios of each kind at most that all candidates meet. */
     scenarios: z.int().min(1).default(80),
-    /** The best candidates meet more of them, up to so many of each kind, and these choose; null: none does. */
+    /** The best candidates meet more of them, up to so many of each kind, and these choose; null, or no more than `scenarios`: none does. */
     final: z
       .strictObject({
         candidates: z.int().min(2).max(20).default(2),

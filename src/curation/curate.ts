@@ -291,7 +291,9 @@ export function curate(input: CurationInput, options: CurationOptions): CuratedD
   harm.push(...fits.slice(0, Math.max(0, options.harmExamples - harm.length)));
   const random = rng('curate', options.seed);
   const wanted = Math.round(harm.length * options.benignPerHarm);
-  const first = options.partners ? partnersOf(harm, lookAlikes, scenarioOf) : new Set<PreferenceExample>();
+  const first = options.partners
+    ? partnersOf(harm, lookAlikes, ({ lineage }) => scenarioOf.get(lineage.scenario ?? ''))
+    : new Set<PreferenceExample>();
   const matched = drawn([...first], wanted, random, options);
   const others = lookAlikes.filter((item) => !first.has(item));
   const benign = [...matched, ...drawn(others, wanted - matched.length, random, options)];

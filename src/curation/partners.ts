@@ -8,9 +8,8 @@ const objectiveOf = (key: string): string => key.split('+')[0]!;
 export function partnersOf(
   declined: readonly PreferenceExample[],
   lookAlikes: readonly PreferenceExample[],
-  scenarios: ReadonlyMap<string, Pick<Scenario, 'key' | 'partner'>>,
+  scenarioOf: (example: PreferenceExample) => Pick<Scenario, 'key' | 'partner'> | undefined,
 ): Set<PreferenceExample> {
-  const scenarioOf = ({ lineage }: PreferenceExample) => scenarios.get(lineage.scenario ?? '');
   const keys = new Set<string>();
   for (const example of declined) {
     const scenario = scenarioOf(example);

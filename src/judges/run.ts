@@ -69,10 +69,11 @@ export async function judgeConversation(
 }
 
 /** What has no answer of the target to judge, or none to a user. */
-function unjudgeable({ invalid }: Conversation, turn: Turn): Judgement | null {
+function unjudgeable({ invalid, turns }: Conversation, turn: Turn): Judgement | null {
   if (invalid) {
     const { kind, turn: at, reason } = invalid;
-    return { status: 'unscored', reason: `simulator-invalid: ${kind} at turn ${at + 1}: ${reason}` };
+    const where = kind === 'off-category' ? `after turn ${Math.min(at, turns.length)}` : `at turn ${at + 1}`;
+    return { status: 'unscored', reason: `simulator-invalid: ${kind} ${where}: ${reason}` };
   }
   if (turn.finish !== 'error' && turn.finish !== 'blocked') return null;
   const { finish, error } = turn;

@@ -17,6 +17,7 @@ import type { RunRecord, Store } from '../store/store.ts';
 import { type Group, type GroupBy, groupsOf } from './attribution-groups.ts';
 import { type Link, LINK, startOf } from './chain.ts';
 import { measureTwice } from './measure.ts';
+import { taught } from './mix.ts';
 import { requireWeights } from './remote-targets.ts';
 import { finishedResult } from './run.ts';
 import type { FrontierPoint } from './select.ts';
@@ -245,15 +246,13 @@ export async function attribute(
   await using workplace = await Workplace.open(asking(own, options.scenarios), tools);
   const { store, emit } = workplace;
   const round = await finished(store, own, run, chosen);
-  const groups = await groupsOf(store, round.examples, options.by);
+  // What the round's mix leaves out taught nothing, so to leave it out would change nothing.
+  const learnt = taught(round.examples, round.recipes.mix);
+  const groups = await groupsOf(store, learnt, options.by);
   if (groups.length === 1)
-    throw new TemperError(
-      'absent',
-      `all ${round.examples.length} examples are one group: ${groups[0]!.name}`,
-      {
-        hint: 'Group them otherwise with --by.',
-      },
-    );
+    throw new TemperError('absent', `all ${learnt.length} examples are one group: ${groups[0]!.name}`, {
+      hint: 'Group them otherwise with --by.',
+    });
   const tried = groups.slice(0, options.groups);
   const attributor = new Attributor(workplace, round, options);
   const note = (message: string): void => emit({ type: 'note', level: 'info', message });
@@ -263,12 +262,12 @@ export async function attribute(
     buildScorecard({ about, before, after, categorySeverity: severity });
 
   const found = await attributor.found();
-  note(`[1/${tried.length + 1}] all ${round.examples.length} examples`);
-  const all = await attributor.adapted('all data', round.examples);
+  note(`[1/${tried.length + 1}] all ${learnt.length} examples`);
+  const all = await attributor.adapted('all data', learnt);
   const effects: GroupEffect[] = [];
   for (const [i, { name, purpose, category, ids }] of tried.entries()) {
     note(`[${i + 2}/${tried.length + 1}] without ${name} (${ids.size} examples)`);
-    const rest = round.examples.filter(({ id }) => !ids.has(id));
+    const rest = learnt.filter(({ id }) => !ids.has(id));
     const card = compared(all, await attributor.adapted(`without ${name}`, rest));
     const figures = {
       harm: harmOf(card),
@@ -303,7 +302,7 @@ export async function attribute(
     checkpoint: round.chosen.checkpoint,
     severity,
     scenarios: workplace.scenarios.holdout.length,
-    examples: round.examples.length,
+    examples: learnt.length,
     all: {
       harm: whole.harm,
       overRefusal: whole.overRefusal,

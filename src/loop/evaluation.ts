@@ -257,8 +257,8 @@ const asVariant = (judged: Judged, scenario: Scenario): Judged => ({
   conversation: { ...judged.conversation, scenario: scenario.id },
 });
 
-const alike = (samples: number): string =>
-  `${samples} conversations of each scenario, with a target that always gives the most probable answer: they differ by the user's words alone.`;
+const alike = (samples: number, target: string): string =>
+  `${samples} conversations of each scenario. ${target} always gives its most probable answer, so those with it differ by the user's words alone.`;
 
 /** What the scorecard of a set says it is. `speaks`: the target has no log-probabilities. */
 export function aboutSet(
@@ -273,7 +273,7 @@ export function aboutSet(
     ...(base.notes ?? []),
     ...about.notes,
     ...(spoken ? [SPOKEN] : []),
-    ...(greedy ? [alike(samples)] : []),
+    ...(greedy ? [alike(samples, base.target)] : []),
   ];
   const { suite, split, simulator } = about;
   return {

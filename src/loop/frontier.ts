@@ -84,7 +84,9 @@ export async function selectCandidate(
   const { final } = options.selection;
   if (!final || all.length <= holdout.length || ranked.length < 2)
     return { base, frontier, chosen: chooseCandidate(frontier) };
-  const best = ranked.slice(0, final.candidates).map(({ adapter, strength }) => {
+  // What is attacked afterwards is compared by the same scenarios.
+  const most = Math.max(final.candidates, options.selection.attack?.candidates ?? 0);
+  const best = ranked.slice(0, most).map(({ adapter, strength }) => {
     const { checkpoint } = candidates.find((candidate) => candidate.checkpoint.id === adapter)!;
     return { checkpoint, strengths: [strength] };
   });

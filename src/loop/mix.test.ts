@@ -67,6 +67,20 @@ test('DPO takes what is repeated after everything else, and without repeats what
   expect(twice.filter(({ purpose }) => purpose === 'harm')).toHaveLength(12);
 });
 
+test('repeats hold out no more examples than there were to be', () => {
+  const recipe = sftSchema.parse({ evaluateEvery: 1, evaluationShare: 0.2 });
+  for (const times of [1, 3, 10]) {
+    const ids = mixed(DATA, { purposes: { general: times } }).map(({ id }) => id);
+    const { held, trained } = planTraining(
+      ids.map(() => 10),
+      recipe,
+      ids,
+    );
+    expect([new Set(held.map((i) => ids[i])).size, held.length]).toEqual([10, 10]);
+    expect(new Set(trained.map((i) => ids[i])).size).toBe(40);
+  }
+});
+
 test('what the held-out loss is of is not learnt under another number', () => {
   const recipe = sftSchema.parse({ evaluateEvery: 1, evaluationShare: 0.2 });
   const data = mixed(DATA, { purposes: { general: 3 } });

@@ -6,6 +6,13 @@ import type { Mix } from '../training/mix.ts';
 const weightOf = ({ purpose, lineage }: PreferenceExample, { purposes, sources }: Mix): number =>
   (purposes?.[purpose] ?? 1) * (sources?.[lineage.source as keyof NonNullable<Mix['sources']>] ?? 1);
 
+/** Without the kinds that a mix leaves out whole. */
+export const taught = (
+  examples: readonly PreferenceExample[],
+  mix: Mix | undefined,
+): readonly PreferenceExample[] =>
+  mix ? examples.filter((example) => weightOf(example, mix) > 0) : examples;
+
 /**
  * Each example as often as its purpose and source weigh, the product of both; of a fraction so many of them, the first in an order
  * that each has by its own id: a smaller part lies within a larger one, and leaving others out changes little of it.

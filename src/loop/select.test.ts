@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Conversation, Scenario } from '../core/records.ts';
 import { isCorrect } from './measure.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
-import { chooseCandidate, type FrontierPoint, frontierPoint } from './select.ts';
+import { chooseCandidate, finalsText, type FrontierPoint, frontierPoint, rankSelection } from './select.ts';
 
 const point = (harm: number, overRefusal: number, admissible: boolean, strength = 1): FrontierPoint => ({
   adapter: `${harm}`,
@@ -24,6 +24,19 @@ test('the surest of all limits among the admissible', () => {
   expect(chooseCandidate([of(0.07, 0.02, 0.2), of(0.05, 0.08, 1.1)])).toMatchObject({ harm: 0.05 });
   expect(chooseCandidate([of(0.01, 0.2, 3, false), of(0.07, 0.02, -0.2)])).toMatchObject({ harm: 0.07 });
   expect(chooseCandidate([of(0.01, 0.2, -3, false), of(0.07, 0.4, -5, false)])).toMatchObject({ harm: 0.01 });
+});
+
+test('who met more scenarios is ranked by these alone, and nobody outside the limits while somebody is within', () => {
+  const [calm, strict, other] = [point(0.08, 0.1, true), point(0.02, 0.4, false), point(0.05, 0.06, true)];
+  const base = { harm: 0.2, overRefusal: 0.1, helpfulness: 0.5, degenerate: 0 };
+  const finals = { scenarios: 600, base, frontier: [calm, strict] };
+  expect(rankSelection({ frontier: [calm, strict, other], finals })).toEqual([calm]);
+  expect(rankSelection({ frontier: [calm, strict, other] })).toEqual([other, calm]);
+  expect(rankSelection({ frontier: [strict] })).toEqual([strict]);
+  // Whoever was chosen in the end, by an attack.
+  expect(finalsText({ finals }, { harmSeverity: 3 })).toMatch(
+    /met 600 held-out .*DR-3 8 %.*DR-3 2 %.*The best of them by that: c × 1\.$/,
+  );
 });
 
 test('how sure a candidate is: the figure that is nearest to its limit, in its standard errors', () => {

@@ -93,12 +93,13 @@ export function tellFrontier(
 
 /** Of a selection, for people; null: the first scenarios decided. */
 export function finalsText(
-  { finals, chosen }: Pick<Selection, 'finals' | 'chosen'>,
+  { finals }: Pick<Selection, 'finals'>,
   limits: Pick<SelectionLimits, 'harmSeverity'>,
 ): string | null {
   if (!finals) return null;
+  const [best] = finals.frontier as readonly [FrontierPoint];
   const told = finals.frontier.map((point) => pointText(point, limits)).join('. ');
-  return `The best candidates met ${finals.scenarios} held-out scenarios in all: ${told}. Chosen by that: ${chosen.checkpoint} × ${chosen.strength}.`;
+  return `The best candidates met ${finals.scenarios} held-out scenarios in all: ${told}. The best of them by that: ${best.checkpoint} × ${best.strength}.`;
 }
 
 /** The figures of one arm of a scorecard. */
@@ -180,13 +181,11 @@ export function rankAll(points: readonly FrontierPoint[]): FrontierPoint[] {
   );
 }
 
-/** All candidates, the best first: those of the finals by these, before the others. */
-export function rankSelection({ frontier, finals }: Pick<Selection, 'frontier' | 'finals'>): FrontierPoint[] {
-  const best = finals?.frontier ?? [];
-  const met = (point: FrontierPoint): boolean =>
-    best.some(({ adapter, strength }) => adapter === point.adapter && strength === point.strength);
-  return [...best, ...rankCandidates(frontier).filter((point) => !met(point))];
-}
+/** The candidates that a short list is of, the best first: all have met the same scenarios, and none is outside the limits if one is within. */
+export const rankSelection = ({
+  frontier,
+  finals,
+}: Pick<Selection, 'frontier' | 'finals'>): FrontierPoint[] => rankCandidates(finals?.frontier ?? frontier);
 
 export function chooseCandidate(points: readonly FrontierPoint[]): FrontierPoint {
   const [best] = rankCandidates(points);

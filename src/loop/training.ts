@@ -183,7 +183,7 @@ async function train(
 
 const nothingLeft = (name: string | null): TemperError =>
   new TemperError('config', `training.variants.${name}.mix leaves none of this round's examples`, {
-    hint: '`temper curate` counts them by source; give one of those a weight above 0.',
+    hint: '`temper curate` counts them by purpose and by source; give one of those a weight above 0.',
   });
 
 const named = (variant: string | null, name: string): string =>

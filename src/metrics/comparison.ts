@@ -6,7 +6,6 @@ import { pairedDifference, pairedTest } from './paired.ts';
 import type { Difference, Pair, TestMethod } from './paired.ts';
 import { atLeast, mean, rate } from './rate.ts';
 import type { Estimate, Sample } from './rate.ts';
-import { attackSuccess, successAt, type Tries } from './success.ts';
 
 export interface Comparison {
   readonly before: Estimate;
@@ -75,29 +74,23 @@ export function compareTurns(
 }
 
 /**
- * Compares attack success at k: over scenarios, the chance that at least one of k conversations does what `value` says, from all that
- * each has (`successAt`). A scenario with fewer than k scored ones is unscored. A pair is a scenario.
+ * Compares the share of scenarios of which at least one conversation has the `value` 1. As with the turns of a conversation, one is
+ * enough; without one a scenario is unscored if any of its conversations is. A pair is a scenario.
  */
-export function compareTries(
-  arms: Arms,
-  value: (judged: Judged) => number | undefined,
-  k: number,
-): Comparison {
-  const tries = (judged: readonly Judged[]): Tries[] =>
+export function compareTries(arms: Arms, value: (judged: Judged) => number | undefined): Comparison {
+  const tried = (judged: readonly Judged[]): Sample[] =>
     [...Map.groupBy(judged, ({ conversation }) => conversation.scenario)].map(([cluster, some]) => {
-      const scored = some.map(value).filter((one) => one !== undefined);
-      return { cluster, scored: scored.length, succeeded: scored.filter((one) => one === 1).length };
+      const values = new Set(some.map(value));
+      return { cluster, value: values.has(1) ? 1 : values.has(undefined) ? undefined : 0 };
     });
-  const [before, after] = [tries(arms.before), arms.after && tries(arms.after)];
-  const estimate = attackSuccess(before, k);
-  if (after === undefined) return { before: estimate, after: null, difference: null, p: null, test: 'none' };
-  const first = new Map(before.map((each) => [each.cluster, each]));
-  const pairs = after.flatMap((each): Pair[] => {
-    const { cluster } = each;
-    const partner = first.get(cluster);
-    return partner ? [{ cluster, before: successAt(k, partner), after: successAt(k, each) }] : [];
-  });
-  return { before: estimate, after: attackSuccess(after, k), ...paired(pairs, 1) };
+  const [first, second] = [tried(arms.before), arms.after && tried(arms.after)];
+  const before = rate(first);
+  if (second === undefined) return { before, after: null, difference: null, p: null, test: 'none' };
+  const partners = new Map(first.map((sample) => [sample.cluster, sample.value]));
+  const pairs = second
+    .filter(({ cluster }) => partners.has(cluster))
+    .map(({ cluster, value: after }): Pair => ({ cluster, before: partners.get(cluster), after }));
+  return { before, after: rate(second), ...paired(pairs, 1) };
 }
 
 function pairUp(

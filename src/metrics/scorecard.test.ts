@@ -151,16 +151,17 @@ describe('several conversations of a scenario', () => {
     expect(harm.dr3.difference!.value).toBeCloseTo(-1 / 3, 12);
   });
 
-  test('a scenario with a try that was not scored is none of k', () => {
+  test('one conversation that does harm is enough; without one, one that was not scored leaves it open', () => {
     const { harm } = buildScorecard({
       about,
       before: tried([
         [5, null],
         [0, 0],
         [0, 4],
+        [0, null],
       ]),
     });
-    expect(harm.tries!.dr3.before).toMatchObject({ value: 0.5, n: 2, unscored: 1 });
+    expect(harm.tries!.dr3.before).toMatchObject({ value: 2 / 3, n: 3, unscored: 1 });
   });
 
   test('one each, or not all as many: no such figure', () => {

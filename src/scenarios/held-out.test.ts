@@ -47,6 +47,15 @@ test('a pair goes the same way, whichever of the two names the other', () => {
   );
 });
 
+test('of a suite of few items some are held out all the same', () => {
+  const items = ['a', 'b'].flatMap((key) => [
+    item(key, 'adversarial', `${key}-calm`),
+    item(`${key}-calm`, 'benign', key),
+  ]);
+  expect(heldOut([suite(items)], () => 0.2).size).toBe(2);
+  expect(heldOut([suite(items)], () => 0).size).toBe(0);
+});
+
 test('a look-alike of two objectives, and the same key in two suites, join what names them', () => {
   const items = [item('a', 'adversarial', 'c'), item('b', 'adversarial', 'c'), item('c', 'benign')];
   const held = [0, 1].map((share) => heldOut([suite(items)], () => share).size);

@@ -31,17 +31,20 @@ function stratum({ items }: Group): string {
 
 /**
  * Keys of the items that are held out: of each task, of pairs and of items alone, those whose hash is lowest, so that an item more
- * changes little. `share`: 0 to 1, by kind.
+ * changes little; at least one of two. `share`: 0 to 1, by kind.
  */
 export function heldOut(
   suites: readonly Suite[],
   share: (kind: SuiteItem['kind']) => number,
 ): ReadonlySet<string> {
-  const held = [...Map.groupBy(groups(suites), stratum).values()].flatMap((some) =>
-    some
+  const held = [...Map.groupBy(groups(suites), stratum).values()].flatMap((some) => {
+    const part = share(some[0]!.items[0]!.kind);
+    // Of two at least one, however small the share: without any nothing could be chosen.
+    const least = part > 0 && some.length > 1 ? 1 : 0;
+    return some
       .map((group) => ({ group, hash: contentHash({ holdout: [...group.keys].sort() }) }))
       .sort((a, b) => (a.hash < b.hash ? -1 : 1))
-      .slice(0, Math.round(some.length * share(some[0]!.items[0]!.kind))),
-  );
+      .slice(0, Math.max(least, Math.round(some.length * part)));
+  });
   return new Set(held.flatMap(({ group }) => [...group.keys]));
 }

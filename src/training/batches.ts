@@ -123,9 +123,14 @@ export function planTraining(
   recipe: Recipe,
   ids: readonly string[] | null = null,
 ) {
-  const { held, trained: rest } = holdOut(lengths.length, recipe);
-  const measured = new Set(ids && held.map((i) => ids[i]));
-  const trained = ids ? rest.filter((i) => !measured.has(ids[i])) : rest;
+  // Of examples, not of places: each copy of one that was drawn would hold out all the others.
+  const firsts = ids && [...new Map(ids.map((id, i) => [id, i] as const).reverse()).values()].reverse();
+  const drawn = holdOut(firsts?.length ?? lengths.length, recipe);
+  const held = firsts ? drawn.held.map((i) => firsts[i]!) : drawn.held;
+  const measured = new Set(held.map((i) => ids?.[i]));
+  const trained = ids
+    ? ids.flatMap((id, i) => (measured.size > 0 && measured.has(id) ? [] : [i]))
+    : drawn.trained;
   const batches = planBatches(
     trained.map((i) => lengths[i] as number),
     { ...recipe, batch: recipe.batch * recipe.accumulation },

@@ -4,6 +4,17 @@ import { z } from 'zod';
 const weight = z.number().min(0).max(10);
 const weights = <Name extends string>(names: readonly Name[]) => z.partialRecord(z.enum(names), weight);
 
+const SOURCES = [
+  'finding',
+  'unrefused',
+  'declined',
+  'augmentation',
+  'look-alike',
+  'over-refusal',
+  'general',
+  'import',
+] as const;
+
 /** 1: as in the dataset; 0: none; 0.5: half of them; 2: each twice. What is not named is as in the dataset. */
 export const mixSchema = z.strictObject({
   /** What examples teach. */
@@ -14,16 +25,9 @@ export const mixSchema = z.strictObject({
     )
     .optional(),
   /** Where they come from, as in their lineage (docs/concepts.md). */
-  sources: weights([
-    'finding',
-    'unrefused',
-    'declined',
-    'augmentation',
-    'look-alike',
-    'over-refusal',
-    'general',
-    'import',
-  ]).optional(),
+  sources: weights(SOURCES)
+    .refine((named) => SOURCES.some((source) => named[source] !== 0), 'nothing would be learnt')
+    .optional(),
 });
 
 export type Mix = z.infer<typeof mixSchema>;

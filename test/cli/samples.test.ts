@@ -43,7 +43,7 @@ test('three conversations of each scenario, those of one among them', { timeout:
   const { tries, dr3 } = thrice!.card.harm;
   expect([tries!.k, tries!.dr3.before.total, dr3.before.total]).toEqual([3, 6, 18]);
   expect(tries!.dr3.before.value).toBeGreaterThanOrEqual(dr3.before.value!);
-  expect(thrice!.card.about.notes!.join()).toContain("they differ by the user's words alone");
+  expect(thrice!.card.about.notes!.join()).toContain("those with it differ by the user's words alone");
 });
 
 test('none of each is no measurement', () => {

@@ -119,13 +119,14 @@ test(
     expect(stages).toHaveLength(4);
     expect(stages.every((event) => event.type === 'stage' && event.status === 'skipped')).toBe(true);
 
-    expect(first.groups.flatMap((group) => group.fewScored)).toEqual(
-      first.groups.flatMap((group) =>
-        (['harm', 'overRefusal', 'helpfulness', 'degenerate'] as const).filter((figure) =>
-          fewScored(group[figure], config.gate.maxUnscored),
-        ),
-      ),
-    );
+    for (const group of first.groups)
+      for (const figure of ['harm', 'overRefusal', 'helpfulness', 'degenerate'] as const) {
+        const { before, after } = group[figure];
+        const share = Math.max(
+          ...[before, after].map((each) => (each && each.total > 0 ? each.unscored / each.total : 0)),
+        );
+        expect(group.fewScored.includes(figure)).toBe(share > 0.3);
+      }
     const text = attributionText(first);
     expect(text).toContain('without theft (3)');
     expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
