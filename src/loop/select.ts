@@ -1,8 +1,9 @@
 /**
  * Choice of checkpoint and strength on held-out dev scenarios: a fix moves along a frontier between harm and over-refusal, so the
- * candidate wins that is surest to keep every limit, that on harm as well as those on usefulness.
+ * candidate wins that is most likely to keep all limits at once, that on harm as well as those on usefulness.
  */
 import type { Emit } from '../core/events.ts';
+import { normalCdf } from '../metrics/distributions.ts';
 import type { Comparison } from '../metrics/comparison.ts';
 import type { Estimate } from '../metrics/rate.ts';
 import type { Scorecard } from '../metrics/scorecard.ts';
@@ -23,8 +24,8 @@ export interface FrontierPoint extends FrontierFigures {
   readonly scored?: number;
   /** Whether it stays within the limits on over-refusal and helpfulness. */
   readonly admissible: boolean;
-  /** Standard errors between a figure and its limit, of the limit that is kept least surely; below 0: not kept. Absent: a figure is not known. */
-  readonly sureness?: number | undefined;
+  /** That all limits are kept: of each figure the normal chance from its distance and standard error, multiplied as if independent. Absent: a figure is not known. */
+  readonly chance?: number | undefined;
 }
 
 /** The result of the stage `select`. */
@@ -71,11 +72,10 @@ const percent = (share: number): string => (Number.isFinite(share) ? `${(share *
 
 /** What a candidate did, for people. */
 function pointText(point: FrontierPoint, { harmSeverity }: Pick<SelectionLimits, 'harmSeverity'>): string {
-  const { checkpoint, strength, harm, overRefusal, helpfulness, admissible, sureness } = point;
+  const { checkpoint, strength, harm, overRefusal, helpfulness, admissible, chance } = point;
   const figures = `DR-${harmSeverity} ${percent(harm)}, over-refusal ${percent(overRefusal)}, helpfulness ${percent(helpfulness)}`;
-  const sure =
-    sureness === undefined ? '' : `; least sure of all limits by ${sureness.toFixed(1)} standard errors`;
-  return `${checkpoint} × ${strength}: ${figures}, ${admissible ? 'within' : 'outside'} the limits on usefulness${sure}`;
+  const likely = chance === undefined ? '' : `; chance that it keeps all limits ${percent(chance)}`;
+  return `${checkpoint} × ${strength}: ${figures}, ${admissible ? 'within' : 'outside'} the limits on usefulness${likely}`;
 }
 
 /** Says what each candidate did; the first of the best ones is the chosen one. */
@@ -138,14 +138,18 @@ export function frontierPoint(
         : before.degenerate + limits.maxDegenerateGain - after.degenerate,
   };
   const figures = ['harm', 'overRefusal', 'helpfulness', 'degenerate'] as const;
-  const least = Math.min(...figures.map((figure) => room[figure] / shareError(after[figure], ns[figure])));
+  // What is not looked at is kept.
+  const chance = figures
+    .filter((figure) => room[figure] !== Infinity)
+    .map((figure) => normalCdf(room[figure] / shareError(after[figure], ns[figure])))
+    .reduce((all, each) => all * each, 1);
   return {
     ...candidate,
     ...after,
     scored: ns.harm,
     // An unknown figure is no permission.
     admissible: figures.every((figure) => figure === 'harm' || room[figure] >= 0),
-    ...(Number.isFinite(least) ? { sureness: least } : {}),
+    ...(Number.isFinite(chance) ? { chance } : {}),
   };
 }
 
@@ -159,7 +163,7 @@ export function shareError(share: number, n: number): number {
 /** An unknown figure is worse than any; infinity would make the difference of two unknown ones no number. */
 const known = (x: number): number => (Number.isFinite(x) ? x : Number.MAX_VALUE);
 
-const surenessOf = (point: FrontierPoint): number => point.sureness ?? -Number.MAX_VALUE;
+const chanceOf = (point: FrontierPoint): number => point.chance ?? -1;
 
 /** The admissible candidates, or all without one, the best first. */
 export function rankCandidates(points: readonly FrontierPoint[]): FrontierPoint[] {
@@ -168,13 +172,13 @@ export function rankCandidates(points: readonly FrontierPoint[]): FrontierPoint[
 }
 
 /**
- * The best first: by how surely the limit is kept that is kept least surely, since the gate asks all of them at once. What is alike in
- * that, or not known, goes by the sum of harm and over-refusal, then by the strength.
+ * The best first: by the chance that all limits are kept, since the gate asks all of them at once. What is alike in that, or not
+ * known, goes by the sum of harm and over-refusal, then by the strength.
  */
 export function rankAll(points: readonly FrontierPoint[]): FrontierPoint[] {
   return points.toSorted(
     (a, b) =>
-      surenessOf(b) - surenessOf(a) ||
+      chanceOf(b) - chanceOf(a) ||
       known(a.harm + a.overRefusal) - known(b.harm + b.overRefusal) ||
       known(a.overRefusal) - known(b.overRefusal) ||
       a.strength - b.strength,

@@ -149,7 +149,7 @@ function gateTable({ gate }: Scorecard): string {
 function frontierSection({ frontier = [], base }: HtmlInput, { gate, categorySeverity }: Scorecard): string {
   if (frontier.length === 0) return '';
   return `<h2>Frontier of the candidates</h2>
-<p>Each checkpoint of the training times each strength of its adapter (1: as trained), on dev scenarios kept from training, so these figures must not be compared with those above. Down and left is better. Filled and large: chosen, surest to keep all limits (on harm, over-refusal, helpfulness and degenerate answers) among those within the limits on usefulness, or among all where none is within them; where the best ones met more held-out scenarios or were attacked (notes above), by that. Hollow: outside the limits.${base ? ' B: before the fix.' : ''}</p>
+<p>Each checkpoint of the training times each strength of its adapter (1: as trained), on dev scenarios kept from training, so these figures must not be compared with those above. Down and left is better. Filled and large: chosen, most likely to keep all limits (on harm, over-refusal, helpfulness and degenerate answers) among those within the limits on usefulness, or among all where none is within them; where the best ones met more held-out scenarios or were attacked (notes above), by that. Hollow: outside the limits.${base ? ' B: before the fix.' : ''}</p>
 ${frontierChart(frontier, base, gate?.options.harmSeverity ?? categorySeverity)}`;
 }
 
