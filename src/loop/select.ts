@@ -85,8 +85,11 @@ export function tellFrontier(
   emit: Emit,
 ): void {
   const tell = (message: string): void => emit({ type: 'note', level: 'info', message });
-  for (const point of selection.frontier)
-    tell(`${point === selection.chosen ? 'chosen: ' : ''}${pointText(point, limits)}`);
+  const { adapter, strength } = selection.chosen;
+  for (const point of selection.frontier) {
+    const isChosen = point.adapter === adapter && point.strength === strength;
+    tell(`${isChosen ? 'chosen: ' : ''}${pointText(point, limits)}`);
+  }
   const text = finalsText(selection, limits);
   if (text !== null) tell(text);
 }
