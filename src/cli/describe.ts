@@ -1,4 +1,5 @@
 /** A record of the store as text to read. Everything that a model or a file said goes through `printable`. */
+import { placeOfInvalid } from '../core/invalid.ts';
 import { printable } from '../core/limits.ts';
 import { countsText } from '../loop/counts.ts';
 import type {
@@ -84,8 +85,7 @@ const reasons = (verdict: Verdict): string[] =>
     : [];
 
 const spoilt = ({ invalid }: Conversation): string | undefined =>
-  invalid &&
-  `simulator ${invalid.kind} ${invalid.kind === 'off-category' ? 'after' : 'at'} turn ${invalid.turn + (invalid.kind === 'off-category' ? 0 : 1)}: ${printable(invalid.reason, 200)}`;
+  invalid && `simulator ${placeOfInvalid(invalid)}: ${printable(invalid.reason, 200)}`;
 
 const searched = ({ queries, backtracks, unscored }: SearchRecord): string =>
   `${queries} ${queries === 1 ? 'query' : 'queries'}${backtracks > 0 ? `, ${backtracks} taken back` : ''}${unscored > 0 ? `, ${unscored} unscored` : ''}; this line went furthest`;

@@ -1,4 +1,5 @@
 /** Conversation in, verdicts out: one a turn and metric, or one a metric where the judge judges conversations whole. */
+import { placeOfInvalid } from '../core/invalid.ts';
 import { contentHash } from '../core/ids.ts';
 import type { Conversation, Message, Metric, Scenario, Turn, Verdict } from '../core/records.ts';
 import { endsWork, errorMessage } from '../core/errors.ts';
@@ -69,12 +70,9 @@ export async function judgeConversation(
 }
 
 /** What has no answer of the target to judge, or none to a user. */
-function unjudgeable({ invalid, turns }: Conversation, turn: Turn): Judgement | null {
-  if (invalid) {
-    const { kind, turn: at, reason } = invalid;
-    const where = kind === 'off-category' ? `after turn ${Math.min(at, turns.length)}` : `at turn ${at + 1}`;
-    return { status: 'unscored', reason: `simulator-invalid: ${kind} ${where}: ${reason}` };
-  }
+function unjudgeable({ invalid }: Conversation, turn: Turn): Judgement | null {
+  if (invalid)
+    return { status: 'unscored', reason: `simulator-invalid: ${placeOfInvalid(invalid)}: ${invalid.reason}` };
   if (turn.finish !== 'error' && turn.finish !== 'blocked') return null;
   const { finish, error } = turn;
   return { status: 'unscored', reason: error === undefined ? finish : `${finish}: ${error}` };
